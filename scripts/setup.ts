@@ -1,0 +1,61 @@
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { provideBases } from './src/bases/bases.ts';
+import type { Engine } from './src/engine/engine.ts';
+import { findEngine, typedClientHint } from './src/engine/find.ts';
+import { describeError, EXIT, ToolError } from './src/errors.ts';
+import { installDocker } from './src/host/docker.ts';
+import { createProgress, type Progress, step } from './src/progress.ts';
+import { basesOf, findChapters } from './src/subjects/chapters.ts';
+
+const HELP = `Usage: npm run setup
+
+Says what this machine has, and does only what is missing:
+  1. the repository's dependencies (npm ci)
+  2. a container engine that answers; on Debian and Ubuntu, as root or with sudo, Docker is installed and started
+  3. the base images that the chapters name: pulled, or built as stand-ins where no image registry can be reached
+
+Exit codes: 0 all is there, 1 something failed, 2 wrong use, 3 no engine, with what to do`;
+
+async function setup(progress: Progress): Promise<void> {
+  const engine = await provideEngine(progress);
+  const { version, command, imageStore } = engine.info;
+  progress.note(`engine: Docker ${version}, image store ${imageStore}, BuildKit through ${command}`);
+  await provideBases(engine, await basesOf(await findChapters(join(import.meta.dirname, '..'))), progress);
+  progress.note('Ready: npm run compare');
+  const hint = await typedClientHint(command);
+  if (hint) progress.note(hint);
+}
+
+async function provideEngine(progress: Progress): Promise<Engine> {
+  try {
+    return await findEngine();
+  } catch (error) {
+    if (!(error instanceof ToolError) || error.exitCode !== EXIT.noEngine) throw error;
+    progress.note(`engine: ${error.message}`);
+    return await step(progress, 'engine', 'Docker is installed and answers', installDocker);
+  }
+}
+
+function readArguments(): void {
+  try {
+    const { values } = parseArgs({ options: { help: { type: 'boolean', short: 'h' } } });
+    if (!values.help) return;
+    console.log(HELP);
+    process.exit(EXIT.ok);
+  } catch (error) {
+    console.error(`${(error as Error).message}\n\n${HELP}`);
+    process.exit(EXIT.usage);
+  }
+}
+
+readArguments();
+const progress = createProgress();
+try {
+  await setup(progress);
+} catch (error) {
+  progress.close();
+  console.error(`\n${describeError(error)}`);
+  process.exitCode = error instanceof ToolError ? error.exitCode : EXIT.failed;
+}
+progress.close();

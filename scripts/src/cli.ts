@@ -1,0 +1,58 @@
+import { availableParallelism } from 'node:os';
+import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { EXIT } from './errors.ts';
+
+export interface CompareOptions {
+  /** Chapters by name or number; all when empty. */
+  chapters: string[];
+  /** Where to write the report, as the user typed it. */
+  json?: string;
+  keep: boolean;
+  /** How many builds run side by side. */
+  jobs: number;
+}
+
+const AFTER_HELP = `
+Examples:
+  npm run compare
+  npm run compare -- 02 03
+  npm run compare -- 02-multi-stage --json report.json
+
+Progress goes to standard error, the table to standard output. Colour is used only on a terminal.
+
+Exit codes:
+  0  all images were built, ran and answered
+  1  one did not, or something else failed; the others are still measured and shown
+  2  wrong use
+  3  no container engine answers
+  130  interrupted; what was made is removed`;
+
+/** Reads the command line. Prints help or what is wrong with it, and exits, where there is nothing to run. */
+export function readOptions(args: string[]): CompareOptions {
+  const command = new Command('npm run compare --')
+    .usage('[options] [chapters...]')
+    .description('Builds the Dockerfiles of each chapter, runs the images, requests them, and compares their sizes.')
+    .argument('[chapters...]', 'chapters by name or number, such as 02-multi-stage, 02 or 2 (default: all)')
+    .option('--json <file>', 'write the report, with all measurements, to a file')
+    .option('--keep', 'leave the images and say their tags', false)
+    .option('--jobs <n>', 'how many builds run side by side', wholeNumber, availableParallelism())
+    .option('--no-color', 'no colour, also on a terminal')
+    .addHelpText('after', AFTER_HELP)
+    .exitOverride();
+  try {
+    command.parse(args, { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.exitCode !== 0) console.error('See npm run compare -- --help');
+    process.exit(error.exitCode === 0 ? EXIT.ok : EXIT.usage);
+  }
+  const { json, keep, jobs, color } = command.opts<Omit<CompareOptions, 'chapters'> & { color: boolean }>();
+  // Read by everything that colours, here and in Node.
+  if (!color) process.env.NO_COLOR = '1';
+  return { chapters: command.args, json, keep, jobs };
+}
+
+function wholeNumber(value: string): number {
+  if (!/^[1-9]\d{0,2}$/.test(value)) throw new InvalidArgumentError('It must be a whole number from 1 to 999.');
+  return Number(value);
+}

@@ -1,0 +1,83 @@
+import type { Readable } from 'node:stream';
+
+/** Every container and image that compare makes carries this label; its value is the id of the run. */
+export const RUN_LABEL = 'multi-stage-node.compare-run';
+
+/** What an engine says about itself. */
+export interface EngineInfo {
+  name: 'docker';
+  version: string;
+  /** The program that we talk to it through. */
+  command: string;
+  builder: 'buildkit';
+  /** How images are stored: `containerd`, or the name of the graph driver such as `overlay2`. */
+  imageStore: string;
+}
+
+export interface BuildRequest {
+  /** The build context, an absolute path. */
+  context: string;
+  /** The Dockerfile, an absolute path. */
+  dockerfile: string;
+  /** The stage to build; the last one when absent. */
+  target?: string;
+  buildArgs?: Record<string, string>;
+  labels: Record<string, string>;
+  /** Where the engine's command line may write the image's id: a path that does not exist yet. */
+  idFile: string;
+  signal: AbortSignal;
+  /** Called with every line that the builder prints. */
+  onLine(line: string): void;
+}
+
+/** The part of an image's configuration that we use. */
+export interface ImageFacts {
+  id: string;
+  labels: Record<string, string>;
+  /** As the image has it: empty means root. */
+  user: string;
+  /** TCP ports of EXPOSE, lowest first. */
+  ports: number[];
+  /** The digest of each layer's uncompressed tar (its diff id), lowest layer first. */
+  diffIds: string[];
+}
+
+export interface ContainerFacts {
+  running: boolean;
+  exitCode: number;
+  /** Where the published port can be reached, once the engine has bound it. */
+  address: { host: string; port: number } | null;
+}
+
+/** A container engine. `measure/` and `bases/` know engines only through this. */
+export interface Engine {
+  readonly info: EngineInfo;
+
+  /** Builds an image and returns its id. @throws {ToolError} with the builder's last lines. */
+  build(request: BuildRequest): Promise<string>;
+  /** Fetches an image from its registry. @throws {ToolError} with the engine's last lines. */
+  pull(image: string, onLine?: (line: string) => void): Promise<void>;
+  /** An image that the engine has, or null. Never asks a registry. */
+  image(reference: string): Promise<ImageFacts | null>;
+  /** The instructions that made an image, oldest first, those that made no layer included. */
+  history(image: string): Promise<string[]>;
+  /** The images as one archive, as the engine saves it. */
+  save(images: string[]): Readable;
+  tag(image: string, name: string): Promise<void>;
+  /** Makes an image of one layer from a tar of a root file system. */
+  importRoot(root: Readable, name: string, labels: Record<string, string>): Promise<void>;
+
+  /** Starts a container with `port` published on a free port of the loopback address. Returns its id. */
+  start(image: string, options: { port: number; labels: Record<string, string>; args?: string[] }): Promise<string>;
+  container(id: string): Promise<ContainerFacts>;
+  /** The last lines that a container printed, on both of its streams. */
+  logs(id: string, lines: number): Promise<string[]>;
+  /** SIGTERM, and SIGKILL after a limit. */
+  stop(id: string, limitSeconds: number): Promise<void>;
+
+  /** Removes an image if nothing uses it any more; its name, if it has others. */
+  removeImage(image: string): Promise<void>;
+  removeContainer(id: string): Promise<void>;
+  /** The containers and images that carry a label with this value. */
+  labelled(label: string, value: string): Promise<{ containers: string[]; images: string[] }>;
+}

@@ -1,0 +1,35 @@
+import { join } from 'node:path';
+import { type Engine, RUN_LABEL } from '../engine/engine.ts';
+import { buildStep } from '../progress.ts';
+import { type Subject, subjectName } from '../subjects/chapters.ts';
+
+/** The label that says which subject an image was built from. */
+const SUBJECT_LABEL = 'multi-stage-node.compare-subject';
+
+export interface Built {
+  id: string;
+  /** How long the build took, in milliseconds. Other builds may have run beside it. */
+  ms: number;
+}
+
+/** Builds a subject with the engine's layer cache. @throws {ToolError} with the builder's last lines. */
+export async function buildSubject(
+  engine: Engine,
+  subject: Subject,
+  options: { runId: string; folder: string; signal: AbortSignal; onStep: (text: string) => void },
+): Promise<Built> {
+  const begin = performance.now();
+  const id = await engine.build({
+    context: subject.context,
+    dockerfile: subject.dockerfile,
+    // The run's id makes the image one of its own: removing it cannot remove somebody else's.
+    labels: { [RUN_LABEL]: options.runId, [SUBJECT_LABEL]: subjectName(subject) },
+    idFile: join(options.folder, `${subject.chapter}.${subject.variant}.id`),
+    signal: options.signal,
+    onLine: (line) => {
+      const text = buildStep(line);
+      if (text) options.onStep(text);
+    },
+  });
+  return { id, ms: performance.now() - begin };
+}

@@ -1,0 +1,84 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { EXIT, ToolError } from '../errors.ts';
+import { readDockerfile } from './dockerfile.ts';
+
+/** One Dockerfile to measure. */
+export interface Subject {
+  /** The chapter's folder name, such as `02-multi-stage`. */
+  chapter: string;
+  /** What comes after `Dockerfile.`, such as `multi`. */
+  variant: string;
+  /** The build context, an absolute path. */
+  context: string;
+  /** The Dockerfile, an absolute path. */
+  dockerfile: string;
+}
+
+/** How a subject is called in messages. */
+export const subjectName = ({ chapter, variant }: Pick<Subject, 'chapter' | 'variant'>) => `${chapter} ${variant}`;
+
+/** The variant that the others are compared with. */
+export const REFERENCE = 'single';
+
+/**
+ * Finds the chapters below `root` (folders that begin with two digits and hold a `Dockerfile.*`) and their variants:
+ * chapters in the order of their names, `single` first.
+ */
+export async function findChapters(root: string): Promise<Subject[]> {
+  const folders = (await readdir(root, { withFileTypes: true }))
+    .filter((entry) => entry.isDirectory() && /^\d\d-/.test(entry.name))
+    .map((entry) => entry.name)
+    .sort();
+  const subjects = await Promise.all(
+    folders.map(async (chapter) => {
+      const files = await readdir(join(root, chapter));
+      return files
+        .map((file) => /^Dockerfile\.(?!.*\.dockerignore$)(.+)$/.exec(file)?.[1])
+        .filter((variant) => variant !== undefined)
+        .sort((a, b) => Number(b === REFERENCE) - Number(a === REFERENCE) || a.localeCompare(b))
+        .map((variant) => ({
+          chapter,
+          variant,
+          context: join(root, chapter),
+          dockerfile: join(root, chapter, `Dockerfile.${variant}`),
+        }));
+    }),
+  );
+  return subjects.flat();
+}
+
+/**
+ * The subjects of the chapters that a user names, by folder name (`02-multi-stage`) or number (`02`, `2`); all of them
+ * when no name is given.
+ *
+ * @throws {ToolError} with exit code 2 for a name that fits no chapter.
+ */
+export function selectChapters(subjects: Subject[], names: string[]): Subject[] {
+  const chapters = [...new Set(subjects.map(({ chapter }) => chapter))];
+  const selected = names.map((name) => {
+    const number = /^\d{1,2}$/.test(name) ? `${name.padStart(2, '0')}-` : undefined;
+    const plain = name.replace(/[/\\]+$/, '');
+    const found = chapters.find((chapter) => (number ? chapter.startsWith(number) : chapter === plain));
+    if (!found) {
+      throw new ToolError(`There is no chapter "${name}".`, {
+        exitCode: EXIT.usage,
+        hint: `The chapters are: ${chapters.join(', ')}`,
+      });
+    }
+    return found;
+  });
+  return names.length === 0 ? subjects : subjects.filter(({ chapter }) => selected.includes(chapter));
+}
+
+/**
+ * The base images that the subjects' Dockerfiles name, each once.
+ *
+ * @throws {ToolError} for a Dockerfile that does not parse.
+ */
+export async function basesOf(subjects: Subject[]): Promise<string[]> {
+  const facts = await Promise.all(
+    subjects.map(async (subject) => readDockerfile(await readFile(subject.dockerfile, 'utf8'), subject.dockerfile)),
+  );
+  return [...new Set(facts.flatMap(({ bases }) => bases))];
+}

@@ -1,0 +1,22 @@
+// `npm run sync`: what is written down twice in this repository, made the same again.
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { lockOriginal, syncCopies } from './src/copies.ts';
+import { run } from './src/engine/process.ts';
+import { describeError } from './src/errors.ts';
+import { REPORT_SCHEMA_FILE, reportJsonSchema } from './src/report/schema.ts';
+
+const root = join(import.meta.dirname, '..');
+
+try {
+  // Twice, because the workspace's lock file also lists what the copies' manifests say.
+  await syncCopies(root);
+  await run('npm', ['install', '--package-lock-only', '--ignore-scripts', '--no-audit', '--no-fund'], { cwd: root });
+  await lockOriginal(root);
+  const changed = await syncCopies(root);
+  await writeFile(REPORT_SCHEMA_FILE, reportJsonSchema());
+  console.log(changed.length > 0 ? `Synced:\n  ${changed.join('\n  ')}` : 'The chapters are in sync.');
+} catch (error) {
+  console.error(describeError(error));
+  process.exitCode = 1;
+}
