@@ -5,7 +5,7 @@ import { join, relative, resolve, sep } from 'node:path';
 import pLimit from 'p-limit';
 import { isStandIn } from './src/bases/bases.ts';
 import { type CompareOptions, readOptions } from './src/cli.ts';
-import { type Engine, RUN_LABEL } from './src/engine/engine.ts';
+import { type Engine, type ImageFacts, RUN_LABEL } from './src/engine/engine.ts';
 import { findEngine } from './src/engine/find.ts';
 import { describeError, EXIT, ToolError } from './src/errors.ts';
 import { buildSubject } from './src/measure/build.ts';
@@ -22,6 +22,11 @@ import { readDockerfile } from './src/subjects/dockerfile.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 const CACHE = join(ROOT, 'node_modules/.cache/multi-stage-node');
+
+/** The port to ask when the image does not EXPOSE one: what the chapters' app listens on. */
+const DEFAULT_PORT = 3000;
+/** A second Ctrl-C, this long after the first in milliseconds, ends the program without waiting for the cleaning up. */
+const IMPATIENCE_MS = 1000;
 
 /** What all steps of one run share. */
 interface Run {
@@ -43,7 +48,7 @@ async function compare(options: CompareOptions, signal: AbortSignal): Promise<nu
     run = { engine, id: randomUUID(), folder, signal, progress };
 
     const measurements: Measurement[] = subjects.map((subject) => ({ subject }));
-    await inspectBases(run, measurements);
+    await readBases(run, measurements);
     await buildAll(run, measurements, options.jobs);
     await measureAll(run, measurements);
     await requestAll(run, measurements);
@@ -77,7 +82,7 @@ async function attempt(run: Run, measurement: Measurement, step: () => Promise<v
 
 const good = (measurements: Measurement[]) => measurements.filter(({ error }) => error === undefined);
 
-async function inspectBases(run: Run, measurements: Measurement[]): Promise<void> {
+async function readBases(run: Run, measurements: Measurement[]): Promise<void> {
   for (const measurement of measurements) {
     await attempt(run, measurement, async () => {
       const { dockerfile } = measurement.subject;
@@ -91,50 +96,43 @@ async function inspectBases(run: Run, measurements: Measurement[]): Promise<void
 
 async function buildAll(run: Run, measurements: Measurement[], jobs: number): Promise<void> {
   const limit = pLimit(jobs);
-  await Promise.all(
-    good(measurements).map((measurement) =>
-      limit(async () => {
-        const task = run.progress.task(subjectName(measurement.subject));
-        task.update('building');
-        const { id: runId, folder, signal } = run;
-        const ok = await attempt(run, measurement, async () => {
-          const built = await buildSubject(run.engine, measurement.subject, {
-            runId,
-            folder,
-            signal,
-            onStep: task.update,
-          });
-          measurement.image = built.id;
-          measurement.buildMs = built.ms;
-        });
-        if (ok) task.done('built');
-        else task.fail('not built');
-      }),
-    ),
-  );
+  const builds = good(measurements).map((measurement) => limit(() => buildOne(run, measurement)));
+  // An interruption ends every build: none may still be running when the run cleans up.
+  await Promise.allSettled(builds);
+  await Promise.all(builds);
+}
+
+async function buildOne(run: Run, measurement: Measurement): Promise<void> {
+  const task = run.progress.task(subjectName(measurement.subject));
+  task.update('building');
+  const ok = await attempt(run, measurement, async () => {
+    const { id: runId, folder, signal } = run;
+    const built = await buildSubject(run.engine, measurement.subject, { runId, folder, signal, onStep: task.update });
+    const image = await run.engine.image(built.id);
+    if (!image) throw new ToolError(`The engine built ${built.id}, but does not have it.`);
+    measurement.image = image;
+    measurement.buildMs = built.ms;
+  });
+  if (ok) task.done('built');
+  else task.fail('not built');
 }
 
 async function measureAll(run: Run, measurements: Measurement[]): Promise<void> {
   const built = good(measurements);
   if (built.length === 0) return;
   const task = run.progress.task('sizes');
-  task.update('reading the layers');
+  task.update('waiting for the engine to save the layers');
   let bytes = 0;
   try {
-    const images = await Promise.all(built.map(({ image }) => run.engine.image(image as string)));
-    const facts = images.filter((image) => image !== null);
-    const sizes = await measureSizes(run.engine, facts, await MeasurementCache.open(CACHE), {
+    const images = built.map(({ image }) => image as ImageFacts);
+    const sizes = await measureSizes(run.engine, images, await MeasurementCache.open(CACHE), {
       signal: run.signal,
       onBytes: (count) => {
         bytes += count;
         task.update(`read ${Math.round(bytes / 1e6)} MB of layers`);
       },
     });
-    for (const [index, measurement] of built.entries()) {
-      const image = images[index];
-      measurement.user = image?.user;
-      measurement.size = image ? sizes.get(image.id) : undefined;
-    }
+    for (const measurement of built) measurement.size = sizes.get(measurement.image?.id ?? '');
     task.done('measured');
   } catch (error) {
     run.signal.throwIfAborted();
@@ -146,14 +144,13 @@ async function measureAll(run: Run, measurements: Measurement[]): Promise<void> 
 /** One after the other, because what is timed must not share the machine. */
 async function requestAll(run: Run, measurements: Measurement[]): Promise<void> {
   for (const measurement of good(measurements)) {
-    const { subject } = measurement;
-    const task = run.progress.task(subjectName(subject));
+    const task = run.progress.task(subjectName(measurement.subject));
     task.update('running');
     const ok = await attempt(run, measurement, async () => {
-      const image = measurement.image as string;
-      const port = (await run.engine.image(image))?.ports[0] ?? 3000;
+      const { id, ports } = measurement.image as ImageFacts;
       const labels = { [RUN_LABEL]: run.id };
-      measurement.answer = await runAndRequest(run.engine, image, { port, labels, signal: run.signal });
+      const port = ports[0] ?? DEFAULT_PORT;
+      measurement.answer = await runAndRequest(run.engine, id, { port, labels, signal: run.signal });
       checkAnswer(measurement, measurements);
     });
     if (ok) task.done('answered');
@@ -175,12 +172,15 @@ function checkAnswer({ subject, answer }: Measurement, measurements: Measurement
   }
 }
 
-async function tagAll(run: Run, measurements: Measurement[]): Promise<void> {
+async function tagAll({ engine, progress }: Run, measurements: Measurement[]): Promise<void> {
   for (const { subject, image } of measurements) {
     if (!image) continue;
     const name = `multi-stage-node/${subject.chapter}:${subject.variant}`;
-    await run.engine.tag(image, name);
-    run.progress.note(`kept ${name}`);
+    const before = await engine.image(name);
+    await engine.tag(image.id, name);
+    // An image that an earlier run kept has lost its name now.
+    if (before?.labels[RUN_LABEL]) await engine.removeImage(before.id).catch(() => {});
+    progress.note(`kept ${name}`);
   }
 }
 
@@ -200,14 +200,14 @@ function makeReport({ info }: Engine, measurements: Measurement[]): Report {
 
 /** Removes what carries this run's label, found anew: a container may exist whose id we never got. */
 async function cleanUp({ engine, id, folder }: Run, keepImages: boolean): Promise<void> {
-  const { containers, images } = await engine.labelled(RUN_LABEL, id);
-  const removals = [
-    ...containers.map((container) => () => engine.removeContainer(container)),
-    ...(keepImages ? [] : images).map((image) => () => engine.removeImage(image)),
-    () => rm(folder, { recursive: true, force: true }),
-  ];
-  for (const remove of removals) {
-    await remove().catch((error) => console.error(`Not removed: ${describeError(error)}`));
+  const say = (error: unknown) => console.error(`Not removed: ${describeError(error)}`);
+  await rm(folder, { recursive: true, force: true }).catch(say);
+  try {
+    const { containers, images } = await engine.labelled(RUN_LABEL, id);
+    for (const container of containers) await engine.removeContainer(container).catch(say);
+    for (const image of keepImages ? [] : images) await engine.removeImage(image).catch(say);
+  } catch (error) {
+    say(error);
   }
 }
 
@@ -215,18 +215,21 @@ async function cleanUp({ engine, id, folder }: Run, keepImages: boolean): Promis
 function interruption(): { signal: AbortSignal; exitCode: () => number } {
   const controller = new AbortController();
   let exitCode: number = EXIT.interrupted;
-  for (const [name, code] of [
-    ['SIGINT', 130],
-    ['SIGTERM', 143],
-    ['SIGHUP', 129],
-  ] as const) {
-    process.on(name, () => {
-      if (controller.signal.aborted) return;
+  let since = 0;
+  const interrupt = (code: number) => {
+    if (!controller.signal.aborted) {
       exitCode = code;
+      since = Date.now();
       console.error('\nInterrupted: removing what was made');
       controller.abort(new ToolError('Interrupted.', { exitCode }));
-    });
-  }
+    } else if (Date.now() - since > IMPATIENCE_MS) {
+      // Not sooner: npm passes on a Ctrl-C that the terminal has sent to us already.
+      process.exit(exitCode);
+    }
+  };
+  process.on('SIGINT', () => interrupt(130));
+  process.on('SIGTERM', () => interrupt(143));
+  process.on('SIGHUP', () => interrupt(129));
   return { signal: controller.signal, exitCode: () => exitCode };
 }
 

@@ -12,6 +12,14 @@ export interface CompareOptions {
   jobs: number;
 }
 
+/** What commander makes of the options. */
+interface Options {
+  json?: string;
+  keep?: boolean;
+  jobs: number;
+  color: boolean;
+}
+
 const AFTER_HELP = `
 Examples:
   npm run compare
@@ -34,7 +42,7 @@ export function readOptions(args: string[]): CompareOptions {
     .description('Builds the Dockerfiles of each chapter, runs the images, requests them, and compares their sizes.')
     .argument('[chapters...]', 'chapters by name or number, such as 02-multi-stage, 02 or 2 (default: all)')
     .option('--json <file>', 'write the report, with all measurements, to a file')
-    .option('--keep', 'leave the images and say their tags', false)
+    .option('--keep', 'leave the images and say their tags')
     .option('--jobs <n>', 'how many builds run side by side', wholeNumber, availableParallelism())
     .option('--no-color', 'no colour, also on a terminal')
     .addHelpText('after', AFTER_HELP)
@@ -46,10 +54,10 @@ export function readOptions(args: string[]): CompareOptions {
     if (error.exitCode !== 0) console.error('See npm run compare -- --help');
     process.exit(error.exitCode === 0 ? EXIT.ok : EXIT.usage);
   }
-  const { json, keep, jobs, color } = command.opts<Omit<CompareOptions, 'chapters'> & { color: boolean }>();
+  const { json, keep, jobs, color } = command.opts<Options>();
   // Read by everything that colours, here and in Node.
   if (!color) process.env.NO_COLOR = '1';
-  return { chapters: command.args, json, keep, jobs };
+  return { chapters: command.args, json, keep: keep ?? false, jobs };
 }
 
 function wholeNumber(value: string): number {

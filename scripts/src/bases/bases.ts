@@ -1,4 +1,5 @@
 import type { Engine, ImageFacts } from '../engine/engine.ts';
+import { saysUnreachable } from '../engine/unreachable.ts';
 import { ToolError } from '../errors.ts';
 import type { Progress } from '../progress.ts';
 import { buildStandIns, RECIPE_LABEL, recipeVersion, STAND_IN_LABEL } from './stand-ins.ts';
@@ -53,7 +54,7 @@ async function pull(engine: Engine, name: string, progress: Progress): Promise<b
     task.done('pulled');
     return true;
   } catch (error) {
-    if (error instanceof ToolError && cannotReach(error.lines.join('\n'))) {
+    if (error instanceof ToolError && saysUnreachable(error.lines.join('\n'))) {
       task.fail('its registry cannot be reached');
       return false;
     }
@@ -62,14 +63,8 @@ async function pull(engine: Engine, name: string, progress: Progress): Promise<b
   }
 }
 
-/** Whether an engine's error says that nothing was reached, rather than that something was refused. */
-export function cannotReach(message: string): boolean {
-  return /no such host|server misbehaving|timeout|timed out|deadline exceeded|awaiting headers|connection (refused|reset)|network is unreachable|no route to host|name resolution|proxyconnect|x509|: EOF/i.test(
-    message,
-  );
-}
-
-function registryOf(name: string): string {
+/** The registry's host: what comes before the first slash, if it looks like a host name. */
+export function registryOf(name: string): string {
   const [first = '', ...rest] = name.split('/');
   return rest.length > 0 && /[.:]|^localhost$/.test(first) ? first : 'docker.io';
 }

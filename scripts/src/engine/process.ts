@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn as spawnProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { basename } from 'node:path';
 import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -141,7 +142,7 @@ async function ended(child: ChildProcess, signal?: AbortSignal): Promise<number 
 }
 
 function failure(program: string, args: string[], lines: string[]): ToolError {
-  return new ToolError(`${program} ${args[0] ?? ''} failed`, { lines });
+  return new ToolError(`${basename(program)} ${args[0] ?? ''} failed:`, { lines });
 }
 
 function lastLines(text: string): string[] {

@@ -1,5 +1,7 @@
 import { join } from 'node:path';
 import { type Engine, RUN_LABEL } from '../engine/engine.ts';
+import { saysUnreachable } from '../engine/unreachable.ts';
+import { ToolError } from '../errors.ts';
 import { buildStep } from '../progress.ts';
 import { type Subject, subjectName } from '../subjects/chapters.ts';
 
@@ -19,17 +21,25 @@ export async function buildSubject(
   options: { runId: string; folder: string; signal: AbortSignal; onStep: (text: string) => void },
 ): Promise<Built> {
   const begin = performance.now();
-  const id = await engine.build({
-    context: subject.context,
-    dockerfile: subject.dockerfile,
-    // The run's id makes the image one of its own: removing it cannot remove somebody else's.
-    labels: { [RUN_LABEL]: options.runId, [SUBJECT_LABEL]: subjectName(subject) },
-    idFile: join(options.folder, `${subject.chapter}.${subject.variant}.id`),
-    signal: options.signal,
-    onLine: (line) => {
-      const text = buildStep(line);
-      if (text) options.onStep(text);
-    },
-  });
-  return { id, ms: performance.now() - begin };
+  try {
+    const id = await engine.build({
+      context: subject.context,
+      dockerfile: subject.dockerfile,
+      // The run's id makes the image one of its own: removing it cannot remove somebody else's.
+      labels: { [RUN_LABEL]: options.runId, [SUBJECT_LABEL]: subjectName(subject) },
+      idFile: join(options.folder, `${subject.chapter}.${subject.variant}.id`),
+      signal: options.signal,
+      onLine: (line) => {
+        const text = buildStep(line);
+        if (text) options.onStep(text);
+      },
+    });
+    return { id, ms: performance.now() - begin };
+  } catch (error) {
+    if (!(error instanceof ToolError) || !saysUnreachable(error.lines.join('\n'))) throw error;
+    throw new ToolError(error.message, {
+      lines: error.lines,
+      hint: 'A registry could not be reached. If it is that of a base image: npm run setup',
+    });
+  }
 }

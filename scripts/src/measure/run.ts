@@ -5,8 +5,11 @@ import { ToolError } from '../errors.ts';
 
 /** How long a container may take to its first answer, in milliseconds. */
 const ANSWER_LIMIT_MS = 30_000;
-/** How long one request may take, in milliseconds. */
-const REQUEST_LIMIT_MS = 5_000;
+/**
+ * How long the first request may take, in milliseconds; a later one as long as the container has had so far. A request
+ * that is lost while the container's network comes up then costs little, and a slow app still gets its time.
+ */
+const REQUEST_LIMIT_MS = 500;
 /** The pause between requests that fail, in milliseconds: the precision of the time to the first answer. */
 const REQUEST_PAUSE_MS = 10;
 /** How often the engine is asked whether the container still runs, in milliseconds. */
@@ -54,7 +57,8 @@ export async function runAndRequest(
         ({ address } = container);
         checked = performance.now();
       }
-      const response = address && (await request(address).catch(() => null));
+      const limit = Math.max(REQUEST_LIMIT_MS, performance.now() - begin);
+      const response = address && (await request(address, limit).catch(() => null));
       if (response) {
         answer = { ...response, firstResponseMs: performance.now() - begin };
         if (answer.status !== 503) return answer;
@@ -76,9 +80,12 @@ export async function runAndRequest(
   }
 }
 
-function request({ host, port }: { host: string; port: number }): Promise<{ status: number; body: string }> {
+function request(
+  { host, port }: { host: string; port: number },
+  limitMs: number,
+): Promise<{ status: number; body: string }> {
   return new Promise((resolve, reject) => {
-    const signal = AbortSignal.timeout(REQUEST_LIMIT_MS);
+    const signal = AbortSignal.timeout(Math.ceil(limitMs));
     get({ host, port, path: '/', agent: false, signal }, (response) => {
       let body = '';
       response.setEncoding('utf8');

@@ -21,7 +21,7 @@ export async function reserveFile(path: string): Promise<ReservedFile> {
     if ((await stat(path).catch(() => null))?.isDirectory()) throw new Error('it is a folder');
     await (await open(temporary, 'wx')).close();
   } catch (error) {
-    throw new ToolError(`Cannot write ${path}: ${(error as Error).message}`, { exitCode: EXIT.usage });
+    throw new ToolError(`Cannot write ${path}: ${reason(error)}`, { exitCode: EXIT.usage });
   }
   const release = () => rm(temporary, { force: true });
   return {
@@ -31,9 +31,14 @@ export async function reserveFile(path: string): Promise<ReservedFile> {
         await rename(temporary, path);
       } catch (error) {
         await release();
-        throw new ToolError(`Cannot write ${path}: ${(error as Error).message}`);
+        throw new ToolError(`Cannot write ${path}: ${reason(error)}`);
       }
     },
     release,
   };
+}
+
+/** A system error without the name of the temporary file, such as `ENOENT: no such file or directory`. */
+function reason(error: unknown): string {
+  return (error as Error).message.replace(/, \w+ '.*$/, '');
 }

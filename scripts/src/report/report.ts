@@ -1,3 +1,4 @@
+import type { ImageFacts } from '../engine/engine.ts';
 import type { Answer } from '../measure/run.ts';
 import type { ImageSize } from '../measure/size.ts';
 import { REFERENCE, type Subject } from '../subjects/chapters.ts';
@@ -8,10 +9,10 @@ export interface Measurement {
   subject: Subject;
   base?: string;
   standIn?: boolean;
-  /** The image's id, once it is built. */
-  image?: string;
+  /** The image, once it is built. */
+  image?: ImageFacts;
+  /** How long the build took, in milliseconds. */
   buildMs?: number;
-  user?: string;
   size?: ImageSize;
   answer?: Answer;
   /** Why this subject failed, as text for a person. */
@@ -20,7 +21,7 @@ export interface Measurement {
 
 /** A measurement as the report has it. `dockerfile` is the path to show. */
 export function imageReport(measurement: Measurement, dockerfile: string): ImageReport {
-  const { subject, base, standIn, buildMs, user, size, answer, error } = measurement;
+  const { subject, base, standIn, image, buildMs, size, answer, error } = measurement;
   return {
     chapter: subject.chapter,
     variant: subject.variant,
@@ -32,7 +33,7 @@ export function imageReport(measurement: Measurement, dockerfile: string): Image
     size: size ?? null,
     build: buildMs === undefined ? null : { ms: Math.round(buildMs) },
     run: answer ? { firstResponseMs: Math.round(answer.firstResponseMs), status: answer.status } : null,
-    config: user === undefined ? null : { user },
+    config: image ? { user: image.user } : null,
   };
 }
 

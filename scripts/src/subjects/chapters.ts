@@ -1,5 +1,5 @@
 import { readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { EXIT, ToolError } from '../errors.ts';
 import { readDockerfile } from './dockerfile.ts';
 
@@ -58,8 +58,8 @@ export function selectChapters(subjects: Subject[], names: string[]): Subject[] 
   const chapters = [...new Set(subjects.map(({ chapter }) => chapter))];
   const selected = names.map((name) => {
     const number = /^\d{1,2}$/.test(name) ? `${name.padStart(2, '0')}-` : undefined;
-    const plain = name.replace(/[/\\]+$/, '');
-    const found = chapters.find((chapter) => (number ? chapter.startsWith(number) : chapter === plain));
+    // A shell completes folder names with a slash.
+    const found = chapters.find((chapter) => (number ? chapter.startsWith(number) : chapter === basename(name)));
     if (!found) {
       throw new ToolError(`There is no chapter "${name}".`, {
         exitCode: EXIT.usage,

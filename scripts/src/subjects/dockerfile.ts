@@ -1,4 +1,4 @@
-import { type Copy, DockerfileParser, type From } from 'dockerfile-ast';
+import { DockerfileParser, type From, type ModifiableInstruction } from 'dockerfile-ast';
 import { ToolError } from '../errors.ts';
 
 /** What a Dockerfile says about its base images. */
@@ -44,7 +44,8 @@ export function readDockerfile(text: string, name: string): DockerfileFacts {
       if (stage) stages.set(stage.toLowerCase(), base);
       finalBase = base;
     } else if (instruction.getKeyword() === 'COPY') {
-      const source = (instruction as Copy).getFromFlag()?.getValue();
+      const flags = (instruction as ModifiableInstruction).getFlags();
+      const source = flags.find((flag) => flag.getName() === 'from')?.getValue();
       if (source && !/^\d+$/.test(source) && !stages.has(source.toLowerCase())) bases.add(expand(source));
     }
   }

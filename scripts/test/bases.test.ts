@@ -1,0 +1,33 @@
+import { expect, test } from 'vitest';
+import { registryOf } from '../src/bases/bases.ts';
+import { recipeFor } from '../src/bases/stand-ins.ts';
+import { saysUnreachable } from '../src/engine/unreachable.ts';
+
+test('the base images that have a stand-in', () => {
+  expect(recipeFor('node:26')).toEqual({ target: 'node', major: '26' });
+  expect(recipeFor('docker.io/library/node:24-slim')).toEqual({ target: 'node-slim', major: '24' });
+  expect(recipeFor('node:26-alpine')).toEqual({ target: 'node-alpine', major: '26' });
+  expect(recipeFor('gcr.io/distroless/nodejs26-debian13:nonroot')).toEqual({ target: 'distroless', major: '26' });
+  for (const other of ['node', 'node:26.1.0', 'node:26-alpine3.24', 'debian:13', 'example.com/node:26']) {
+    expect(recipeFor(other)).toBeNull();
+  }
+});
+
+test('the registry of an image name', () => {
+  expect(registryOf('node:26')).toBe('docker.io');
+  expect(registryOf('someone/app')).toBe('docker.io');
+  expect(registryOf('gcr.io/distroless/nodejs26-debian13:nonroot')).toBe('gcr.io');
+  expect(registryOf('localhost:5000/app')).toBe('localhost:5000');
+});
+
+test.each([
+  ['dial tcp: lookup registry.example on 10.0.0.1:53: no such host', true],
+  ['net/http: request canceled while waiting for connection (Client.Timeout exceeded while awaiting headers)', true],
+  ['dial tcp 10.0.0.1:443: connect: connection refused', true],
+  ['x509: certificate signed by unknown authority', true],
+  ['toomanyrequests: You have reached your pull rate limit', false],
+  ['pull access denied for nope, repository does not exist or may require docker login', false],
+  ['manifest for node:99 not found: manifest unknown', false],
+])('%s: unreachable is %s', (message, unreachable) => {
+  expect(saysUnreachable(message)).toBe(unreachable);
+});

@@ -1,0 +1,36 @@
+import { expect, test } from 'vitest';
+import { readDockerfile } from '../src/subjects/dockerfile.ts';
+
+const read = (text: string) => readDockerfile(text, 'Dockerfile');
+
+test('a single stage', () => {
+  expect(read('FROM node:26\nRUN true\n')).toEqual({ bases: ['node:26'], finalBase: 'node:26' });
+});
+
+test('variables of the ARG lines above the first FROM, in all their forms', () => {
+  const text = 'ARG V=26\nARG W=x\nFROM node:${V}-slim AS a\nFROM node:$V\nFROM img:${W:-y}\nFROM img:${NONE:-z}\n';
+  expect(read(text).bases).toEqual(['node:26-slim', 'node:26', 'img:x', 'img:z']);
+});
+
+test('a stage that is built on a stage is no base image, and the last stage is followed down to one', () => {
+  const text = 'FROM node:26 AS Base\nFROM debian:13 AS other\nFROM base AS app\n';
+  expect(read(text)).toEqual({ bases: ['node:26', 'debian:13'], finalBase: 'node:26' });
+});
+
+test('COPY --from an image counts, from a stage or its number not', () => {
+  const text =
+    'FROM node:26 AS a\nFROM scratch\nCOPY --from=a /x /x\nCOPY --from=0 /x /x\nCOPY --from=busybox:1 --chown=1 /x /x\n';
+  expect(read(text)).toEqual({ bases: ['node:26', 'busybox:1'], finalBase: 'scratch' });
+});
+
+test('a FROM inside a heredoc or a comment is none', () => {
+  expect(read('# FROM bad:1\nFROM node:26\nRUN <<EOF\nFROM bad:2\nEOF\n').bases).toEqual(['node:26']);
+});
+
+test.each(['', 'hello', '# only a comment\n'])('no FROM is a clear error: %j', (text) => {
+  expect(() => read(text)).toThrow('Dockerfile has no FROM line');
+});
+
+test('a variable without a value is a clear error', () => {
+  expect(() => read('ARG V\nFROM node:${V}\n')).toThrow('node:${V} needs a value for V');
+});

@@ -1,0 +1,135 @@
+import { execFile, spawn } from 'node:child_process';
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, afterEach, expect, test } from 'vitest';
+import { RUN_LABEL } from '../../src/engine/engine.ts';
+import { Bench, describeWithEngine, docker, ROOT } from './engine.ts';
+
+// What the write-ups behind this course tell their readers to type, with the `docker` that a person gets when typing
+// it. Only the names of the images and the host's port are the tests' own.
+
+const bench = new Bench();
+const label = ['--label', `${RUN_LABEL}=${bench.id}`];
+const scratch: string[] = [];
+
+afterEach(async () => {
+  for (const folder of scratch.splice(0)) await rm(folder, { recursive: true });
+});
+
+/** The images that the legacy builder makes on its way are nobody's later: those of these tests go with them. */
+const leftBehind: string[] = [];
+afterAll(async () => {
+  await bench.cleanUp();
+  for (const id of leftBehind.reverse()) await docker('rmi', id).catch(() => {}); // It went with a later one.
+});
+
+function typed(chapter: string, ...args: string[]) {
+  return promisify(execFile)('docker', args, { cwd: join(ROOT, chapter), maxBuffer: 64 << 20 });
+}
+
+/** A copy of a chapter, outside the repository, that a test may edit. */
+async function copyOf(chapter: string): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'chapter-'));
+  scratch.push(folder);
+  const filter = (path: string) => !/\/(node_modules|dist|\.turbo)$/.test(path);
+  await cp(join(ROOT, chapter), folder, { recursive: true, verbatimSymlinks: true, filter });
+  return folder;
+}
+
+describeWithEngine('as typed', () => {
+  test.each([
+    ['01-first-dockerfile', 'C1', ['-f', 'Dockerfile.single'], {}],
+    ['01-first-dockerfile', 'C1', ['-f', 'Dockerfile.single'], { PORT: '8080' }],
+    ['01-first-dockerfile', 'C2 and D2', [], {}],
+    ['02-multi-stage', 'A1', ['-f', 'Dockerfile.single'], {}],
+    ['02-multi-stage', 'A2, A3 and A7', [], {}],
+    ['02-multi-stage', 'A4', ['-f', 'Dockerfile.multi'], {}],
+    ['03-distroless', 'B4 and B8', [], {}],
+  ] as [string, string, string[], Record<string, string>][])(
+    '%s: %s, docker build %j, docker run with %j',
+    async (...row) => {
+      const [chapter, , options, env] = row;
+      const tag = `multi-stage-node-test:${chapter}`;
+      const before = await docker('images', '--all', '--quiet');
+      const built = await typed(chapter, 'build', ...options, ...label, '-t', tag, '.');
+      const ids = [...built.stdout.matchAll(/^ ---> ([0-9a-f]{12})$/gm)].map(([, id = '']) => id);
+      leftBehind.push(...ids.filter((id) => !before.includes(id)));
+      const port = env.PORT ?? '3000';
+      const envOptions = Object.entries(env).flatMap(([name, value]) => ['-e', `${name}=${value}`]);
+      const publish = ['-p', `127.0.0.1::${port}`, '--rm', ...label, ...envOptions];
+      const { stdout } = await typed(chapter, 'run', '-d', ...publish, tag);
+      const address = (await docker('port', stdout.trim(), `${port}/tcp`)).split('\n')[0];
+      const answer = () =>
+        fetch(`http://${address}`, { signal: AbortSignal.timeout(2000) }).then(
+          (response) => response.json(),
+          () => null,
+        );
+      await expect.poll(answer, { timeout: 20_000 }).toEqual({ message: 'Hello from a container' });
+      await docker('stop', stdout.trim());
+    },
+  );
+
+  test('04-three-stage: B5, a source edit reuses the dependency layers', async () => {
+    const folder = await copyOf('04-three-stage');
+    const build = async () => {
+      const lines: string[] = [];
+      await bench.build(folder, 'Dockerfile', { onLine: (line) => lines.push(line) });
+      const text = lines.join('\n');
+      // A step is announced as `#12 [deps 4/4] RUN …`; `#12 CACHED` says that it was reused.
+      const cached = (step: RegExp) => text.includes(`${step.exec(text)?.[1]} CACHED`);
+      return {
+        dependencies: cached(/^(#\d+) \[deps \d\/\d\] RUN .*npm ci --omit=dev/m),
+        devDependencies: cached(/^(#\d+) \[builder \d\/\d\] RUN .*npm ci$/m),
+        source: cached(/^(#\d+) \[builder \d\/\d\] RUN npm run build/m),
+      };
+    };
+    await build();
+    expect(await build()).toEqual({ dependencies: true, devDependencies: true, source: true });
+    const app = join(folder, 'src/app.ts');
+    await writeFile(app, (await readFile(app, 'utf8')).replace('Hello', `Hello ${bench.id}`));
+    expect(await build()).toEqual({ dependencies: true, devDependencies: true, source: false });
+  });
+
+  test('04-three-stage: B6, --target builder has the tools and the result', async () => {
+    const image = await bench.build(join(ROOT, '04-three-stage'), 'Dockerfile', { target: 'builder' });
+    expect(await docker('run', '--rm', image, 'ls', 'dist', 'src', 'node_modules/.bin/tsc')).toContain('index.js');
+  });
+
+  test('04-three-stage: B6, --target runner is what a build without a target makes', async () => {
+    const images = await Promise.all(
+      ['runner', undefined].map((target) => bench.build(join(ROOT, '04-three-stage'), 'Dockerfile', { target })),
+    );
+    const layers = await Promise.all(images.map((image) => docker('inspect', '--format', '{{.RootFS.Layers}}', image)));
+    expect(layers[0]).toBe(layers[1]);
+  });
+
+  test('04-three-stage: B6, the test stage passes, and fails when a test does', async () => {
+    const folder = await copyOf('04-three-stage');
+    await bench.build(folder, 'Dockerfile', { target: 'test' });
+    const file = join(folder, 'test/app.test.ts');
+    await writeFile(file, (await readFile(file, 'utf8')).replace('Hello from', 'Goodbye to'));
+    await expect(bench.build(folder, 'Dockerfile', { target: 'test' })).rejects.toThrow('build failed');
+  });
+
+  test('a .dockerignore keeps what B7 lists out of the build context', async () => {
+    const folder = await copyOf('02-multi-stage');
+    const kept = ['node_modules', '.git', '.env', 'coverage', 'dist', 'logs', '.DS_Store'];
+    for (const name of kept) await writeFile(join(folder, name), 'must not be sent');
+    await writeFile(join(folder, 'Dockerfile.look'), 'FROM node:26-alpine\nWORKDIR /look\nCOPY . .\n');
+    const image = await bench.build(folder, 'Dockerfile.look');
+    const listed = (await docker('run', '--rm', image, 'ls', '-A', '/look')).split('\n');
+    expect(listed).toContain('package.json');
+    expect(listed.filter((name) => kept.includes(name))).toEqual([]);
+  });
+});
+
+test('a chapter that is copied out of the repository still installs, tests and builds', async () => {
+  const folder = await copyOf('03-distroless');
+  const code = await new Promise((resolve) => {
+    const command = 'npm ci --no-audit --no-fund && npm test && npm run build';
+    spawn('sh', ['-c', command], { cwd: folder, stdio: 'ignore' }).on('close', resolve);
+  });
+  expect(code).toBe(0);
+});

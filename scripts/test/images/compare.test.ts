@@ -1,0 +1,177 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { RUN_LABEL } from '../../src/engine/engine.ts';
+import { reportSchema } from '../../src/report/schema.ts';
+import { describeWithEngine, docker, ROOT } from './engine.ts';
+
+// compare as a person runs it, in a copy of the repository whose chapters the tests may break.
+
+let root = '';
+let temporary = '';
+const running: ChildProcess[] = [];
+
+beforeAll(async () => {
+  root = await mkdtemp(join(tmpdir(), 'repository-'));
+  temporary = join(root, 'tmp');
+  const filter = (path: string) => !/\/(node_modules|dist|\.turbo)$/.test(path);
+  for (const name of ['02-multi-stage', '03-distroless', 'scripts', 'package.json']) {
+    await cp(join(ROOT, name), join(root, name), { recursive: true, verbatimSymlinks: true, filter });
+  }
+  await symlink(join(ROOT, 'node_modules'), join(root, 'node_modules'));
+  await mkdir(temporary);
+});
+afterAll(() => rm(root, { recursive: true }));
+afterEach(() => {
+  for (const child of running.splice(0)) child.kill('SIGKILL');
+});
+
+function compare(...args: string[]) {
+  const child = spawn(process.execPath, ['--import', 'tsx', 'scripts/compare.ts', ...args], {
+    cwd: root,
+    env: { ...process.env, INIT_CWD: root, TMPDIR: temporary },
+  });
+  running.push(child);
+  const output = { stdout: '', stderr: '' };
+  child.stdout.on('data', (chunk) => {
+    output.stdout += chunk;
+  });
+  child.stderr.on('data', (chunk) => {
+    output.stderr += chunk;
+  });
+  const ended = once(child, 'close').then(([code]) => ({ code: code as number, ...output }));
+  return { child, output, ended };
+}
+
+/** A chapter with one Dockerfile. */
+async function chapter(name: string, dockerfile: string, variant = 'single'): Promise<void> {
+  await mkdir(join(root, name), { recursive: true });
+  await writeFile(join(root, name, `Dockerfile.${variant}`), dockerfile);
+}
+
+/** Everything that a compare run could have left on the engine, its kept images included. */
+async function traces(): Promise<string[]> {
+  const filter = ['--filter', `label=${RUN_LABEL}`, '--quiet', '--no-trunc'];
+  const lists = await Promise.all([docker('ps', '--all', ...filter), docker('images', '--all', ...filter)]);
+  return lists.join('\n').split('\n').filter(Boolean).sort();
+}
+
+describeWithEngine('compare', () => {
+  let before: string[] = [];
+  beforeAll(async () => {
+    before = await traces();
+  });
+  afterEach(async () => {
+    expect(await traces()).toEqual(before);
+    // tsx keeps what it compiled for the next start.
+    expect((await readdir(temporary)).filter((name) => !name.startsWith('tsx-'))).toEqual([]);
+  });
+
+  test('a broken variant is explained, the others are measured, exit 1', async () => {
+    await writeFile(join(root, '02-multi-stage/Dockerfile.broken'), 'FROM node:26-alpine\nRUN echo before && exit 7\n');
+    await writeFile(join(root, '02-multi-stage/Dockerfile.nonsense'), 'THIS is no Dockerfile\n');
+    await writeFile(
+      join(root, '02-multi-stage/Dockerfile.silent'),
+      'FROM node:26-alpine\nCMD ["node", "-e", "console.log(\'I give up\'); process.exit(4)"]\n',
+    );
+    const { code, stdout, stderr } = await compare('02', '--json', 'report.json').ended;
+    for (const variant of ['broken', 'nonsense', 'silent']) {
+      await rm(join(root, `02-multi-stage/Dockerfile.${variant}`));
+    }
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/FAILED 02-multi-stage broken\ndocker build failed:\n( {2}\| .*\n)*.*exit code: 7/);
+    expect(stdout).toMatch(/FAILED 02-multi-stage nonsense\n.*Dockerfile.nonsense has no FROM line/);
+    expect(stdout).toMatch(/FAILED 02-multi-stage silent\nThe container ended with exit code 4.*\n {2}\| I give up/);
+    expect(stdout + stderr).not.toMatch(/\n\s+at /);
+
+    const report = reportSchema.parse(JSON.parse(await readFile(join(root, 'report.json'), 'utf8')));
+    expect(report.images.map(({ variant, ok }) => [variant, ok])).toEqual([
+      ['single', true],
+      ['broken', false],
+      ['multi', true],
+      ['nonsense', false],
+      ['silent', false],
+    ]);
+    expect(report.engine).toMatchObject({ name: 'docker', builder: 'buildkit', version: expect.any(String) });
+    const [single, , multi] = report.images;
+    expect(single?.run?.status).toBe(200);
+    expect(multi?.config?.user).toBe('1000');
+    expect(multi?.base).toBe('node:26-alpine');
+    for (const image of [single, multi]) {
+      const layers = image?.size?.layers ?? [];
+      expect(layers.reduce((sum, layer) => sum + layer.bytes, 0)).toBe(image?.size?.unpackedBytes);
+      expect(layers.at(-1)?.instruction).toMatch(/^(COPY|RUN) /);
+    }
+    // They share the layers of their base image, and those measure the same.
+    expect(multi?.size?.layers[0]).toEqual(single?.size?.layers[0]);
+    expect(report.comparisons).toContainEqual(expect.objectContaining({ variant: 'multi', reference: 'single' }));
+  });
+
+  test('a new chapter and a new variant are found, and an answer that differs has lost', async () => {
+    const server = (text: string) =>
+      `FROM node:26-alpine\nEXPOSE 8080\nCMD ["node", "-e", "require('http').createServer((q, s) => s.end('${text}')).listen(8080)"]\n`;
+    await chapter('05-new', server('one'));
+    await chapter('05-new', server('one'), 'same');
+    await chapter('05-new', server('two'), 'other');
+    const { code, stdout } = await compare('5').ended;
+    await rm(join(root, '05-new'), { recursive: true });
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/^05-new +single .*\d ms +root$/m);
+    expect(stdout).toMatch(/^ +same .*\d ms +root$/m);
+    expect(stdout).toMatch(/FAILED 05-new other\nGET \/ is answered differently from single/);
+  });
+
+  test('--keep leaves the images and says their names', async () => {
+    const name = 'multi-stage-node/06-kept:single';
+    await chapter(
+      '06-kept',
+      'FROM node:26-alpine\nCMD ["node", "-e", "require(\'http\').createServer((q, s) => s.end(\'x\')).listen(3000)"]\n',
+    );
+    for (let round = 0; round < 2; round += 1) {
+      const { code, stderr } = await compare('6', '--keep').ended;
+      expect(stderr).toContain(`kept ${name}`);
+      expect(code).toBe(0);
+      // The image that the first round kept was replaced, not piled up.
+      expect((await traces()).length).toBe(before.length + 1);
+    }
+    await rm(join(root, '06-kept'), { recursive: true });
+    await docker('rmi', name);
+  });
+
+  test.each(['SIGINT', 'SIGTERM'] as const)('%s in the middle of a build leaves nothing', async (signal) => {
+    const slow = (mark: string) => `FROM node:26-alpine\nRUN ["node", "-e", "setTimeout(() => {}, 3e5)", "${mark}"]\n`;
+    const marks = ['single', 'multi'].map((variant) => `${variant}-${signal}-${Date.now()}`);
+    await chapter('07-slow', slow(marks[0] as string));
+    await chapter('07-slow', slow(marks[1] as string), 'multi');
+    const { child, ended } = compare('7', '--jobs', '2');
+    const sleepers = () => processesWith(marks);
+    await expect.poll(sleepers, { timeout: 60_000, interval: 200 }).toBe(2);
+    child.kill(signal);
+    const { code, stderr } = await ended;
+    expect(code).toBe(signal === 'SIGINT' ? 130 : 143);
+    expect(stderr).toContain('Interrupted');
+    await expect.poll(sleepers, { timeout: 20_000, interval: 200 }).toBe(0);
+    await rm(join(root, '07-slow'), { recursive: true });
+  });
+
+  test('SIGINT in the middle of a probe leaves nothing', async () => {
+    await chapter('08-mute', 'FROM node:26-alpine\nCMD ["node", "-e", "setInterval(() => {}, 1000)"]\n');
+    const { child, ended } = compare('8');
+    const count = before.length;
+    // The image and its container.
+    await expect.poll(async () => (await traces()).length, { timeout: 120_000, interval: 200 }).toBe(count + 2);
+    child.kill('SIGINT');
+    expect((await ended).code).toBe(130);
+    await rm(join(root, '08-mute'), { recursive: true });
+  });
+});
+
+/** How many processes of this machine, those in containers included, have one of these words as an argument. */
+async function processesWith(words: string[]): Promise<number> {
+  const processes = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
+  const commands = await Promise.all(processes.map((id) => readFile(`/proc/${id}/cmdline`, 'utf8').catch(() => '')));
+  return commands.filter((command) => command.split('\0').some((word) => words.includes(word))).length;
+}

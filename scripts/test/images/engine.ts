@@ -1,0 +1,116 @@
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { get } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { extract } from 'tar-stream';
+import { describe } from 'vitest';
+import { dockerEnvironment } from '../../src/engine/docker.ts';
+import { type Engine, RUN_LABEL } from '../../src/engine/engine.ts';
+import { findEngine } from '../../src/engine/find.ts';
+import { run, runStream } from '../../src/engine/process.ts';
+
+export const ROOT = join(import.meta.dirname, '../../..');
+
+/** The real engine. Without one there is none, which under CI=true is a failure. */
+export const engine: Engine | undefined = await findEngine().catch((error) => {
+  if (process.env.CI === 'true') throw error;
+  console.warn(`\nIMAGE TESTS SKIPPED: ${error.message} To run them: npm run setup\n`);
+  return undefined;
+});
+
+/** `describe`, for tests that need the engine. */
+export const describeWithEngine = describe.skipIf(!engine);
+
+/** The engine's own command line, for what compare itself never does. */
+export function docker(...args: string[]): Promise<string> {
+  return run((engine as Engine).info.command, args, { env: dockerEnvironment() });
+}
+
+/** Makes images and containers that carry a label of their own, and removes them all. */
+export class Bench {
+  readonly id = randomUUID();
+  readonly #labels = { [RUN_LABEL]: this.id };
+  #folder: string | undefined;
+  #count = 0;
+
+  async build(context: string, dockerfile: string, options: { target?: string; onLine?: (line: string) => void } = {}) {
+    this.#folder ??= await mkdtemp(join(tmpdir(), 'image-tests-'));
+    this.#count += 1;
+    return (engine as Engine).build({
+      context,
+      dockerfile: join(context, dockerfile),
+      labels: { ...this.#labels, count: String(this.#count) },
+      idFile: join(this.#folder, `${this.#count}.id`),
+      signal: new AbortController().signal,
+      onLine: () => {},
+      ...options,
+    });
+  }
+
+  /** Starts a container and waits for its first answer on /healthz. Returns its id and how to ask it. */
+  async serve(image: string, args: string[] = []) {
+    const id = await (engine as Engine).start(image, { port: 3000, labels: this.#labels, args });
+    const { address } = await (engine as Engine).container(id);
+    if (!address) throw new Error(`No port is published: ${await docker('logs', id)}`);
+    const ask = (path: string) => request(`http://${address.host}:${address.port}${path}`);
+    for (let attempt = 0; ; attempt += 1) {
+      if (await ask('/healthz').catch(() => null)) return { id, ask };
+      if (attempt > 300) throw new Error(`No answer: ${await docker('logs', id)}`);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+
+  async cleanUp(): Promise<void> {
+    if (!engine) return;
+    const { containers, images } = await engine.labelled(RUN_LABEL, this.id);
+    for (const container of containers) await engine.removeContainer(container);
+    // By force: a test may have given an image a name.
+    for (const image of images) await docker('rmi', '--force', image);
+    if (this.#folder) await rm(this.#folder, { recursive: true });
+  }
+}
+
+export interface Answer {
+  status: number | undefined;
+  type: string | undefined;
+  body: string;
+}
+
+function request(url: string): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    get(url, { agent: false, signal: AbortSignal.timeout(2000) }, async (response) => {
+      let body = '';
+      for await (const chunk of response) body += chunk;
+      resolve({ status: response.statusCode, type: response.headers['content-type'], body });
+    }).on('error', reject);
+  });
+}
+
+/** One entry of an image's file system. */
+export interface FileEntry {
+  path: string;
+  type: string | null | undefined;
+  mode: number;
+  uid: number;
+}
+
+/** All files that a container of this image would see, read without running anything in it. */
+export async function filesOf(image: string): Promise<FileEntry[]> {
+  const container = await docker('create', '--label', `${RUN_LABEL}=files`, image);
+  try {
+    const entries = extract();
+    const source = runStream((engine as Engine).info.command, ['export', container], { env: dockerEnvironment() });
+    source.on('error', (error) => entries.destroy(error));
+    source.pipe(entries);
+    const files: FileEntry[] = [];
+    for await (const entry of entries) {
+      const { name, type, mode = 0, uid = 0 } = entry.header;
+      files.push({ path: `/${name}`, type, mode, uid });
+      entry.resume();
+    }
+    return files;
+  } finally {
+    await docker('rm', '--force', container);
+  }
+}
