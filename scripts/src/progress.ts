@@ -39,11 +39,11 @@ function liveProgress(stream: NodeJS.WriteStream): Progress {
       const line = `  ${seconds(since)} ${name}: ${text}`;
       return line.length > width ? `${line.slice(0, width - 1)}…` : line;
     });
-    live(lines.join('\n'));
+    if (lines.length > 0) live(lines.join('\n'));
+    else live.clear();
   };
   const keep = (line: string) => {
-    live.clear();
-    stream.write(`${line}\n`);
+    live.persist(line);
     draw();
   };
   const timer = setInterval(draw, 200).unref();
