@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { provideBases } from './src/bases/bases.ts';
 import type { Engine } from './src/engine/engine.ts';
-import { findEngine, typedClientHint } from './src/engine/find.ts';
+import { findEngine, isForbidden, typedClientHint } from './src/engine/find.ts';
 import { describeError, EXIT, ToolError } from './src/errors.ts';
 import { installDocker } from './src/host/docker.ts';
 import { createProgress, type Progress, step } from './src/progress.ts';
@@ -31,7 +31,7 @@ async function provideEngine(progress: Progress): Promise<Engine> {
   try {
     return await findEngine();
   } catch (error) {
-    if (!(error instanceof ToolError) || error.exitCode !== EXIT.noEngine) throw error;
+    if (!(error instanceof ToolError) || error.exitCode !== EXIT.noEngine || isForbidden(error)) throw error;
     progress.note(`engine: ${error.message}`);
     return await step(progress, 'engine', 'Docker is installed and answers', installDocker);
   }

@@ -8,6 +8,7 @@ export default defineConfig({
         test: {
           name: 'images',
           include: ['test/images/*.test.ts'],
+          globalSetup: ['test/images/loud.ts'],
           // They share one engine, and some measure time.
           fileParallelism: false,
           testTimeout: 120_000,

@@ -79,16 +79,20 @@ RUN mkdir -p /root-fs/bin /root-fs/sbin /root-fs/usr/bin /root-fs/usr/sbin /root
   && busybox --list-full | while read -r path; do \
        [ "$path" = bin/busybox ] || { mkdir -p "/root-fs/$(dirname "$path")" && ln -sf /bin/busybox "/root-fs/$path"; }; \
      done \
-  && ln -s usr/lib /root-fs/lib \
-  && cp -a /out/libc6/usr/lib64 /root-fs/usr/lib64 2>/dev/null; ln -s usr/lib64 /root-fs/lib64; \
-  lib=$(dirname "$(find /out/libc6 -name libc.so.6)") \
+  && ln -s usr/lib /root-fs/lib
+# The C library and its loader, which is in another place on each architecture.
+RUN lib=$(dirname "$(find /out/libc6 -name libc.so.6)") \
   && to=/root-fs${lib#/out/libc6} \
   && mkdir -p "$to" \
   && for name in ld-linux libc. libm. libmvec libdl libpthread librt libresolv libnss_dns libnss_files libutil; do \
-       cp -a "$lib/$name"* "$to/"; \
+       find "$lib" -maxdepth 1 -name "$name*" -exec cp -a {} "$to/" \; || exit 1; \
      done \
-  && cp -a /out/libc6/usr/lib/ld-linux* /root-fs/usr/lib/ 2>/dev/null; \
-  printf 'root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/sbin/nologin\n' > /root-fs/etc/passwd \
+  && if [ -d /out/libc6/usr/lib64 ]; then \
+       cp -a /out/libc6/usr/lib64 /root-fs/usr/lib64 && ln -s usr/lib64 /root-fs/lib64; \
+     else \
+       cp -a /out/libc6/usr/lib/ld-linux* /root-fs/usr/lib/; \
+     fi
+RUN printf 'root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/sbin/nologin\n' > /root-fs/etc/passwd \
   && printf 'root:x:0:root\nnobody:x:65534:\n' > /root-fs/etc/group \
   && printf 'hosts: files dns\n' > /root-fs/etc/nsswitch.conf \
   && printf 'NAME="Stand-in for Alpine Linux"\nID=alpine-stand-in\nPRETTY_NAME="Stand-in for Alpine Linux (busybox with glibc)"\n' \

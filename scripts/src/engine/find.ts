@@ -43,11 +43,23 @@ export async function findEngine(): Promise<Engine> {
       hint: "Install Docker's buildx plugin (the package is called docker-buildx or docker-buildx-plugin).",
     });
   }
+  if (noAnswer && isForbidden(noAnswer)) {
+    throw new ToolError('A container engine runs, but this user may not use it.', {
+      exitCode: EXIT.noEngine,
+      lines: noAnswer.lines,
+      hint: 'On Linux: `sudo usermod -aG docker $USER`, and log in again. Members of that group can become root.',
+    });
+  }
   throw new ToolError(clients.length > 0 ? 'No container engine answers.' : 'There is no docker command on the PATH.', {
     exitCode: EXIT.noEngine,
     lines: noAnswer?.lines,
     hint: 'Start Docker if it is installed. On Debian and Ubuntu `npm run setup` installs and starts it.',
   });
+}
+
+/** Whether an engine could not be asked because the user may not, rather than because there is none. */
+export function isForbidden(error: ToolError): boolean {
+  return error.lines.some((line) => /permission denied/i.test(line));
 }
 
 /**

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Engine } from '../engine/engine.ts';
-import { findEngine, onPath } from '../engine/find.ts';
+import { findEngine, isForbidden, onPath } from '../engine/find.ts';
 import { run, succeeds } from '../engine/process.ts';
 import { EXIT, ToolError } from '../errors.ts';
 import { asRoot, canBeRoot, installPackages, isDebian } from './debian.ts';
@@ -64,17 +64,10 @@ async function answers(log: () => Promise<string[]>): Promise<Engine> {
     try {
       return await findEngine();
     } catch (error) {
-      if (!(error instanceof ToolError) || error.exitCode !== EXIT.noEngine) throw error;
+      if (!(error instanceof ToolError) || error.exitCode !== EXIT.noEngine || isForbidden(error)) throw error;
       if (Date.now() < until) {
         await sleep(250);
         continue;
-      }
-      if (process.getuid?.() !== 0) {
-        throw new ToolError('Docker was started, but this user may not use it.', {
-          exitCode: EXIT.noEngine,
-          lines: error.lines,
-          hint: 'Add yourself to its group with `sudo usermod -aG docker $USER`, log in again, and run setup again.',
-        });
       }
       throw new ToolError(`Docker was started, but does not answer after ${START_LIMIT_MS / 1000} s.`, {
         exitCode: EXIT.noEngine,

@@ -51,7 +51,7 @@ function row(image: ImageReport, comparison: Comparison | undefined): string[] {
     size ? bytes(size.pullBytes) : 'n/a',
     comparison ? percent(comparison.unpackedSavedRatio) : '',
     size ? String(size.layers.length) : 'n/a',
-    run?.firstResponseMs == null ? (image.ok ? 'n/a' : 'FAILED') : `${Math.round(run.firstResponseMs)} ms`,
+    image.ok ? milliseconds(run?.firstResponseMs) : 'FAILED',
     config ? userName(config.user) : 'n/a',
   ];
 }
@@ -85,6 +85,10 @@ function shortName(image: string): string {
 /** Decimal units, as Docker prints sizes. */
 function bytes(count: number): string {
   return prettyBytes(count, { maximumFractionDigits: count < 1e9 ? 0 : 2, minimumFractionDigits: count < 1e9 ? 0 : 2 });
+}
+
+function milliseconds(count: number | null | undefined): string {
+  return count == null ? 'n/a' : `${Math.round(count)} ms`;
 }
 
 function percent(ratio: number): string {

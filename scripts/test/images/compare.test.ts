@@ -121,6 +121,7 @@ describeWithEngine('compare', () => {
     expect(code).toBe(1);
     expect(stdout).toMatch(/^05-new +single .*\d ms +root$/m);
     expect(stdout).toMatch(/^ +same .*\d ms +root$/m);
+    expect(stdout).toMatch(/^ +other .* FAILED +root$/m);
     expect(stdout).toMatch(/FAILED 05-new other\nGET \/ is answered differently from single/);
   });
 
