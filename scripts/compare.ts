@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import { join, relative, resolve, sep } from 'node:path';
 import pLimit from 'p-limit';
 import { isStandIn } from './src/bases/bases.ts';
@@ -25,6 +24,8 @@ const CACHE = join(ROOT, 'node_modules/.cache/multi-stage-node');
 
 /** The port to ask when the image does not EXPOSE one: what the chapters' app listens on. */
 const DEFAULT_PORT = 3000;
+/** The images of a run have names of this repository while it lasts. */
+const RUN_IMAGES = 'multi-stage-node/compare';
 /** A second Ctrl-C, this long after the first in milliseconds, ends the program without waiting for the cleaning up. */
 const IMPATIENCE_MS = 1000;
 
@@ -32,7 +33,6 @@ const IMPATIENCE_MS = 1000;
 interface Run {
   engine: Engine;
   id: string;
-  folder: string;
   signal: AbortSignal;
   progress: Progress;
 }
@@ -44,8 +44,7 @@ async function compare(options: CompareOptions, signal: AbortSignal): Promise<nu
   let run: Run | undefined;
   try {
     const engine = await findEngine();
-    const folder = await mkdtemp(join(tmpdir(), 'multi-stage-node-'));
-    run = { engine, id: randomUUID(), folder, signal, progress };
+    run = { engine, id: randomUUID(), signal, progress };
 
     const measurements: Measurement[] = subjects.map((subject) => ({ subject }));
     await readBases(run, measurements);
@@ -96,22 +95,27 @@ async function readBases(run: Run, measurements: Measurement[]): Promise<void> {
 
 async function buildAll(run: Run, measurements: Measurement[], jobs: number): Promise<void> {
   const limit = pLimit(jobs);
-  const builds = good(measurements).map((measurement) => limit(() => buildOne(run, measurement)));
+  const builds = good(measurements).map((measurement, index) =>
+    limit(() => buildOne(run, measurement, `${RUN_IMAGES}:${run.id}-${index}`)),
+  );
   // An interruption ends every build: none may still be running when the run cleans up.
   await Promise.allSettled(builds);
   await Promise.all(builds);
 }
 
-async function buildOne(run: Run, measurement: Measurement): Promise<void> {
+async function buildOne(run: Run, measurement: Measurement, name: string): Promise<void> {
   const task = run.progress.task(subjectName(measurement.subject));
   task.update('building');
   const ok = await attempt(run, measurement, async () => {
-    const { id: runId, folder, signal } = run;
-    const built = await buildSubject(run.engine, measurement.subject, { runId, folder, signal, onStep: task.update });
-    const image = await run.engine.image(built.id);
-    if (!image) throw new ToolError(`The engine built ${built.id}, but does not have it.`);
+    const { id: runId, signal } = run;
+    const { image, ms } = await buildSubject(run.engine, measurement.subject, {
+      runId,
+      name,
+      signal,
+      onStep: task.update,
+    });
     measurement.image = image;
-    measurement.buildMs = built.ms;
+    measurement.buildMs = ms;
   });
   if (ok) task.done('built');
   else task.fail('not built');
@@ -199,13 +203,14 @@ function makeReport({ info }: Engine, measurements: Measurement[]): Report {
 }
 
 /** Removes what carries this run's label, found anew: a container may exist whose id we never got. */
-async function cleanUp({ engine, id, folder }: Run, keepImages: boolean): Promise<void> {
+async function cleanUp({ engine, id }: Run, keepImages: boolean): Promise<void> {
   const say = (error: unknown) => console.error(`Not removed: ${describeError(error)}`);
-  await rm(folder, { recursive: true, force: true }).catch(say);
   try {
     const { containers, images } = await engine.labelled(RUN_LABEL, id);
     for (const container of containers) await engine.removeContainer(container).catch(say);
-    for (const image of keepImages ? [] : images) await engine.removeImage(image).catch(say);
+    // A kept image has a name of its own and loses only that of this run.
+    const unwanted = images.filter((name) => !keepImages || name.startsWith(`${RUN_IMAGES}:`));
+    for (const image of unwanted) await engine.removeImage(image).catch(say);
   } catch (error) {
     say(error);
   }

@@ -94,20 +94,19 @@ export async function buildStandIns(engine: Engine, images: string[], progress: 
     for (const { image, target, major } of recipes) {
       const context = contexts.get(major) as { path: string; version: string };
       await step(progress, `base image ${image}`, `built a stand-in with Node ${context.version}`, async (say) => {
-        const id = await engine.build({
+        await engine.build({
           context: context.path,
           dockerfile: join(import.meta.dirname, 'stand-ins.Dockerfile'),
           target,
           buildArgs: { DEBIAN: full, DEBIAN_SLIM: slim, NODE_VERSION: context.version },
+          name: image,
           labels: { [STAND_IN_LABEL]: image, [RECIPE_LABEL]: version },
-          idFile: join(work, `${target}-${major}.id`),
           signal: new AbortController().signal,
           onLine: (line) => {
             const text = buildStep(line);
             if (text) say(text);
           },
         });
-        await engine.tag(id, image);
       });
     }
   } finally {

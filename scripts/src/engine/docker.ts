@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { z } from 'zod';
 import { ToolError } from '../errors.ts';
@@ -39,18 +38,19 @@ export function dockerEngine(info: EngineInfo): Engine {
   const env = dockerEnvironment();
   const docker = (...args: string[]) => run(info.command, args, { env });
 
-  /** The ids of `list`, which prints one per line, the same one perhaps twice. */
-  const ids = async (...list: string[]) => [...new Set((await docker(...list)).split('\n').filter(Boolean))];
+  const lines = async (...args: string[]) => (await docker(...args)).split('\n').filter(Boolean);
 
-  return {
+  const engine: Engine = {
     info,
 
-    async build({ context, dockerfile, target, buildArgs = {}, labels, idFile, signal, onLine }) {
-      const args = ['build', '--progress=plain', '--file', dockerfile, '--iidfile', idFile, ...labelArgs(labels)];
+    async build({ context, dockerfile, target, buildArgs = {}, name, labels, signal, onLine }) {
+      const args = ['build', '--progress=plain', '--file', dockerfile, '--tag', name, ...labelArgs(labels)];
       if (target) args.push('--target', target);
-      for (const [name, value] of Object.entries(buildArgs)) args.push('--build-arg', `${name}=${value}`);
+      for (const [key, value] of Object.entries(buildArgs)) args.push('--build-arg', `${key}=${value}`);
       await runLines(info.command, [...args, context], { env, cwd: dirname(dockerfile), signal, onLine });
-      return (await readFile(idFile, 'utf8')).trim();
+      const image = await engine.image(name);
+      if (!image) throw new ToolError(`The engine built ${name}, but does not have it.`);
+      return image;
     },
 
     async pull(image, onLine) {
@@ -79,12 +79,8 @@ export function dockerEngine(info: EngineInfo): Engine {
     },
 
     async history(image) {
-      const text = await docker('history', '--no-trunc', '--format', '{{json .CreatedBy}}', image);
-      return text
-        .split('\n')
-        .filter(Boolean)
-        .map((line) => z.string().parse(JSON.parse(line)))
-        .reverse();
+      const made = await lines('history', '--no-trunc', '--format', '{{json .CreatedBy}}', image);
+      return made.map((line) => z.string().parse(JSON.parse(line))).reverse();
     },
 
     save: (images) => runStream(info.command, ['save', ...images], { env }),
@@ -130,13 +126,17 @@ export function dockerEngine(info: EngineInfo): Engine {
     },
 
     async labelled(label, value) {
-      const filter = ['--no-trunc', '--quiet', '--filter', `label=${label}=${value}`];
+      const filter = ['--all', '--no-trunc', '--filter', `label=${label}=${value}`];
+      const images = await lines('images', ...filter, '--format', '{{.Repository}}:{{.Tag}} {{.ID}}');
       return {
-        containers: await ids('ps', '--all', ...filter),
-        images: await ids('images', '--all', ...filter),
+        containers: await lines('ps', '--quiet', ...filter),
+        images: images
+          .map((line) => line.split(' '))
+          .map(([name = '', id = '']) => (name.includes('<none>') ? id : name)),
       };
     },
   };
+  return engine;
 }
 
 function labelArgs(labels: Record<string, string>): string[] {

@@ -22,9 +22,9 @@ export interface BuildRequest {
   /** The stage to build; the last one when absent. */
   target?: string;
   buildArgs?: Record<string, string>;
+  /** The name that the image gets. */
+  name: string;
   labels: Record<string, string>;
-  /** Where the engine's command line may write the image's id: a path that does not exist yet. */
-  idFile: string;
   signal: AbortSignal;
   /** Called with every line that the builder prints. */
   onLine(line: string): void;
@@ -53,8 +53,13 @@ export interface ContainerFacts {
 export interface Engine {
   readonly info: EngineInfo;
 
-  /** Builds an image and returns its id. @throws {ToolError} with the builder's last lines. */
-  build(request: BuildRequest): Promise<string>;
+  /**
+   * Builds an image. It is found by its name afterwards: the id that `docker build --iidfile` writes is not one that
+   * the engine knows where it keeps images in containerd's store.
+   *
+   * @throws {ToolError} with the builder's last lines.
+   */
+  build(request: BuildRequest): Promise<ImageFacts>;
   /** Fetches an image from its registry. @throws {ToolError} with the engine's last lines. */
   pull(image: string, onLine?: (line: string) => void): Promise<void>;
   /** An image that the engine has, or null. Never asks a registry. */
@@ -78,6 +83,6 @@ export interface Engine {
   /** Removes an image if nothing uses it any more; its name, if it has others. */
   removeImage(image: string): Promise<void>;
   removeContainer(id: string): Promise<void>;
-  /** The containers and images that carry a label with this value. */
+  /** The containers (by id) and images (by each of their names, or by id) that carry a label with this value. */
   labelled(label: string, value: string): Promise<{ containers: string[]; images: string[] }>;
 }

@@ -1,5 +1,4 @@
-import { join } from 'node:path';
-import { type Engine, RUN_LABEL } from '../engine/engine.ts';
+import { type Engine, type ImageFacts, RUN_LABEL } from '../engine/engine.ts';
 import { saysUnreachable } from '../engine/unreachable.ts';
 import { ToolError } from '../errors.ts';
 import { buildStep } from '../progress.ts';
@@ -9,7 +8,7 @@ import { type Subject, subjectName } from '../subjects/chapters.ts';
 const SUBJECT_LABEL = 'multi-stage-node.compare-subject';
 
 export interface Built {
-  id: string;
+  image: ImageFacts;
   /** How long the build took, in milliseconds. Other builds may have run beside it. */
   ms: number;
 }
@@ -18,23 +17,23 @@ export interface Built {
 export async function buildSubject(
   engine: Engine,
   subject: Subject,
-  options: { runId: string; folder: string; signal: AbortSignal; onStep: (text: string) => void },
+  options: { runId: string; name: string; signal: AbortSignal; onStep: (text: string) => void },
 ): Promise<Built> {
   const begin = performance.now();
   try {
-    const id = await engine.build({
+    const image = await engine.build({
       context: subject.context,
       dockerfile: subject.dockerfile,
+      name: options.name,
       // The run's id makes the image one of its own: removing it cannot remove somebody else's.
       labels: { [RUN_LABEL]: options.runId, [SUBJECT_LABEL]: subjectName(subject) },
-      idFile: join(options.folder, `${subject.chapter}.${subject.variant}.id`),
       signal: options.signal,
       onLine: (line) => {
         const text = buildStep(line);
         if (text) options.onStep(text);
       },
     });
-    return { id, ms: performance.now() - begin };
+    return { image, ms: performance.now() - begin };
   } catch (error) {
     if (!(error instanceof ToolError) || !saysUnreachable(error.lines.join('\n'))) throw error;
     throw new ToolError(error.message, {

@@ -133,6 +133,7 @@ describeWithEngine('compare', () => {
     );
     for (let round = 0; round < 2; round += 1) {
       const { code, stderr } = await compare('6', '--keep').ended;
+      expect(await docker('images', '--quiet', 'multi-stage-node/compare')).toBe('');
       expect(stderr).toContain(`kept ${name}`);
       expect(code).toBe(0);
       // The image that the first round kept was replaced, not piled up.

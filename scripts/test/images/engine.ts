@@ -1,7 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
 import { get } from 'node:http';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { extract } from 'tar-stream';
 import { describe } from 'vitest';
@@ -27,21 +25,21 @@ export function docker(...args: string[]): Promise<string> {
 export class Bench {
   readonly id = randomUUID();
   readonly #labels = { [RUN_LABEL]: this.id };
-  #folder: string | undefined;
   #count = 0;
 
+  /** Builds an image and returns its id. */
   async build(context: string, dockerfile: string, options: { target?: string; onLine?: (line: string) => void } = {}) {
-    this.#folder ??= await mkdtemp(join(tmpdir(), 'image-tests-'));
     this.#count += 1;
-    return (engine as Engine).build({
+    const image = await (engine as Engine).build({
       context,
       dockerfile: join(context, dockerfile),
+      name: `multi-stage-node/test:${this.id}-${this.#count}`,
       labels: { ...this.#labels, count: String(this.#count) },
-      idFile: join(this.#folder, `${this.#count}.id`),
       signal: new AbortController().signal,
       onLine: () => {},
       ...options,
     });
+    return image.id;
   }
 
   /** Starts a container and waits for its first answer on /healthz. Returns its id and how to ask it. */
@@ -61,9 +59,7 @@ export class Bench {
     if (!engine) return;
     const { containers, images } = await engine.labelled(RUN_LABEL, this.id);
     for (const container of containers) await engine.removeContainer(container);
-    // By force: a test may have given an image a name.
-    for (const image of images) await docker('rmi', '--force', image);
-    if (this.#folder) await rm(this.#folder, { recursive: true });
+    for (const image of images) await engine.removeImage(image);
   }
 }
 
