@@ -41,6 +41,7 @@ async function compare(options: CompareOptions, signal: AbortSignal): Promise<nu
   const subjects = selectChapters(await findChapters(ROOT), options.chapters);
   const json = options.json ? await reserveFile(resolve(process.env.INIT_CWD ?? '.', options.json)) : undefined;
   const progress = createProgress();
+  signal.addEventListener('abort', () => progress.note('Interrupted: removing what was made'));
   let run: Run | undefined;
   try {
     const engine = await findEngine();
@@ -225,7 +226,6 @@ function interruption(): { signal: AbortSignal; exitCode: () => number } {
     if (!controller.signal.aborted) {
       exitCode = code;
       since = Date.now();
-      console.error('\nInterrupted: removing what was made');
       controller.abort(new ToolError('Interrupted.', { exitCode }));
     } else if (Date.now() - since > IMPATIENCE_MS) {
       // Not sooner: npm passes on a Ctrl-C that the terminal has sent to us already.

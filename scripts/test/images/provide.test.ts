@@ -1,0 +1,140 @@
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
+import { gzipSync } from 'node:zlib';
+import { pack } from 'tar-stream';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { provideBases } from '../../src/bases/bases.ts';
+import { STAND_IN_LABEL } from '../../src/bases/stand-ins.ts';
+import type { Engine } from '../../src/engine/engine.ts';
+import type { Progress } from '../../src/progress.ts';
+import { describeWithEngine, docker, engine } from './engine.ts';
+
+// Setup's third step against a real registry, as small as one can be, on this machine's loopback address: engines
+// speak plain HTTP there.
+
+const sha256 = (data: Buffer) => `sha256:${createHash('sha256').update(data).digest('hex')}`;
+
+async function rootTar(text: string): Promise<Buffer> {
+  const tar = pack();
+  tar.entry({ name: 'hello' }, text);
+  tar.finalize();
+  return buffer(tar as AsyncIterable<Buffer>);
+}
+
+/** The files of a registry that has one image, by path. */
+async function registryFiles(): Promise<Map<string, { type: string; body: Buffer }>> {
+  const tar = await rootTar('from the registry');
+  const layer = gzipSync(tar);
+  const config = Buffer.from(
+    JSON.stringify({
+      os: 'linux',
+      architecture: process.arch === 'x64' ? 'amd64' : process.arch,
+      config: {},
+      rootfs: { type: 'layers', diff_ids: [sha256(tar)] },
+    }),
+  );
+  const docker = 'application/vnd.docker';
+  const part = (mediaType: string, body: Buffer) => ({ mediaType, size: body.length, digest: sha256(body) });
+  const manifest = Buffer.from(
+    JSON.stringify({
+      schemaVersion: 2,
+      mediaType: `${docker}.distribution.manifest.v2+json`,
+      config: part(`${docker}.container.image.v1+json`, config),
+      layers: [part(`${docker}.image.rootfs.diff.tar.gzip`, layer)],
+    }),
+  );
+  const asManifest = { type: `${docker}.distribution.manifest.v2+json`, body: manifest };
+  return new Map([
+    ['/v2/', { type: 'application/json', body: Buffer.from('{}') }],
+    ['/v2/base/manifests/1', asManifest],
+    [`/v2/base/manifests/${sha256(manifest)}`, asManifest],
+    ...[config, layer].map(
+      (body) => [`/v2/base/blobs/${sha256(body)}`, { type: 'application/octet-stream', body }] as const,
+    ),
+  ]);
+}
+
+describeWithEngine('base images', () => {
+  const server = createServer();
+  const said: string[] = [];
+  const progress: Progress = {
+    task: (name) => {
+      const say = (text: string) => said.push(`${name}: ${text}`);
+      return { update: () => {}, done: say, fail: say };
+    },
+    note: (text) => said.push(text),
+    close: () => {},
+  };
+  const real = engine as Engine;
+  let name = '';
+
+  beforeAll(async () => {
+    const files = await registryFiles();
+    server.on('request', ({ url = '', method }, response) => {
+      const file = files.get(url);
+      if (!file) {
+        response.writeHead(404, { 'content-type': 'application/json' }).end('{"errors":[{"code":"MANIFEST_UNKNOWN"}]}');
+        return;
+      }
+      response.writeHead(200, {
+        'content-type': file.type,
+        'content-length': file.body.length,
+        'docker-content-digest': sha256(file.body),
+      });
+      response.end(method === 'HEAD' ? undefined : file.body);
+    });
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    name = `127.0.0.1:${(server.address() as AddressInfo).port}/base:1`;
+  });
+  beforeEach(() => {
+    said.length = 0;
+  });
+  afterAll(async () => {
+    server.close();
+    await real.removeImage(name);
+  });
+
+  test('a missing one is pulled, a present one is left alone', async () => {
+    await provideBases(real, [name], progress);
+    expect(said).toEqual([`base image ${name}: pulled`]);
+    await provideBases(real, [name], progress);
+    expect(said.at(-1)).toBe(`base image ${name}: present`);
+  });
+
+  test('a stand-in is replaced when the registry can be reached again', async () => {
+    await real.removeImage(name);
+    await real.importRoot(Readable.from([await rootTar('a stand-in')]), name, { [STAND_IN_LABEL]: name });
+    const before = await real.image(name);
+    await provideBases(real, [name], progress);
+    expect(said).toEqual([`base image ${name}: pulled`]);
+    const after = await real.image(name);
+    expect(after?.id).not.toBe(before?.id);
+    expect(after?.labels).toEqual({});
+    expect(await real.image(before?.id as string)).toBeNull();
+  });
+
+  test('an image that merely was built on a stand-in is none, and is left alone', async () => {
+    const built = 'multi-stage-node/test:built-on-stand-in';
+    await real.importRoot(Readable.from([await rootTar('built')]), built, { [STAND_IN_LABEL]: 'node:26' });
+    await provideBases(real, [built], progress);
+    expect(said).toEqual([`base image ${built}: present`]);
+    await docker('rmi', built);
+  });
+
+  test('a registry that answers with a refusal is an error, not a reason for a stand-in', async () => {
+    const missing = name.replace('base:1', 'other:1');
+    await expect(provideBases(real, [missing], progress)).rejects.toThrow('docker pull failed');
+    expect(said).toEqual([`base image ${missing}: cannot be pulled`]);
+  });
+
+  test('a registry that cannot be reached, and no stand-in, is an error that names the image', async () => {
+    const unreachable = '127.0.0.1:9/base:1';
+    await expect(provideBases(real, [unreachable], progress)).rejects.toThrow(
+      `${unreachable} cannot be pulled, and there is no stand-in for it.`,
+    );
+  });
+});
