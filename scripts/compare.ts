@@ -56,9 +56,10 @@ async function compare(options: CompareOptions, signal: AbortSignal): Promise<nu
 
     const report = makeReport(engine, measurements);
     progress.close();
-    await json?.write(`${JSON.stringify(report, null, 2)}\n`);
     const colour = process.stdout.isTTY && !process.env.NO_COLOR;
     process.stdout.write(`${renderTerminal(report, colour)}\n`);
+    // After the table, which is there even when the disk is full.
+    await json?.write(`${JSON.stringify(report, null, 2)}\n`);
     return report.images.every(({ ok }) => ok) ? EXIT.ok : EXIT.failed;
   } finally {
     progress.close();
