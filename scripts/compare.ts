@@ -59,7 +59,10 @@ async function compare(options: CompareOptions, signal: AbortSignal): Promise<nu
     const colour = process.stdout.isTTY && !process.env.NO_COLOR;
     process.stdout.write(`${renderTerminal(report, colour)}\n`);
     // After the table, which is there even when the disk is full.
-    await json?.write(`${JSON.stringify(report, null, 2)}\n`);
+    if (json) {
+      await json.write(`${JSON.stringify(report, null, 2)}\n`);
+      console.error(`The report is in ${options.json}`);
+    }
     return report.images.every(({ ok }) => ok) ? EXIT.ok : EXIT.failed;
   } finally {
     progress.close();
@@ -135,7 +138,7 @@ async function measureAll(run: Run, measurements: Measurement[]): Promise<void> 
       signal: run.signal,
       onBytes: (count) => {
         bytes += count;
-        task.update(`read ${Math.round(bytes / 1e6)} MB of layers`);
+        if (bytes > 1e6) task.update(`read ${Math.round(bytes / 1e6)} MB of layers`);
       },
     });
     for (const measurement of built) measurement.size = sizes.get(measurement.image?.id ?? '');

@@ -33,6 +33,14 @@ async function provideEngine(progress: Progress): Promise<Engine> {
   } catch (error) {
     if (!(error instanceof ToolError) || error.exitCode !== EXIT.noEngine || isForbidden(error)) throw error;
     progress.note(`engine: ${error.message}`);
+    const chosen = ['DOCKER_HOST', 'DOCKER_CONTEXT'].find((name) => process.env[name]);
+    if (chosen) {
+      throw new ToolError(`${chosen}=${process.env[chosen]} names an engine that does not answer.`, {
+        exitCode: EXIT.noEngine,
+        lines: error.lines,
+        hint: `Start that engine, or unset ${chosen} to use the one of this machine.`,
+      });
+    }
     return await step(progress, 'engine', 'Docker is installed and answers', installDocker);
   }
 }

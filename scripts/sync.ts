@@ -10,10 +10,10 @@ const root = join(import.meta.dirname, '..');
 
 try {
   // Twice, because the workspace's lock file also lists what the copies' manifests say.
-  await syncCopies(root);
+  const first = await syncCopies(root);
   await run('npm', ['install', '--package-lock-only', '--ignore-scripts', '--no-audit', '--no-fund'], { cwd: root });
   await lockOriginal(root);
-  const changed = await syncCopies(root);
+  const changed = [...new Set([...first, ...(await syncCopies(root))])];
   await writeFile(REPORT_SCHEMA_FILE, reportJsonSchema());
   console.log(changed.length > 0 ? `Synced:\n  ${changed.join('\n  ')}` : 'The chapters are in sync.');
 } catch (error) {

@@ -27,7 +27,8 @@ export interface Progress {
  * elsewhere a line when something begins, ends, and now and then in between.
  */
 export function createProgress(stream: NodeJS.WriteStream = process.stderr): Progress {
-  return stream.isTTY ? liveProgress(stream) : plainProgress(stream);
+  // Some terminals, such as those of build services, do not say how large they are.
+  return stream.isTTY && stream.rows > 0 ? liveProgress(stream) : plainProgress(stream);
 }
 
 function liveProgress(stream: NodeJS.WriteStream): Progress {

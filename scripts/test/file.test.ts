@@ -31,7 +31,7 @@ test('leaves nothing when nothing is written', async () => {
 test('a place that cannot be written to is known at once', async () => {
   const wrong = {
     exitCode: 2,
-    message: expect.stringMatching(/^Cannot write .*(ENOENT: no such file|it is a folder)/),
+    message: expect.stringMatching(/^Cannot write .*(its folder does not exist|it is a folder)/),
   };
   await expect(reserveFile(join(folder, 'no/report.json'))).rejects.toMatchObject(wrong);
   await expect(reserveFile(folder)).rejects.toMatchObject(wrong);

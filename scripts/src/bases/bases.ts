@@ -34,7 +34,7 @@ export async function provideBases(engine: Engine, names: string[], progress: Pr
     }
     unreachable.add(registryOf(name));
     if (before?.labels[RECIPE_LABEL] === recipe) {
-      progress.note(`base image ${name}: present, a stand-in (its registry cannot be reached)`);
+      progress.note(`base image ${name}: present, a stand-in`);
     } else {
       toBuild.push(name);
       if (before) outdated.push(before.id);
@@ -55,7 +55,7 @@ async function pull(engine: Engine, name: string, progress: Progress): Promise<b
     return true;
   } catch (error) {
     if (error instanceof ToolError && saysUnreachable(error.lines.join('\n'))) {
-      task.fail('its registry cannot be reached');
+      task.done('its registry cannot be reached, so a stand-in is used');
       return false;
     }
     task.fail('cannot be pulled');

@@ -70,14 +70,19 @@ export async function typedClientHint(command: string): Promise<string | null> {
   const [typed] = await onPath('docker');
   if (typed !== command) {
     return [
-      `Note: when you type docker, ${typed} runs, which has no BuildKit (its buildx plugin is missing). Chapter 04 needs`,
-      `BuildKit. For commands typed by hand: export PATH=${dirname(command)}:$PATH DOCKER_BUILDKIT=1`,
+      `Note: the docker that you type is ${typed}. It lacks its buildx plugin and falls back to`,
+      'the legacy builder, which cannot build chapter 04. For commands typed by hand:',
+      `  export PATH=${dirname(command)}:$PATH DOCKER_BUILDKIT=1`,
     ].join('\n');
   }
+  if (process.env.DOCKER_BUILDKIT === '1') return null;
   // Docker 23 made BuildKit the default: https://docs.docker.com/engine/release-notes/23.0/
   const version = await run(command, ['version', '--format', '{{.Client.Version}}']);
   if (Number.parseInt(version, 10) >= 23) return null;
-  return 'Note: this docker uses BuildKit, which chapter 04 needs, only on demand: export DOCKER_BUILDKIT=1';
+  return [
+    'Note: this docker uses BuildKit, which chapter 04 needs, only on demand. For commands typed by hand:',
+    '  export DOCKER_BUILDKIT=1',
+  ].join('\n');
 }
 
 /** Every program of this name on the PATH, in its order, the same file only once. */

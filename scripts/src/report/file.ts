@@ -38,7 +38,9 @@ export async function reserveFile(path: string): Promise<ReservedFile> {
   };
 }
 
-/** A system error without the name of the temporary file, such as `ENOENT: no such file or directory`. */
+/** A system error in words about the file that the user named, not about our temporary one. */
 function reason(error: unknown): string {
-  return (error as Error).message.replace(/, \w+ '.*$/, '');
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code === 'ENOENT' || code === 'ENOTDIR') return 'its folder does not exist';
+  return message.replace(/, \w+ '.*$/, '');
 }

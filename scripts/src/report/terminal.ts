@@ -46,7 +46,7 @@ function row(image: ImageReport, comparison: Comparison | undefined): string[] {
   return [
     image.chapter,
     image.variant,
-    `${shortName(image.base ?? 'n/a')}${image.standIn ? ' (stand-in)' : ''}`,
+    image.base === null ? 'n/a' : `${shortName(image.base)}${image.standIn ? ' (stand-in)' : ''}`,
     size ? bytes(size.unpackedBytes) : 'n/a',
     size ? bytes(size.pullBytes) : 'n/a',
     comparison ? percent(comparison.unpackedSavedRatio) : '',

@@ -23,7 +23,7 @@ describeWithEngine('sizes', () => {
 
   async function compare(...args: string[]): Promise<Report> {
     const path = join(folder, 'report.json');
-    const command = ['--import', 'tsx', 'scripts/compare.ts', ...args, '--json', path];
+    const command = ['scripts/start.mjs', 'compare', ...args, '--json', path];
     const [code] = await once(spawn(process.execPath, command, { cwd: ROOT, stdio: 'ignore' }), 'close');
     expect(code).toBe(0);
     return reportSchema.parse(JSON.parse(await readFile(path, 'utf8')));
