@@ -197,7 +197,9 @@ async function unpack(path: string, spec: string): Promise<string> {
   const folder = join(path, spec.replace(/@.*/, ''));
   await mkdir(folder);
   try {
-    await run('npm', ['pack', spec, '--loglevel=error', '--fetch-retries=1', '--pack-destination', folder], { cwd: folder });
+    await run('npm', ['pack', spec, '--loglevel=error', '--fetch-retries=1', '--pack-destination', folder], {
+      cwd: folder,
+    });
   } catch (error) {
     throw new ToolError(`Cannot fetch ${spec} from the npm registry, which stand-ins are made of.`, {
       lines: error instanceof ToolError ? error.lines : [],
