@@ -221,14 +221,12 @@ async function cleanUp({ engine, id }: Run, keepImages: boolean): Promise<void> 
   }
 }
 
-/** Turns Ctrl-C and its like into an abort, so that the run cleans up on its way out. */
-function interruption(): { signal: AbortSignal; exitCode: () => number } {
+/** Turns Ctrl-C and its like into an abort, whose reason has the exit code, so that the run cleans up on its way out. */
+function interruption(): AbortSignal {
   const controller = new AbortController();
-  let exitCode: number = EXIT.interrupted;
   let since = 0;
-  const interrupt = (code: number) => {
+  const interrupt = (exitCode: number) => {
     if (!controller.signal.aborted) {
-      exitCode = code;
       since = Date.now();
       controller.abort(new ToolError('Interrupted.', { exitCode }));
     } else if (Date.now() - since > IMPATIENCE_MS) {
@@ -236,10 +234,10 @@ function interruption(): { signal: AbortSignal; exitCode: () => number } {
       process.exit(exitCode);
     }
   };
-  process.on('SIGINT', () => interrupt(130));
+  process.on('SIGINT', () => interrupt(EXIT.interrupted));
   process.on('SIGTERM', () => interrupt(143));
   process.on('SIGHUP', () => interrupt(129));
-  return { signal: controller.signal, exitCode: () => exitCode };
+  return controller.signal;
 }
 
 // A reader that has seen enough, such as `head`, is no error.
@@ -247,10 +245,11 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;
 });
 
-const { signal, exitCode } = interruption();
+const signal = interruption();
 try {
   process.exitCode = await compare(readOptions(process.argv.slice(2)), signal);
 } catch (error) {
   if (!signal.aborted) console.error(describeError(error));
-  process.exitCode = signal.aborted ? exitCode() : error instanceof ToolError ? error.exitCode : EXIT.failed;
+  const reason = signal.aborted ? signal.reason : error;
+  process.exitCode = reason instanceof ToolError ? reason.exitCode : EXIT.failed;
 }

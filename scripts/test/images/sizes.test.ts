@@ -49,11 +49,11 @@ describeWithEngine('sizes', () => {
   });
 
   test('deleting in a later layer shrinks nothing', () => {
-    const { layers, unpackedBytes } = image('04-three-stage single').size;
-    const prune = layers.findIndex(({ instruction }) => instruction?.includes('npm prune'));
-    expect(prune).toBeGreaterThan(0);
-    const before = layers.slice(0, prune).reduce((sum, { bytes }) => sum + bytes, 0);
-    expect(unpackedBytes).toBeGreaterThanOrEqual(before);
+    // 04 single deletes what 02 single leaves, on the same base image: it is not even a twentieth smaller.
+    const [tidied, left] = [image('04-three-stage single').size, image('02-multi-stage single').size];
+    expect(tidied.layers.some(({ instruction }) => instruction?.includes('npm prune'))).toBe(true);
+    expect(tidied.unpackedBytes).toBeGreaterThan(0.95 * left.unpackedBytes);
+    expect(tidied.pullBytes).toBeGreaterThan(0.95 * left.pullBytes);
   });
 
   test('every layer has its instruction, and its numbers add up', () => {
