@@ -1,0 +1,165 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import pLimit from 'p-limit';
+import { isStandIn } from './bases/bases.ts';
+import { type Engine, type ImageFacts, RUN_LABEL } from './engine/engine.ts';
+import { describeError, ToolError } from './errors.ts';
+import { buildSubject } from './measure/build.ts';
+import { MeasurementCache } from './measure/cache.ts';
+import { runAndRequest } from './measure/run.ts';
+import { measureSizes } from './measure/size.ts';
+import type { Progress } from './progress.ts';
+import type { Measurement } from './report/report.ts';
+import { REFERENCE, subjectName } from './subjects/chapters.ts';
+import { readDockerfile } from './subjects/dockerfile.ts';
+
+const CACHE = join(import.meta.dirname, '../../node_modules/.cache/multi-stage-node');
+
+/** The port to ask when the image does not EXPOSE one: what the chapters' app listens on. */
+const DEFAULT_PORT = 3000;
+/** The images of a run have names of this repository while it lasts. */
+const RUN_IMAGES = 'multi-stage-node/compare';
+
+/** What all steps of one run share. */
+export interface Run {
+  engine: Engine;
+  id: string;
+  signal: AbortSignal;
+  progress: Progress;
+}
+
+/** Does one step for one subject. An error becomes part of the measurement; an interruption ends the run. */
+async function attempt(run: Run, measurement: Measurement, step: () => Promise<void>): Promise<boolean> {
+  run.signal.throwIfAborted();
+  try {
+    await step();
+    return true;
+  } catch (error) {
+    run.signal.throwIfAborted();
+    measurement.error = describeError(error);
+    return false;
+  }
+}
+
+const good = (measurements: Measurement[]) => measurements.filter(({ error }) => error === undefined);
+
+export async function readBases(run: Run, measurements: Measurement[]): Promise<void> {
+  for (const measurement of measurements) {
+    await attempt(run, measurement, async () => {
+      const { dockerfile } = measurement.subject;
+      const { bases, finalBase } = readDockerfile(await readFile(dockerfile, 'utf8'), dockerfile);
+      measurement.base = finalBase;
+      const marks = await Promise.all(bases.map((base) => isStandIn(run.engine, base)));
+      measurement.standIn = marks.includes(true);
+    });
+  }
+}
+
+export async function buildAll(run: Run, measurements: Measurement[], jobs: number): Promise<void> {
+  const limit = pLimit(jobs);
+  const builds = good(measurements).map((measurement, index) =>
+    limit(() => buildOne(run, measurement, `${RUN_IMAGES}:${run.id}-${index}`)),
+  );
+  // An interruption ends every build: none may still be running when the run cleans up.
+  await Promise.allSettled(builds);
+  await Promise.all(builds);
+}
+
+async function buildOne(run: Run, measurement: Measurement, name: string): Promise<void> {
+  const task = run.progress.task(subjectName(measurement.subject));
+  task.update('building');
+  const ok = await attempt(run, measurement, async () => {
+    const { id: runId, signal } = run;
+    const { image, ms } = await buildSubject(run.engine, measurement.subject, {
+      runId,
+      name,
+      signal,
+      onStep: task.update,
+    });
+    measurement.image = image;
+    measurement.buildMs = ms;
+  });
+  if (ok) task.done('built');
+  else task.fail('not built');
+}
+
+export async function measureAll(run: Run, measurements: Measurement[]): Promise<void> {
+  const built = good(measurements);
+  if (built.length === 0) return;
+  const task = run.progress.task('sizes');
+  task.update('waiting for the engine to save the layers');
+  let bytes = 0;
+  try {
+    const images = built.map(({ image }) => image as ImageFacts);
+    const sizes = await measureSizes(run.engine, images, await MeasurementCache.open(CACHE), {
+      signal: run.signal,
+      onBytes: (count) => {
+        bytes += count;
+        if (bytes > 1e6) task.update(`read ${Math.round(bytes / 1e6)} MB of layers`);
+      },
+    });
+    for (const measurement of built) measurement.size = sizes.get(measurement.image?.id ?? '');
+    task.done('measured');
+  } catch (error) {
+    run.signal.throwIfAborted();
+    task.fail('not measured');
+    for (const measurement of built) measurement.error = describeError(error);
+  }
+}
+
+/** One after the other, because what is timed must not share the machine. */
+export async function requestAll(run: Run, measurements: Measurement[]): Promise<void> {
+  for (const measurement of good(measurements)) {
+    const task = run.progress.task(subjectName(measurement.subject));
+    task.update('running');
+    const ok = await attempt(run, measurement, async () => {
+      const { id, ports } = measurement.image as ImageFacts;
+      const labels = { [RUN_LABEL]: run.id };
+      const port = ports[0] ?? DEFAULT_PORT;
+      measurement.answer = await runAndRequest(run.engine, id, { port, labels, signal: run.signal });
+      checkAnswer(measurement, measurements);
+    });
+    if (ok) task.done('answered');
+    else task.fail('did not answer as it should');
+  }
+}
+
+/** A smaller image that answers differently has lost. */
+function checkAnswer({ subject, answer }: Measurement, measurements: Measurement[]): void {
+  if (answer?.status !== 200) throw new ToolError(`GET / was answered with status ${answer?.status}, not 200.`);
+  if (answer.body === '') throw new ToolError('GET / was answered with an empty body.');
+  const reference = measurements.find(
+    (other) => other.subject.chapter === subject.chapter && other.subject.variant === REFERENCE,
+  )?.answer;
+  if (reference && reference.body !== answer.body) {
+    throw new ToolError(`GET / is answered differently from ${REFERENCE}.`, {
+      lines: [`${REFERENCE}: ${reference.body.slice(0, 200)}`, `${subject.variant}: ${answer.body.slice(0, 200)}`],
+    });
+  }
+}
+
+export async function tagAll({ engine, progress }: Run, measurements: Measurement[]): Promise<void> {
+  for (const { subject, image } of measurements) {
+    if (!image) continue;
+    const name = `multi-stage-node/${subject.chapter}:${subject.variant}`;
+    const before = await engine.image(name);
+    await engine.tag(image.id, name);
+    // An image that an earlier run kept has lost its name now.
+    if (before?.labels[RUN_LABEL]) await engine.removeImage(before.id).catch(() => {});
+    progress.note(`kept ${name}`);
+  }
+}
+
+/** Removes what carries this run's label, found anew: a container may exist whose id we never got. */
+export async function cleanUp({ engine, id }: Run, keepImages: boolean): Promise<void> {
+  const say = (error: unknown) => console.error(`Not removed: ${describeError(error)}`);
+  try {
+    const { containers, images } = await engine.labelled(RUN_LABEL, id);
+    for (const container of containers) await engine.removeContainer(container).catch(say);
+    // A kept image has a name of its own and loses only that of this run.
+    const unwanted = images.filter((name) => !keepImages || name.startsWith(`${RUN_IMAGES}:`));
+    for (const image of unwanted) await engine.removeImage(image).catch(say);
+  } catch (error) {
+    say(error);
+  }
+}
