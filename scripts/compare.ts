@@ -1,66 +1,67 @@
 import { randomUUID } from 'node:crypto';
-import { join, relative, resolve, sep } from 'node:path';
+import { join } from 'node:path';
 import { type CompareOptions, readOptions } from './src/cli.ts';
-import type { Engine } from './src/engine/engine.ts';
 import { findEngine } from './src/engine/find.ts';
 import { describeError, EXIT, ToolError } from './src/errors.ts';
 import { interruption } from './src/interruption.ts';
-import { createProgress } from './src/progress.ts';
-import { reserveFile } from './src/report/file.ts';
-import { compareImages, imageReport, type Measurement } from './src/report/report.ts';
+import { createProgress, quietProgress } from './src/progress.ts';
+import { checkBudgets } from './src/report/budgets.ts';
+import { findChanges } from './src/report/changes.ts';
+import { readConfig } from './src/report/config.ts';
+import { renderExplanation } from './src/report/explain.ts';
+import { openOutputs } from './src/report/outputs.ts';
+import { readReport } from './src/report/read.ts';
+import { type Measurement, makeReport } from './src/report/report.ts';
 import type { Report } from './src/report/schema.ts';
-import { renderTerminal } from './src/report/terminal.ts';
-import { buildAll, cleanUp, measureAll, type Run, readBases, requestAll, tagAll } from './src/run.ts';
-import { findChapters, selectChapters } from './src/subjects/chapters.ts';
+import { buildAll, cleanUp, findImages, measureAll, readBases, requestAll, tagAll } from './src/run.ts';
+import { findChapters, NAMED_IMAGES, type Subject, selectChapters } from './src/subjects/chapters.ts';
 
 const ROOT = join(import.meta.dirname, '..');
+/** Where the user stands: npm changes to the folder of package.json. */
+const HERE = process.env.INIT_CWD ?? process.cwd();
 
 async function compare(options: CompareOptions, signal: AbortSignal): Promise<number> {
-  const subjects = selectChapters(await findChapters(ROOT), options.chapters);
-  const json = options.json ? await reserveFile(resolve(process.env.INIT_CWD ?? '.', options.json)) : undefined;
-  const progress = createProgress();
-  signal.addEventListener('abort', () => progress.note('Interrupted: removing what was made'));
-  let run: Run | undefined;
-  try {
-    const engine = await findEngine();
-    run = { engine, id: randomUUID(), signal, progress };
-
-    const measurements: Measurement[] = subjects.map((subject) => ({ subject }));
-    await readBases(run, measurements);
-    await buildAll(run, measurements, options.jobs);
-    await measureAll(run, measurements);
-    await requestAll(run, measurements);
-    if (options.keep) await tagAll(run, measurements);
-
-    const report = makeReport(engine, measurements);
-    progress.close();
+  if (options.explain) {
     const colour = process.stdout.isTTY && !process.env.NO_COLOR;
-    process.stdout.write(`${renderTerminal(report, colour)}\n`);
-    // After the table, which is there even when the disk is full.
-    if (json) {
-      await json.write(`${JSON.stringify(report, null, 2)}\n`);
-      console.error(`The report is in ${options.json}`);
-    }
-    return report.images.every(({ ok }) => ok) ? EXIT.ok : EXIT.failed;
+    process.stdout.write(`${renderExplanation(options.explain, colour)}\n`);
+    return EXIT.ok;
+  }
+  const config = options.check ? await readConfig(ROOT) : undefined;
+  const older = options.baseline === undefined ? undefined : await readReport(options.baseline, HERE);
+  const outputs = await openOutputs(options, HERE);
+  try {
+    const report = options.from === undefined ? await measure(options, signal) : await readReport(options.from, HERE);
+    const check = config && checkBudgets(report, config);
+    await outputs.write(report, { inside: options.inside, check, changes: older && findChanges(report, older) });
+    const failed = report.images.some(({ ok }) => !ok) || check?.some(({ status }) => status === 'FAIL');
+    return failed ? EXIT.failed : EXIT.ok;
   } finally {
-    progress.close();
-    await json?.release();
-    if (run) await cleanUp(run, options.keep && !signal.aborted);
+    await outputs.release();
   }
 }
 
-function makeReport({ info }: Engine, measurements: Measurement[]): Report {
-  const images = measurements.map((measurement) =>
-    imageReport(measurement, relative(ROOT, measurement.subject.dockerfile).split(sep).join('/')),
-  );
-  return {
-    schemaVersion: 1,
-    createdAt: new Date().toISOString(),
-    platform: `${process.platform}/${process.arch}`,
-    engine: { name: info.name, version: info.version, builder: info.builder, imageStore: info.imageStore },
-    images,
-    comparisons: compareImages(images),
-  };
+/** Builds, measures, runs and requests, and removes what it made. */
+async function measure(options: CompareOptions, signal: AbortSignal): Promise<Report> {
+  const chapters = options.images.length > 0 && options.chapters.length === 0 ? [] : await findChapters(ROOT);
+  const built: Measurement<Subject>[] = selectChapters(chapters, options.chapters).map((subject) => ({ subject }));
+  const named: Measurement[] = options.images.map((variant) => ({ subject: { chapter: NAMED_IMAGES, variant } }));
+  const engine = await findEngine();
+
+  const progress = options.quiet ? quietProgress() : createProgress();
+  signal.addEventListener('abort', () => progress.note('Interrupted: removing what was made'));
+  const run = { engine, id: randomUUID(), signal, progress };
+  try {
+    await readBases(run, built);
+    await buildAll(run, built, options.jobs);
+    await findImages(run, named);
+    await measureAll(run, [...built, ...named]);
+    await requestAll(run, built);
+    if (options.keep) await tagAll(run, built);
+    return makeReport(engine, [...built, ...named], ROOT);
+  } finally {
+    progress.close();
+    await cleanUp(run, options.keep && !signal.aborted);
+  }
 }
 
 // A reader that has seen enough, such as `head`, is no error.

@@ -1,36 +1,54 @@
 import { availableParallelism } from 'node:os';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { EXIT } from './errors.ts';
+import { CODES, type Code } from './inspect/catalog.ts';
 
 export interface CompareOptions {
-  /** Chapters by name or number; all when empty. */
+  /** Chapters by name or number; all when empty and no image is named either. */
   chapters: string[];
-  /** Where to write the report, as the user typed it. */
+  /** Images that are there already, by name. */
+  images: string[];
+  /** A report to show again instead of measuring; `-` is standard input. */
+  from?: string;
+  /** Where to write the report and its Markdown, as the user typed it; `-` is standard output. */
   json?: string;
+  markdown?: string;
+  /** An older report to compare with. */
+  baseline?: string;
+  inside: boolean;
+  check: boolean;
   keep: boolean;
+  quiet: boolean;
   /** How many builds run side by side. */
   jobs: number;
+  /** A finding to explain instead of measuring. */
+  explain?: Code;
 }
 
 /** What commander makes of the options. */
-interface Options {
-  json?: string;
-  keep?: boolean;
+type Options = Partial<Omit<CompareOptions, 'chapters' | 'images' | 'jobs'>> & {
+  image?: string[];
   jobs: number;
   color: boolean;
-}
+};
 
 const AFTER_HELP = `
 Examples:
   npm run compare
-  npm run compare -- 02 03
-  npm run compare -- 02-multi-stage --json report.json
+  npm run compare -- 02 03 --inside
+  npm run compare -- --json report.json --markdown report.md
+  npm run compare -- --from report.json --inside
+  npm run compare -- --check --baseline main.json
+  npm run compare -- --image node:26-alpine --image my/app:1.2
+  npm run -s compare -- 02 --json - | jq .comparisons
 
-Progress goes to standard error, the table to standard output. Colour is used only on a terminal.
+Progress goes to standard error, the table to standard output. With - for a file, standard output has that document
+instead of the table. Colour is used only on a terminal.
 
 Exit codes:
   0  all images were built, ran and answered
-  1  an image was not built, did not run or did not answer (the others are still shown), or something else failed
+  1  an image was not built, did not run or did not answer (the others are still shown), a budget was exceeded, or
+     something else failed
   2  wrong use
   3  no container engine answers
   130  interrupted; what was made is removed`;
@@ -42,36 +60,78 @@ export function readOptions(args: string[]): CompareOptions {
     .usage('[options] [chapters...]')
     .description('Builds the Dockerfiles of each chapter, runs the images, requests them, and compares their sizes.')
     .argument('[chapters...]', 'chapters by name or number, such as 02-multi-stage, 02 or 2 (default: all)')
+    .option('--inside', 'show what is in each image: where its bytes are, what is waste, what should not be there')
+    .option('--explain <code>', 'say what a finding means and how to mend it', findingCode)
+    .option('--image <name>', 'measure an image that is there already; may be repeated', collect)
     .option('--json <file>', 'write the report, with all measurements, to a file', fileName)
+    .option('--markdown <file>', 'write the report as Markdown, for a pull request', fileName)
+    .option('--from <file>', 'show a report that was written with --json; needs no engine', fileName)
+    .option('--baseline <file>', 'say what changed since an older report', fileName)
+    .option('--check', 'compare with the budgets in compare.config.json')
     .option('--keep', 'leave the images and print their tags')
     .option('--jobs <n>', 'how many builds run side by side', wholeNumber, availableParallelism())
+    .option('--quiet', 'no progress and no table: only what went wrong, and what is asked for with -')
     .option('--no-color', 'no colour, also on a terminal')
     .addHelpText('after', AFTER_HELP)
     .exitOverride();
   try {
     command.parse(args, { from: 'user' });
+    refuseTogether(command);
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode !== 0) console.error('Try: npm run compare -- --help');
     process.exit(error.exitCode === 0 ? EXIT.ok : EXIT.usage);
   }
-  const { json, keep, jobs, color } = command.opts<Options>();
+  const {
+    image = [],
+    inside = false,
+    check = false,
+    keep = false,
+    quiet = false,
+    color,
+    ...rest
+  } = command.opts<Options>();
   // Read by everything that colours, here and in Node.
   if (!color) process.env.NO_COLOR = '1';
-  return { chapters: command.args, json, keep: keep ?? false, jobs };
+  return { ...rest, chapters: command.args, images: image, inside, check, keep, quiet };
+}
+
+/** Options that contradict each other. */
+function refuseTogether(command: Command): void {
+  const { json, markdown, from, baseline, image, keep } = command.opts<Options>();
+  if (json === '-' && markdown === '-')
+    command.error('error: only one of --json and --markdown can be standard output');
+  if (from === '-' && baseline === '-') command.error('error: only one of --from and --baseline can be standard input');
+  if (from !== undefined && (image || keep || command.args.length > 0)) {
+    command.error('error: --from shows a report as it is: it takes no chapters, no --image and no --keep');
+  }
 }
 
 /** npm takes options that stand before `--` for its own, and leaves them in the environment. */
 function refuseSwallowed(): void {
-  const option = ['json', 'keep', 'jobs'].find((name) => process.env[`npm_config_${name}`]);
+  const names = ['json', 'markdown', 'from', 'baseline', 'inside', 'check', 'image', 'explain', 'keep', 'jobs'];
+  const option = names.find((name) => process.env[`npm_config_${name}`]);
   if (process.env.npm_lifecycle_event !== 'compare' || !option) return;
   console.error(`npm took --${option} for itself. Options come after two dashes: npm run compare -- --${option}`);
   process.exit(EXIT.usage);
 }
 
 function fileName(value: string): string {
-  if (value === '' || value.startsWith('-')) throw new InvalidArgumentError('It must be the name of a file.');
+  if (value === '' || (value.startsWith('-') && value !== '-')) {
+    throw new InvalidArgumentError('It must be the name of a file, or - for standard output or input.');
+  }
   return value;
+}
+
+function findingCode(value: string): Code {
+  const code = CODES.find((one) => one === value);
+  if (!code) throw new InvalidArgumentError(`It must be one of: ${CODES.join(', ')}.`);
+  return code;
+}
+
+function collect(value: string, earlier: string[] = []): string[] {
+  if (value === '' || value.startsWith('-')) throw new InvalidArgumentError('It must be the name of an image.');
+  return [...new Set([...earlier, value])];
 }
 
 function wholeNumber(value: string): number {

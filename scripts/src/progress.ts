@@ -31,6 +31,12 @@ export function createProgress(stream: NodeJS.WriteStream = process.stderr): Pro
   return stream.isTTY && stream.rows > 0 ? liveProgress(stream) : plainProgress(stream);
 }
 
+/** Says nothing, for who wants only the result. */
+export function quietProgress(): Progress {
+  const nothing = () => {};
+  return { task: () => ({ update: nothing, done: nothing, fail: nothing }), note: nothing, close: nothing };
+}
+
 function liveProgress(stream: NodeJS.WriteStream): Progress {
   const live = createLogUpdate(stream);
   const active = new Map<Task, { name: string; text: string; since: number }>();

@@ -2,15 +2,17 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import pLimit from 'p-limit';
 import { isStandIn } from './bases/bases.ts';
+import { STAND_IN_LABEL } from './bases/stand-ins.ts';
 import { type Engine, type ImageFacts, RUN_LABEL } from './engine/engine.ts';
 import { describeError, ToolError } from './errors.ts';
+import { inspectImage } from './inspect/inspect.ts';
 import { buildSubject } from './measure/build.ts';
 import { MeasurementCache } from './measure/cache.ts';
+import { type ImageLayers, readLayers } from './measure/layers.ts';
 import { runAndRequest } from './measure/run.ts';
-import { measureSizes } from './measure/size.ts';
 import type { Progress } from './progress.ts';
 import type { Measurement } from './report/report.ts';
-import { REFERENCE, subjectName } from './subjects/chapters.ts';
+import { REFERENCE, type Subject, subjectName } from './subjects/chapters.ts';
 import { readDockerfile } from './subjects/dockerfile.ts';
 
 const CACHE = join(import.meta.dirname, '../../node_modules/.cache/multi-stage-node');
@@ -41,9 +43,9 @@ async function attempt(run: Run, measurement: Measurement, step: () => Promise<v
   }
 }
 
-const good = (measurements: Measurement[]) => measurements.filter(({ error }) => error === undefined);
+const good = <M extends Measurement>(measurements: M[]) => measurements.filter(({ error }) => error === undefined);
 
-export async function readBases(run: Run, measurements: Measurement[]): Promise<void> {
+export async function readBases(run: Run, measurements: Measurement<Subject>[]): Promise<void> {
   for (const measurement of measurements) {
     await attempt(run, measurement, async () => {
       const { dockerfile } = measurement.subject;
@@ -55,7 +57,7 @@ export async function readBases(run: Run, measurements: Measurement[]): Promise<
   }
 }
 
-export async function buildAll(run: Run, measurements: Measurement[], jobs: number): Promise<void> {
+export async function buildAll(run: Run, measurements: Measurement<Subject>[], jobs: number): Promise<void> {
   const limit = pLimit(jobs);
   const builds = good(measurements).map((measurement, index) =>
     limit(() => buildOne(run, measurement, `${RUN_IMAGES}:${run.id}-${index}`)),
@@ -65,7 +67,7 @@ export async function buildAll(run: Run, measurements: Measurement[], jobs: numb
   await Promise.all(builds);
 }
 
-async function buildOne(run: Run, measurement: Measurement, name: string): Promise<void> {
+async function buildOne(run: Run, measurement: Measurement<Subject>, name: string): Promise<void> {
   const task = run.progress.task(subjectName(measurement.subject));
   task.update('building');
   const ok = await attempt(run, measurement, async () => {
@@ -83,32 +85,60 @@ async function buildOne(run: Run, measurement: Measurement, name: string): Promi
   else task.fail('not built');
 }
 
+/** Finds the images that were given by name. A registry is never asked. */
+export async function findImages(run: Run, measurements: Measurement[]): Promise<void> {
+  for (const measurement of measurements) {
+    await attempt(run, measurement, async () => {
+      const name = measurement.subject.variant;
+      const image = await run.engine.image(name);
+      if (!image) throw new ToolError(`The engine has no image ${name}.`, { hint: `To fetch it: docker pull ${name}` });
+      measurement.image = image;
+      measurement.standIn = STAND_IN_LABEL in image.labels;
+    });
+  }
+}
+
+/** Reads the layers of all images, and says of each what is in it. */
 export async function measureAll(run: Run, measurements: Measurement[]): Promise<void> {
-  const built = good(measurements);
-  if (built.length === 0) return;
+  const made = good(measurements);
+  if (made.length === 0) return;
   const task = run.progress.task('sizes');
   task.update('waiting for the engine to save the layers');
   let bytes = 0;
   try {
-    const images = built.map(({ image }) => image as ImageFacts);
-    const sizes = await measureSizes(run.engine, images, await MeasurementCache.open(CACHE), {
+    const images = made.map(({ image }) => image as ImageFacts);
+    const layers = await readLayers(run.engine, images, new MeasurementCache(CACHE), {
       signal: run.signal,
       onBytes: (count) => {
         bytes += count;
         if (bytes > 1e6) task.update(`read ${Math.round(bytes / 1e6)} MB of layers`);
       },
     });
-    for (const measurement of built) measurement.size = sizes.get(measurement.image?.id ?? '');
+    for (const measurement of made) {
+      await attempt(run, measurement, async () => {
+        const image = measurement.image as ImageFacts;
+        const ofImage = layers.get(image.id) as ImageLayers;
+        measurement.layers = ofImage.layers;
+        Object.assign(measurement, inspectImage(image, ofImage, await countBaseLayers(run, measurement)));
+      });
+    }
     task.done('measured');
   } catch (error) {
     run.signal.throwIfAborted();
     task.fail('not measured');
-    for (const measurement of built) measurement.error = describeError(error);
+    for (const measurement of made) measurement.error = describeError(error);
   }
 }
 
+/** How many of an image's lowest layers are its base image's; null when the engine does not have that as it was. */
+async function countBaseLayers({ engine }: Run, { base, image }: Measurement): Promise<number | null> {
+  const layers = base === undefined || base === 'scratch' ? [] : (await engine.image(base))?.diffIds;
+  const isBelow = layers?.every((diffId, index) => image?.diffIds[index] === diffId);
+  return layers && isBelow && base !== undefined ? layers.length : null;
+}
+
 /** One after the other, because what is timed must not share the machine. */
-export async function requestAll(run: Run, measurements: Measurement[]): Promise<void> {
+export async function requestAll(run: Run, measurements: Measurement<Subject>[]): Promise<void> {
   for (const measurement of good(measurements)) {
     const task = run.progress.task(subjectName(measurement.subject));
     task.update('running');
@@ -138,7 +168,7 @@ function checkAnswer({ subject, answer }: Measurement, measurements: Measurement
   }
 }
 
-export async function tagAll({ engine, progress }: Run, measurements: Measurement[]): Promise<void> {
+export async function tagAll({ engine, progress }: Run, measurements: Measurement<Subject>[]): Promise<void> {
   for (const { subject, image } of measurements) {
     if (!image) continue;
     const name = `multi-stage-node/${subject.chapter}:${subject.variant}`;

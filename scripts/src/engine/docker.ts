@@ -20,6 +20,11 @@ const inspectedImage = z.object({
     .object({
       User: z.string().nullish(),
       Labels: z.record(z.string(), z.string()).nullish(),
+      Env: z.array(z.string()).nullish(),
+      Entrypoint: z.array(z.string()).nullish(),
+      Cmd: z.array(z.string()).nullish(),
+      WorkingDir: z.string().nullish(),
+      Healthcheck: z.object({ Test: z.array(z.string()).nullish() }).nullish(),
       ExposedPorts: z.record(z.string(), z.unknown()).nullish(),
     })
     .nullish(),
@@ -70,6 +75,12 @@ export function dockerEngine(info: EngineInfo): Engine {
         id: found.Id,
         labels: found.Config?.Labels ?? {},
         user: found.Config?.User ?? '',
+        environment: found.Config?.Env ?? [],
+        entrypoint: found.Config?.Entrypoint ?? [],
+        command: found.Config?.Cmd ?? [],
+        workingFolder: found.Config?.WorkingDir ?? '',
+        // NONE takes back what a base image says: https://docs.docker.com/reference/dockerfile/#healthcheck
+        healthcheck: (found.Config?.Healthcheck?.Test ?? ['NONE'])[0] !== 'NONE',
         ports: Object.keys(found.Config?.ExposedPorts ?? {})
           .filter((port) => port.endsWith('/tcp'))
           .map((port) => Number.parseInt(port, 10))

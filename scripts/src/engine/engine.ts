@@ -36,6 +36,14 @@ export interface ImageFacts {
   labels: Record<string, string>;
   /** As the image has it: empty means root. */
   user: string;
+  /** `NAME=value` each. May hold secrets: never printed. */
+  environment: string[];
+  entrypoint: string[];
+  command: string[];
+  /** The folder that the app starts in; empty means the root. */
+  workingFolder: string;
+  /** Whether the image says how to check the app's health. */
+  healthcheck: boolean;
   /** TCP ports of EXPOSE, lowest first. */
   ports: number[];
   /** The digest of each layer's uncompressed tar (its diff id), lowest layer first. */

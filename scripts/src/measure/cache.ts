@@ -1,47 +1,80 @@
-import { randomUUID } from 'node:crypto';
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { createHash, randomUUID } from 'node:crypto';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import type { KnownLayers, Layer } from './archive.ts';
+import type { LayerStore } from './archive.ts';
+import { type LayerFile, type LayerFiles, note } from './files.ts';
+import type { Layer } from './layer.ts';
 
-/** In the folder's name, so that a change in what is counted never mixes with older entries. */
-const VERSION = 1;
+/** In the folder's name, so that a change in what is measured never mixes with older entries. */
+const VERSION = 2;
+
+const KINDS = ['file', 'directory', 'link', 'symlink', 'other', 'whiteout', 'opaque'] as const;
+
+/** path, kind, bytes, mode, uid, gid, target: as a list, because an image has tens of thousands of files. */
+const fileEntry = z.tuple([z.string(), z.enum(KINDS), z.int(), z.int(), z.int(), z.int(), z.string().optional()]);
 
 const layerEntry = z.object({
-  diffId: z.string(),
-  tarBytes: z.int(),
-  bytes: z.int(),
-  pullBytes: z.int(),
-  blob: z.string().optional(),
+  layer: z.object({
+    diffId: z.string(),
+    tarBytes: z.int(),
+    bytes: z.int(),
+    pullBytes: z.int(),
+    blob: z.string().optional(),
+  }),
+  files: z.array(fileEntry),
+  notes: z.array(z.tuple([z.string(), note])),
 });
 const instructionsEntry = z.array(z.string().nullable());
 
+/** A layer and what is in it. */
+export interface KnownLayer {
+  layer: Layer;
+  files: LayerFiles;
+}
+
 /**
- * What was measured in earlier runs, a small file for each layer and image. A layer's digest names its content, so an
- * entry never becomes stale.
+ * What was measured in earlier runs, a file for each layer and image. A layer's digest names its content, so an entry
+ * never becomes stale. Only the layers that are asked for are in memory.
  */
-export class MeasurementCache implements KnownLayers {
+export class MeasurementCache implements LayerStore {
   readonly #folder: string;
-  readonly #byDigest = new Map<string, Layer>();
+  readonly #layers = new Map<string, KnownLayer>();
+  readonly #blobs = new Set<string>();
   readonly #tarBytes = new Set<number>();
 
-  private constructor(folder: string) {
-    this.#folder = folder;
+  /** A cache in `folder`, which is made when something is first stored. */
+  constructor(folder: string) {
+    this.#folder = join(folder, `measurements-v${VERSION}`);
   }
 
-  /** Opens the cache in `folder`, which is made when something is first stored. Files that are damaged do not count. */
-  static async open(folder: string): Promise<MeasurementCache> {
-    const cache = new MeasurementCache(join(folder, `measurements-v${VERSION}`));
-    const files = await readdir(join(cache.#folder, 'layers')).catch(() => []);
-    for (const file of files) {
-      const layer = layerEntry.safeParse(await readJson(join(cache.#folder, 'layers', file)));
-      if (layer.success) cache.#remember(layer.data);
+  /** Reads what is known about these layers. Files that are damaged do not count. */
+  async load(diffIds: string[]): Promise<void> {
+    for (const diffId of new Set(diffIds)) {
+      if (this.#layers.has(diffId)) continue;
+      const entry = layerEntry.safeParse(await readJson(this.#path('layers', hex(diffId))));
+      if (!entry.success || entry.data.layer.diffId !== diffId) continue;
+      const files = entry.data.files.map(
+        ([path, kind, bytes, mode, uid, gid, target]): LayerFile => ({
+          path,
+          kind,
+          bytes,
+          mode,
+          uid,
+          gid,
+          ...(target !== undefined && { target }),
+        }),
+      );
+      this.#remember(entry.data.layer, { files, notes: new Map(entry.data.notes) });
     }
-    return cache;
   }
 
-  byDigest(digest: string): Layer | undefined {
-    return this.#byDigest.get(digest);
+  layer(diffId: string): KnownLayer | undefined {
+    return this.#layers.get(diffId);
+  }
+
+  has(digest: string): boolean {
+    return this.#layers.has(digest) || this.#blobs.has(digest);
   }
 
   hasTarBytes(bytes: number): boolean {
@@ -49,38 +82,58 @@ export class MeasurementCache implements KnownLayers {
   }
 
   /** Remembers a layer. A cache that cannot be written costs time in the next run, nothing else. */
-  async addLayer(layer: Layer): Promise<void> {
-    this.#remember(layer);
-    await this.#write('layers', layer.diffId.replace('sha256:', ''), layer);
+  async add(layer: Layer, files: LayerFiles): Promise<void> {
+    this.#remember(layer, files);
+    await this.#write('layers', hex(layer.diffId), {
+      layer,
+      files: files.files.map(({ path, kind, bytes, mode, uid, gid, target }) => [
+        ...[path, kind, bytes, mode, uid, gid],
+        ...(target === undefined ? [] : [target]),
+      ]),
+      notes: [...files.notes],
+    });
   }
 
-  /** The instructions of an image's layers, by a key that names its layers and history. */
-  async instructions(key: string): Promise<(string | null)[] | null> {
-    const entry = instructionsEntry.safeParse(await readJson(join(this.#folder, 'instructions', `${key}.json`)));
+  /** The instructions of an image's layers, by its layers and history; or null. */
+  async instructions(diffIds: string[], history: string[]): Promise<(string | null)[] | null> {
+    const entry = instructionsEntry.safeParse(await readJson(this.#path('instructions', imageKey(diffIds, history))));
     return entry.success ? entry.data : null;
   }
 
-  async addInstructions(key: string, instructions: (string | null)[]): Promise<void> {
-    await this.#write('instructions', key, instructions);
+  async addInstructions(diffIds: string[], history: string[], instructions: (string | null)[]): Promise<void> {
+    await this.#write('instructions', imageKey(diffIds, history), instructions);
   }
 
-  #remember(layer: Layer): void {
-    this.#byDigest.set(layer.diffId, layer);
-    if (layer.blob) this.#byDigest.set(layer.blob, layer);
+  #remember(layer: Layer, files: LayerFiles): void {
+    this.#layers.set(layer.diffId, { layer, files });
+    if (layer.blob) this.#blobs.add(layer.blob);
     this.#tarBytes.add(layer.tarBytes);
   }
 
+  #path(kind: string, key: string): string {
+    return join(this.#folder, kind, `${key}.json`);
+  }
+
   async #write(kind: string, key: string, value: unknown): Promise<void> {
-    const folder = join(this.#folder, kind);
-    const temporary = join(folder, `.${randomUUID()}`);
+    const path = this.#path(kind, key);
+    const temporary = join(this.#folder, kind, `.${randomUUID()}`);
     try {
-      await mkdir(folder, { recursive: true });
+      await mkdir(join(this.#folder, kind), { recursive: true });
       await writeFile(temporary, JSON.stringify(value));
-      await rename(temporary, join(folder, `${key}.json`));
+      await rename(temporary, path);
     } catch {
       await rm(temporary, { force: true }).catch(() => {});
     }
   }
+}
+
+const hex = (diffId: string) => diffId.replace(/^sha256:/, '').replace(/[^0-9a-f]/g, '');
+
+/** Two images with the same layers and the same history have the same instruction for each layer. */
+function imageKey(diffIds: string[], history: string[]): string {
+  return createHash('sha256')
+    .update(JSON.stringify([diffIds, history]))
+    .digest('hex');
 }
 
 async function readJson(path: string): Promise<unknown> {

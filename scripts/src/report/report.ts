@@ -1,40 +1,80 @@
-import type { ImageFacts } from '../engine/engine.ts';
+import { relative, sep } from 'node:path';
+import type { Engine, ImageFacts } from '../engine/engine.ts';
+import type { Finding } from '../inspect/findings.ts';
+import type { Contents } from '../inspect/inspect.ts';
+import type { ImageLayer } from '../measure/layers.ts';
 import type { Answer } from '../measure/run.ts';
-import type { ImageSize } from '../measure/size.ts';
-import { REFERENCE, type Subject } from '../subjects/chapters.ts';
-import type { Comparison, ImageReport } from './schema.ts';
+import { type NamedImage, REFERENCE, type Subject, subjectName } from '../subjects/chapters.ts';
+import { type Comparison, type ImageReport, type Report, reportSchema } from './schema.ts';
 
 /** Everything measured about one subject, filled in step by step. What is absent was not reached. */
-export interface Measurement {
-  subject: Subject;
+export interface Measurement<S extends Subject | NamedImage = Subject | NamedImage> {
+  subject: S;
   base?: string;
   standIn?: boolean;
-  /** The image, once it is built. */
+  /** The image, once it is built or found. */
   image?: ImageFacts;
   /** How long the build took, in milliseconds. */
   buildMs?: number;
-  size?: ImageSize;
+  layers?: ImageLayer[];
+  contents?: Contents;
+  findings?: Finding[];
   answer?: Answer;
   /** Why this subject failed, as text for a person. */
   error?: string;
 }
 
-/** A measurement as the report has it. `dockerfile` is the path to show. */
-export function imageReport(measurement: Measurement, dockerfile: string): ImageReport {
-  const { subject, base, standIn, image, buildMs, size, answer, error } = measurement;
+/**
+ * Everything that was measured in a run, as the document that all outputs are made from.
+ *
+ * @param root the folder that paths of Dockerfiles are told from.
+ */
+export function makeReport({ info }: Engine, measurements: Measurement[], root: string): Report {
+  const images = measurements.map((measurement) => imageReport(measurement, measurements, root));
+  // The schema also gives the keys their order, so that a report that was read again is written as the same bytes.
+  return reportSchema.parse({
+    schemaVersion: 1,
+    createdAt: new Date().toISOString(),
+    platform: `${process.platform}/${process.arch}`,
+    zlib: process.versions.zlib ?? null,
+    engine: info,
+    images,
+    comparisons: compareImages(images),
+  });
+}
+
+function imageReport(measurement: Measurement, all: Measurement[], root: string): ImageReport {
+  const { subject, base, standIn, image, buildMs, contents, findings, answer, error } = measurement;
   return {
     chapter: subject.chapter,
     variant: subject.variant,
-    dockerfile,
+    dockerfile: 'dockerfile' in subject ? relative(root, subject.dockerfile).split(sep).join('/') : null,
     base: base ?? null,
     standIn: standIn ?? false,
     ok: error === undefined,
     error: error ?? null,
-    size: size ?? null,
+    size: sizeOf(measurement, all),
+    contents: contents ?? null,
+    findings: findings ?? null,
     build: buildMs === undefined ? null : { ms: Math.round(buildMs) },
     run: answer ? { firstResponseMs: Math.round(answer.firstResponseMs), status: answer.status } : null,
     config: image ? { user: image.user } : null,
   };
+}
+
+function sizeOf(measurement: Measurement, all: Measurement[]): ImageReport['size'] {
+  if (!measurement.layers) return null;
+  const layers = measurement.layers.map(({ layer, instruction }) => ({
+    digest: layer.diffId,
+    bytes: layer.bytes,
+    pullBytes: layer.pullBytes,
+    instruction,
+    sharedWith: all
+      .filter((other) => other !== measurement && other.layers?.some((one) => one.layer.diffId === layer.diffId))
+      .map(({ subject }) => subjectName(subject)),
+  }));
+  const sum = (key: 'bytes' | 'pullBytes') => layers.reduce((total, layer) => total + layer[key], 0);
+  return { unpackedBytes: sum('bytes'), pullBytes: sum('pullBytes'), layers };
 }
 
 /** Compares every variant with the reference of its chapter, where both were measured. */

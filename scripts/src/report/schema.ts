@@ -1,5 +1,7 @@
 import { join } from 'node:path';
 import { z } from 'zod';
+import { CODES, type Code, type Level } from '../inspect/catalog.ts';
+import { GROUPS, type Group } from '../inspect/groups.ts';
 
 /** Where the JSON Schema of the report is published: beside this file. `npm run sync` writes it, a test compares it. */
 export const REPORT_SCHEMA_FILE = join(import.meta.dirname, 'report.schema.json');
@@ -12,12 +14,90 @@ const layer = z.object({
   bytes: bytes.describe('Bytes of all regular files in the layer'),
   pullBytes: bytes.describe('Bytes of the layer as gzip level 6'),
   instruction: z.string().nullable().describe('The instruction that made the layer; null when the image does not say'),
+  sharedWith: z
+    .array(z.string())
+    .default([])
+    .describe('The other images of this run that have the same layer, such as "02-multi-stage multi"'),
+});
+
+const path = z.string().describe('Begins with a slash');
+const layerIndex = z.int().nonnegative().describe('Index in size.layers, the lowest is 0');
+const group = z.enum(Object.keys(GROUPS) as [Group, ...Group[]]);
+
+const contents = z.object({
+  groups: z.record(group, bytes).describe('All files of all layers by group: the sum is size.unpackedBytes'),
+  largest: z
+    .array(
+      z.object({
+        path,
+        group,
+        bytes,
+        package: z.object({ name: z.string(), version: z.string().nullable() }).nullable(),
+      }),
+    )
+    .describe('The largest packages, files and folders'),
+  packages: z
+    .array(
+      z.object({
+        path,
+        name: z.string(),
+        version: z.string().nullable(),
+        bytes: bytes.describe('Without the packages inside of it'),
+        dev: z.boolean().describe('Whether only development dependencies need it'),
+        deleted: z.boolean().describe('Whether a later layer deletes it'),
+        broughtBy: z.array(z.string()).describe("The dependencies in the app's package.json that need it"),
+      }),
+    )
+    .describe('The largest packages in node_modules'),
+  wasteBytes: bytes.describe(
+    'All files that a later layer replaces or deletes: size.unpackedBytes less what a container sees',
+  ),
+  waste: z
+    .array(
+      z.object({
+        path: path.describe('A file, or a folder that went as a whole'),
+        how: z.enum(['replaced', 'deleted']),
+        files: z.int().positive(),
+        bytes,
+        layer: layerIndex.describe('The layer that still holds them, as an index in size.layers'),
+        instruction: z.string().nullable().describe('The instruction that wrote them'),
+        goneIn: layerIndex.describe('The layer that replaces or deletes them'),
+        goneBy: z.string().nullable().describe('The instruction that replaces or deletes them'),
+      }),
+    )
+    .describe('The largest of them'),
+  facts: z.object({
+    shells: z.array(path),
+    packageManagers: z.array(path),
+    files: z.int().nonnegative().describe('Files that a container sees'),
+    npmPackages: z.int().nonnegative().describe("Without npm's own"),
+    osPackages: z.int().nonnegative().nullable().describe('Of dpkg or apk; null when there is no database of either'),
+  }),
+});
+
+const finding = z.object({
+  code: z.enum(CODES as [Code, ...Code[]]),
+  level: z.enum(['info', 'warning', 'error'] satisfies Level[]),
+  message: z.string(),
+  count: z.int().positive().describe('How many there are'),
+  evidence: z
+    .array(
+      z.object({
+        path: z.string().describe('A path in the image, or what it is instead, such as "ENV NPM_TOKEN"'),
+        layer: layerIndex.nullable(),
+        note: z.string().nullable(),
+      }),
+    )
+    .describe('The first of them'),
 });
 
 const image = z.object({
   chapter: z.string(),
   variant: z.string(),
-  dockerfile: z.string().describe('Path relative to the repository, with forward slashes'),
+  dockerfile: z
+    .string()
+    .nullable()
+    .describe('Path relative to the repository, with forward slashes; null for an image that was there already'),
   base: z
     .string()
     .nullable()
@@ -32,6 +112,8 @@ const image = z.object({
       layers: z.array(layer).describe('Lowest first'),
     })
     .nullable(),
+  contents: contents.nullable().default(null),
+  findings: z.array(finding).nullable().default(null).describe('The worst first; null when it was not looked inside'),
   build: z.object({ ms: milliseconds.describe('Builds run side by side and use the layer cache') }).nullable(),
   run: z
     .object({
@@ -56,6 +138,11 @@ export const reportSchema = z.object({
   schemaVersion: z.literal(1),
   createdAt: z.iso.datetime(),
   platform: z.string().describe('Operating system and architecture that the tool ran on, such as linux/x64'),
+  zlib: z
+    .string()
+    .nullable()
+    .default(null)
+    .describe('What the pull sizes were made with: another zlib gives others, by one to three percent'),
   engine: z.object({
     name: z.string(),
     version: z.string(),

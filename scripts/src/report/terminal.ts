@@ -1,21 +1,36 @@
-import { styleText } from 'node:util';
-import prettyBytes from 'pretty-bytes';
 import { table } from 'table';
-import type { Comparison, ImageReport, Report } from './schema.ts';
+import type { CheckResult } from './budgets.ts';
+import { type Changes, renderChanges } from './changes.ts';
+import { type Paint, painter } from './format.ts';
+import { renderInside } from './inside.ts';
+import { HEADER, RIGHT_ALIGNED, tableNotes, tableRow } from './rows.ts';
+import type { Report } from './schema.ts';
 
-const HEADER = ['chapter', 'variant', 'base image', 'on disk', 'pull', 'saved', 'layers', 'first answer', 'user'];
-const RIGHT = new Set(['on disk', 'pull', 'saved', 'layers', 'first answer']);
+/** What may be shown beside the table. */
+export interface Extras {
+  inside?: boolean;
+  changes?: Changes;
+  check?: CheckResult[];
+}
 
-/** The report as a person reads it: the table, what its words mean, and what failed. `colour` adds escape codes. */
-export function renderTerminal(report: Report, colour: boolean): string {
-  const paint = (format: 'bold' | 'dim' | 'red' | 'green', text: string) =>
-    colour ? styleText(format, text, { validateStream: false }) : text;
+/** The report as a person reads it. `colour` adds escape codes. */
+export function renderTerminal(report: Report, colour: boolean, extras: Extras = {}): string {
+  const paint = painter(colour);
+  return [
+    renderTable(report, paint),
+    tableNotes(report)
+      .map((line) => paint('dim', line))
+      .join('\n'),
+    ...(extras.inside ? renderInside(report, paint) : []),
+    ...(extras.changes ? [renderChanges(extras.changes, paint)] : []),
+    ...(extras.check ? [renderCheck(extras.check, paint)] : []),
+    ...failures(report),
+  ].join('\n\n');
+}
 
+function renderTable(report: Report, paint: Paint): string {
   const rows = report.images.map((image, index) => {
-    const comparison = report.comparisons.find(
-      ({ chapter, variant }) => chapter === image.chapter && variant === image.variant,
-    );
-    const cells = row(image, comparison);
+    const cells = tableRow(report, image);
     // A chapter is named once, on its first row.
     if (report.images[index - 1]?.chapter === image.chapter) cells[0] = '';
     return image.ok ? cells : cells.map((cell) => paint('red', cell));
@@ -30,71 +45,33 @@ export function renderTerminal(report: Report, colour: boolean): string {
       joinJoin: '─',
     },
     columns: HEADER.map((name, index) => ({
-      alignment: RIGHT.has(name) ? 'right' : 'left',
+      alignment: RIGHT_ALIGNED.has(name) ? 'right' : 'left',
       paddingLeft: index === 0 ? 0 : 1,
       paddingRight: 0,
     })),
     drawHorizontalLine: (index) => index === 1,
   });
-
-  const table_ = lines.split('\n').map((line) => line.trimEnd());
-  return [...table_, ...notes(report).map((line) => paint('dim', line)), ...failures(report)].join('\n').trimEnd();
+  return lines
+    .split('\n')
+    .map((line) => line.trimEnd())
+    .join('\n')
+    .trimEnd();
 }
 
-function row(image: ImageReport, comparison: Comparison | undefined): string[] {
-  const { size, run, config } = image;
-  return [
-    image.chapter,
-    image.variant,
-    image.base === null ? 'n/a' : `${shortName(image.base)}${image.standIn ? ' (stand-in)' : ''}`,
-    size ? bytes(size.unpackedBytes) : 'n/a',
-    size ? bytes(size.pullBytes) : 'n/a',
-    comparison ? percent(comparison.unpackedSavedRatio) : '',
-    size ? String(size.layers.length) : 'n/a',
-    image.ok ? milliseconds(run?.firstResponseMs) : 'FAILED',
-    config ? userName(config.user) : 'n/a',
-  ];
-}
+const STATUS_COLOUR = { PASS: 'green', FAIL: 'red', SKIP: 'yellow' } as const;
 
-function notes({ engine, images }: Report): string[] {
-  const lines = [
-    'on disk: the bytes of all files in all layers. pull: the layers as gzip, what a registry sends.',
-    'saved: on disk, against single. first answer: from asking for the container to its first HTTP answer, one run.',
-    `Measured with Docker ${engine.version}, builder ${engine.builder}, image store ${engine.imageStore}.`,
-  ];
-  if (images.some(({ standIn }) => standIn)) {
-    lines.push(
-      'stand-in: the base image was built on this machine, because its registry could not be reached. Sizes are close',
-      'to those of the real image, not equal; an Alpine stand-in has the C library of Debian, not musl.',
-    );
-  }
-  return lines;
+/** What `--check` found, a line for each limit, and how many of each. */
+export function renderCheck(results: CheckResult[], paint: Paint): string {
+  const count = (status: CheckResult['status']) => results.filter((result) => result.status === status).length;
+  const lines = results.flatMap(({ status, image, what, text, advice }) => [
+    `${paint(STATUS_COLOUR[status], status)}  ${image}, ${what}: ${text}`,
+    ...(advice === null ? [] : [`      ${advice}`]),
+  ]);
+  return [...lines, `Budgets: ${count('PASS')} passed, ${count('FAIL')} failed, ${count('SKIP')} skipped.`].join('\n');
 }
 
 function failures({ images }: Report): string[] {
   return images
     .filter(({ ok }) => !ok)
-    .flatMap(({ chapter, variant, error }) => ['', `FAILED ${chapter} ${variant}`, error ?? 'n/a']);
-}
-
-/** `gcr.io/distroless/nodejs26-debian13:nonroot` is known by its last part. */
-function shortName(image: string): string {
-  return image.split('/').at(-1) ?? image;
-}
-
-/** Decimal units, as Docker prints sizes. */
-function bytes(count: number): string {
-  return prettyBytes(count, { maximumFractionDigits: count < 1e9 ? 0 : 2, minimumFractionDigits: count < 1e9 ? 0 : 2 });
-}
-
-function milliseconds(count: number | null | undefined): string {
-  return count == null ? 'n/a' : `${Math.round(count)} ms`;
-}
-
-function percent(ratio: number): string {
-  return `${ratio < 0 ? '+' : ''}${Math.round(Math.abs(ratio) * 100)} %`;
-}
-
-function userName(user: string): string {
-  return user === '' || user === '0' ? 'root' : user;
+    .map(({ chapter, variant, error }) => `FAILED ${chapter} ${variant}\n${error ?? 'n/a'}`);
 }

@@ -15,6 +15,16 @@ export interface Subject {
   dockerfile: string;
 }
 
+/** An image that is there already: it is measured as it is, without a Dockerfile. */
+export interface NamedImage {
+  chapter: typeof NAMED_IMAGES;
+  /** The image's name. */
+  variant: string;
+}
+
+/** Where a chapter's name would stand, for images that were given by name. */
+export const NAMED_IMAGES = 'image';
+
 /** How a subject is called in messages. */
 export const subjectName = ({ chapter, variant }: Pick<Subject, 'chapter' | 'variant'>) => `${chapter} ${variant}`;
 

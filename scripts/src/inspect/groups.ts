@@ -1,0 +1,48 @@
+import { isGlobal, type Package, packageFolder } from './packages.ts';
+
+/** The groups that an image's bytes are told by, in the order in which they are shown, with their names for a person. */
+export const GROUPS = {
+  baseSystem: 'base system',
+  node: 'Node itself',
+  packageManagers: 'package managers',
+  productionDependencies: 'production dependencies',
+  devDependencies: 'dev dependencies',
+  application: 'application',
+  caches: 'caches and temporary files',
+  other: 'other',
+} as const;
+
+export type Group = keyof typeof GROUPS;
+
+const CACHES =
+  /^(tmp|var\/tmp|var\/cache|var\/log|var\/lib\/apt\/lists|usr\/local\/share\/\.cache)\/|(^|\/)(\.npm|\.cache|\.yarn\/cache|\.node-gyp|\.local\/share\/pnpm\/store|\.pnpm-store)\/|(^|\/)node_modules\/\.(cache|vite)\//;
+
+/** Of the official images, of distroless (nodejs/), and of Debian's and Alpine's own packages. */
+const NODE =
+  /^(usr\/(local\/)?bin\/node(js)?|nodejs\/bin\/node)$|^usr\/(local\/)?(include\/node|share\/doc\/node(js)?|share\/systemtap\/tapset)\/|^usr\/local\/share\/man\/man1\/node\.1$|^usr\/local\/(CHANGELOG\.md|LICENSE|README\.md)$|^nodejs\//;
+
+const MANAGERS =
+  /^(usr\/local\/lib|usr\/lib|usr\/local\/share)\/node_modules\/(npm|corepack|yarn|pnpm|@pnpm\/exe)\/|^usr\/(local\/)?bin\/(npm|npx|corepack|yarn|yarnpkg|pnpm|pnpx)$|^opt\/yarn[^/]*\/|^usr\/(local\/)?share\/(man\/man\d\/npm|doc\/npm)|^(usr\/)?(bin|sbin)\/(apk|apt|apt-[^/]+|dpkg|dpkg-[^/]+)$|^usr\/lib\/(apt|dpkg)\/|^(usr\/)?lib\/apk\/|^(usr\/lib\/.*|lib\/)libapk[^/]*$|^var\/lib\/(apt|dpkg)\/|^etc\/(apt|dpkg|apk)\/|^usr\/share\/(apt|dpkg|perl5\/Dpkg)\//;
+
+const SYSTEM =
+  /^(bin|boot|dev|etc|home|lib|lib32|lib64|libx32|media|mnt|opt|proc|root|run|sbin|srv|sys|usr|var|tmp)(\/|$)/;
+
+/** Folders of the system that are not an app's, even if an image works in one of them. */
+const NEVER_AN_APP =
+  /^(bin|boot|dev|etc|lib\w*|proc|run|sbin|sys|tmp|home|opt|usr(\/(local(\/.*)?|bin|sbin|lib\w*|share\/.*|share|include\/.*))?|var(\/(lib|cache|log)(\/.*)?)?)$/;
+
+/** Makes the function that says which group a path of this image belongs to. `appFolders` have no slash at their ends. */
+export function grouper(packages: Map<string, Package>, appFolders: string[]): (path: string) => Group {
+  const apps = appFolders.filter((folder) => folder !== '' && !NEVER_AN_APP.test(folder));
+  return (path) => {
+    if (CACHES.test(path)) return 'caches';
+    if (MANAGERS.test(path)) return 'packageManagers';
+    if (NODE.test(path)) return 'node';
+    const folder = packageFolder(path);
+    if (folder !== null) return packages.get(folder)?.dev ? 'devDependencies' : 'productionDependencies';
+    if (/(^|\/)node_modules\//.test(path)) return isGlobal(path) ? 'packageManagers' : 'productionDependencies';
+    if (apps.some((app) => path.startsWith(`${app}/`))) return 'application';
+    if (SYSTEM.test(path)) return 'baseSystem';
+    return appFolders.includes('') ? 'application' : 'other';
+  };
+}

@@ -1,0 +1,113 @@
+import { CODES, type Level } from '../inspect/catalog.ts';
+import { subjectName } from '../subjects/chapters.ts';
+import { type Budget, CONFIG_NAME, type Config, type Limit, parseLimit } from './config.ts';
+import { bytes, distinctBytes } from './format.ts';
+import type { ImageReport, Report } from './schema.ts';
+
+/** What became of one limit. */
+export interface CheckResult {
+  status: 'PASS' | 'FAIL' | 'SKIP';
+  image: string;
+  what: 'on disk' | 'pull' | 'findings' | 'budget';
+  /** The figures, or why it was skipped. */
+  text: string;
+  /** What to do, where something is to be done. */
+  advice: string | null;
+}
+
+type Outcome = Pick<CheckResult, 'status' | 'text'> & { advice?: string };
+
+/** From the least to the worst. */
+const LEVELS: Level[] = ['info', 'warning', 'error'];
+
+/** Compares a report with the budgets, each limit by itself. Pure: the same report and budgets give the same answer. */
+export function checkBudgets(report: Report, { budgets }: Config): CheckResult[] {
+  return Object.entries(budgets).flatMap(([chapter, variants]) => {
+    if (!report.images.some((image) => image.chapter === chapter)) {
+      return skip(chapter, 'it is not in this run');
+    }
+    return Object.entries(variants).flatMap(([variant, budget]) => {
+      const image = report.images.find((one) => one.chapter === chapter && one.variant === variant);
+      if (!image) return skip(subjectName({ chapter, variant }), 'it is not in this run');
+      if (!image.ok) return skip(subjectName(image), 'it failed');
+      return checkImage(report, image, budget);
+    });
+  });
+}
+
+function skip(image: string, reason: string): CheckResult[] {
+  return [{ status: 'SKIP', image, what: 'budget', text: reason, advice: null }];
+}
+
+function checkImage(report: Report, image: ImageReport, budget: Budget): CheckResult[] {
+  const result = (what: CheckResult['what'], { status, text, advice }: Outcome): CheckResult => ({
+    status,
+    image: subjectName(image),
+    what,
+    text,
+    advice: advice ?? null,
+  });
+  const sizes = [
+    ['on disk', 'unpackedBytes', budget.onDisk],
+    ['pull', 'pullBytes', budget.pull],
+  ] as const;
+  return [
+    ...sizes.flatMap(([what, key, limits]) =>
+      [limits ?? []].flat().map((limit) => result(what, checkLimit(report, image, key, parseLimit(limit)))),
+    ),
+    ...(budget.findings ? checkFindings(image, budget.findings).map((outcome) => result('findings', outcome)) : []),
+  ];
+}
+
+function checkLimit(report: Report, image: ImageReport, key: 'unpackedBytes' | 'pullBytes', limit: Limit): Outcome {
+  const size = image.size?.[key];
+  if (size === undefined) return { status: 'SKIP', text: 'it was not measured' };
+  let most: number;
+  let asText: string;
+  if ('bytes' in limit) {
+    if (image.standIn) {
+      return {
+        status: 'SKIP',
+        text: `${bytes(size)}; the limit of ${bytes(limit.bytes)} is for the real base image, and this one is a stand-in`,
+      };
+    }
+    most = limit.bytes;
+    asText = 'at most';
+  } else {
+    const reference = report.images.find((one) => one.chapter === image.chapter && one.variant === limit.of)?.size?.[
+      key
+    ];
+    if (reference === undefined) return { status: 'SKIP', text: `there is no ${limit.of} to compare with in this run` };
+    most = Math.floor(limit.ratio * reference);
+    asText = `${oneDecimal((size / reference) * 100)} % of ${limit.of}; at most ${oneDecimal(limit.ratio * 100)} %,`;
+  }
+  const [sizeText, mostText, difference] = distinctBytes(size, most, Math.abs(size - most));
+  const figures = 'bytes' in limit ? `${sizeText}; ${asText} ${mostText}` : `${sizeText}, ${asText} ${mostText}`;
+  if (size <= most) return { status: 'PASS', text: `${figures}: ${difference} to spare` };
+  return {
+    status: 'FAIL',
+    text: `${figures}: ${difference} too much`,
+    advice: `Where it is: npm run compare -- ${image.dockerfile === null ? `--image ${image.variant}` : image.chapter} --inside. To allow it: ${CONFIG_NAME}`,
+  };
+}
+
+function checkFindings({ findings }: ImageReport, failing: NonNullable<Budget['findings']>): Outcome[] {
+  if (findings === null) return [{ status: 'SKIP', text: 'it was not looked inside' }];
+  const least = Math.min(
+    ...failing.map((name) => LEVELS.indexOf(name as Level)).filter((index) => index >= 0),
+    LEVELS.length,
+  );
+  const found = findings.filter(({ code, level }) => failing.includes(code) || LEVELS.indexOf(level) >= least);
+  if (found.length === 0) {
+    const codes = failing.filter((name) => (CODES as string[]).includes(name));
+    const names = [...(least < LEVELS.length ? [`of level ${LEVELS[least]} or worse`] : []), ...codes];
+    return [{ status: 'PASS', text: `none ${names.join(', ')}`.trimEnd() }];
+  }
+  return found.map(({ code, level, message, count, evidence }) => ({
+    status: 'FAIL',
+    text: `${code} (${level}): ${message} ${evidence[0]?.path ?? ''}${count > 1 ? ` and ${count - 1} more` : ''}`,
+    advice: `What to do: npm run compare -- --explain ${code}`,
+  }));
+}
+
+const oneDecimal = (value: number) => String(Math.round(value * 10) / 10);

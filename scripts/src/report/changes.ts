@@ -1,0 +1,141 @@
+import { GROUPS, type Group } from '../inspect/groups.ts';
+import { subjectName } from '../subjects/chapters.ts';
+import { bytes, type Paint, printable, signedBytes } from './format.ts';
+import type { ImageReport, Report } from './schema.ts';
+
+/** A figure then and now, in bytes. */
+export interface Change {
+  name: string;
+  before: number;
+  after: number;
+}
+
+export interface ImageChanges {
+  image: string;
+  state: 'changed' | 'unchanged' | 'new' | 'not in this run' | 'not comparable';
+  /** Why it cannot be compared. */
+  reason: string | null;
+  /** On disk, pull, and each group: only what changed. */
+  figures: Change[];
+  /** Codes of findings that were not there before, and of those that are no more. */
+  newFindings: string[];
+  mendedFindings: string[];
+}
+
+export interface Changes {
+  /** When the older report was made. */
+  since: string;
+  /** Whether both reports' pull sizes were made alike. */
+  sameZlib: boolean;
+  images: ImageChanges[];
+}
+
+/**
+ * What a mere rebuild changes is not called a change. Measured over all chapters: npm's logs hold times, up to 264 bytes;
+ * the order and times of files move the gzip of an image by up to 6476 bytes, a twenty-thousandth of it.
+ */
+const NOISE = { bytes: 1024, pullBytes: 16_384, pullRatio: 0.0002 };
+
+/** What changed since an older report, image by image. */
+export function findChanges(report: Report, older: Report): Changes {
+  const find = (images: ImageReport[], { chapter, variant }: ImageReport) =>
+    images.find((image) => image.chapter === chapter && image.variant === variant);
+  const sameZlib = report.zlib === older.zlib;
+  return {
+    since: older.createdAt,
+    sameZlib,
+    images: [
+      ...report.images.map((image) => imageChanges(image, find(older.images, image), sameZlib)),
+      ...older.images
+        .filter((image) => !find(report.images, image))
+        .map((image) => ({ ...nothing(image), state: 'not in this run' as const })),
+    ],
+  };
+}
+
+const nothing = (image: ImageReport) => ({
+  image: subjectName(image),
+  reason: null,
+  figures: [],
+  newFindings: [],
+  mendedFindings: [],
+});
+
+function imageChanges(image: ImageReport, older: ImageReport | undefined, sameZlib: boolean): ImageChanges {
+  if (!older) return { ...nothing(image), state: 'new' };
+  const reason = whyNotComparable(image, older);
+  if (reason !== null) return { ...nothing(image), state: 'not comparable', reason };
+
+  const groups = Object.keys(GROUPS) as Group[];
+  const figures: Change[] = [
+    ...changeOf('on disk', older.size?.unpackedBytes, image.size?.unpackedBytes, NOISE.bytes),
+    ...(sameZlib
+      ? changeOf('pull', older.size?.pullBytes, image.size?.pullBytes, NOISE.pullBytes, NOISE.pullRatio)
+      : []),
+    ...groups.flatMap((group) =>
+      changeOf(GROUPS[group], older.contents?.groups[group], image.contents?.groups[group], NOISE.bytes),
+    ),
+  ];
+  const codes = (one: ImageReport) => (one.findings ?? []).map(({ code }) => code);
+  const newFindings = codes(image).filter((code) => !codes(older).includes(code));
+  const mendedFindings = codes(older).filter((code) => !codes(image).includes(code));
+  const changed = figures.length + newFindings.length + mendedFindings.length > 0;
+  return { ...nothing(image), state: changed ? 'changed' : 'unchanged', figures, newFindings, mendedFindings };
+}
+
+function whyNotComparable(image: ImageReport, older: ImageReport): string | null {
+  if (!image.size || !image.contents) return 'it was not measured';
+  if (!older.size || !older.contents) return 'it was not measured then';
+  if (image.standIn !== older.standIn) {
+    return `its base image is ${image.standIn ? 'a stand-in now' : 'no stand-in any more'}`;
+  }
+  return null;
+}
+
+function changeOf(name: string, before = 0, after = 0, noise = 0, noiseRatio = 0): Change[] {
+  return Math.abs(after - before) > Math.max(noise, noiseRatio * before) ? [{ name, before, after }] : [];
+}
+
+/** A figure's difference in bytes and percent. */
+export function difference({ before, after }: Change): string {
+  const ratio = before === 0 ? null : ((after - before) / before) * 100;
+  const percent = ratio === null ? 'was 0' : `${ratio > 0 ? '+' : '−'}${Math.abs(ratio).toFixed(1)} %`;
+  return `${signedBytes(after - before)} (${percent})`;
+}
+
+/** The day and minute of a report. */
+export const since = ({ since: time }: Changes) => `${time.slice(0, 10)} ${time.slice(11, 16)} UTC`;
+
+/** Why pull sizes are missing. */
+export const OTHER_ZLIB =
+  'Pull sizes are not compared: the other report was made with another zlib, which comes with Node.';
+
+/** The changes as a person reads them. */
+export function renderChanges(changes: Changes, paint: Paint): string {
+  const named = (state: ImageChanges['state']) => changes.images.filter((image) => image.state === state);
+  const list = (state: ImageChanges['state']) =>
+    named(state).length === 0
+      ? []
+      : [
+          `  ${state}: ${named(state)
+            .map(({ image }) => printable(image))
+            .join(', ')}`,
+        ];
+  return [
+    paint('bold', `Since ${since(changes)}`),
+    ...(changes.sameZlib ? [] : [`  ${OTHER_ZLIB}`]),
+    ...named('changed').flatMap(({ image, figures, newFindings, mendedFindings }) => [
+      `  ${printable(image)}`,
+      ...figures.map((figure) => {
+        const text = `${bytes(figure.before)} → ${bytes(figure.after)}  ${difference(figure)}`;
+        return `    ${figure.name.padEnd(27)} ${paint(figure.after > figure.before ? 'red' : 'green', text)}`;
+      }),
+      ...newFindings.map((code) => `    ${paint('red', `new finding: ${code}`)}`),
+      ...mendedFindings.map((code) => `    ${paint('green', `no more: ${code}`)}`),
+    ]),
+    ...list('unchanged'),
+    ...list('new'),
+    ...list('not in this run'),
+    ...named('not comparable').map(({ image, reason }) => `  ${printable(image)}: not compared, ${reason}`),
+  ].join('\n');
+}

@@ -1,0 +1,18 @@
+import { CATALOG, type Code, type Explanation } from '../inspect/catalog.ts';
+import { levelColour, painter } from './format.ts';
+
+/** What a finding means and how to mend it, as a person reads it. */
+export function renderExplanation(code: Code, colour: boolean): string {
+  const paint = painter(colour);
+  const { level, message, why, fix }: Explanation = CATALOG[code];
+  return [
+    `${paint('bold', code)} ${paint(levelColour[level], `(${level})`)}`,
+    message,
+    '',
+    paint('bold', 'Why it matters'),
+    why,
+    '',
+    paint('bold', 'What to do'),
+    fix,
+  ].join('\n');
+}

@@ -1,0 +1,57 @@
+import { styleText } from 'node:util';
+import prettyBytes from 'pretty-bytes';
+
+/** Adds escape codes to a text, or on a plain stream nothing. */
+export type Paint = (format: Parameters<typeof styleText>[0], text: string) => string;
+
+export const painter =
+  (colour: boolean): Paint =>
+  (format, text) =>
+    colour ? styleText(format, text, { validateStream: false }) : text;
+
+/** Three digits and decimal units, as Docker prints sizes. */
+export const bytes = (count: number) => prettyBytes(count);
+
+/** A part of a whole in percent. */
+export const percent = (ratio: number) => `${Math.round(ratio * 100)} %`;
+
+/** Several sizes as texts, in exact bytes where rounding would make two different ones look the same. */
+export function distinctBytes(...counts: number[]): string[] {
+  const texts = counts.map(bytes);
+  return new Set(texts).size === new Set(counts).size
+    ? texts
+    : counts.map((count) => `${count.toLocaleString('en')} B`);
+}
+
+/** A difference with its sign. */
+export const signedBytes = (count: number) =>
+  count === 0 ? '0 B' : `${count > 0 ? '+' : '−'}${bytes(Math.abs(count))}`;
+
+/** A text from an image, which may hold anything, without what a terminal would take for commands. */
+export function printable(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not reach the terminal.
+  return text.replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g, (character) =>
+    character === '\n' || character === '\t' ? ' ' : `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}
+
+/** The beginning of a text that is too long for a line. */
+export function shorten(text: string, length: number): string {
+  const line = printable(text).replace(/\s+/g, ' ');
+  return line.length > length ? `${line.slice(0, length - 1)}…` : line;
+}
+
+/** A text as Markdown that shows it as it is, also in a table. */
+export function markdownCode(text: string): string {
+  const line = printable(text).replaceAll('|', '\\|');
+  // A fence must be longer than any run of backticks inside: https://spec.commonmark.org/0.31.2/#code-spans
+  const longest = Math.max(0, ...[...line.matchAll(/`+/g)].map(([run]) => run.length));
+  const fence = '`'.repeat(longest + 1);
+  const pad = line.startsWith('`') || line.endsWith('`') ? ' ' : '';
+  return `${fence}${pad}${line}${pad}${fence}`;
+}
+
+/** A text as Markdown that shows it as it is and cannot mention, link or begin HTML. */
+export const markdownText = (text: string) => printable(text).replace(/[\\`*_{}[\]<>|#@~]/g, '\\$&');
+
+export const levelColour = { error: 'red', warning: 'yellow', info: 'dim' } as const;

@@ -1,0 +1,109 @@
+import { markdownTable } from 'markdown-table';
+import { GROUPS, type Group } from '../inspect/groups.ts';
+import { subjectName } from '../subjects/chapters.ts';
+import { difference, OTHER_ZLIB, since } from './changes.ts';
+import { bytes, markdownCode, markdownText } from './format.ts';
+import { HEADER, RIGHT_ALIGNED, tableNotes, tableRow } from './rows.ts';
+import type { Report } from './schema.ts';
+import type { Extras } from './terminal.ts';
+
+/** What an error says is in its last lines; more, in characters, would not fit where Markdown is shown. */
+const MAX_ERROR = 2000;
+
+/** The report for a pull request, an issue or a page: what changed and failed first, the rest folded. */
+export function renderMarkdown(report: Report, { changes, check }: Omit<Extras, 'inside'> = {}): string {
+  return [
+    ...(changes ? [renderChanges(changes)] : []),
+    ...(check ? [renderCheck(check)] : []),
+    '### Image sizes',
+    table(
+      HEADER,
+      report.images.map((image) => tableRow(report, image).map(markdownText)),
+      RIGHT_ALIGNED,
+    ),
+    ...report.images
+      .filter(({ ok }) => !ok)
+      .map((image) => `**FAILED ${markdownText(subjectName(image))}**\n\n${codeBlock(image.error ?? 'n/a')}`),
+    folded('Where it is', whereItIs(report)),
+    folded('Findings', findings(report)),
+    folded('How it was measured', tableNotes(report).map(markdownText).join('\n')),
+  ].join('\n\n');
+}
+
+function renderChanges(changes: NonNullable<Extras['changes']>): string {
+  const changed = changes.images.filter(({ state }) => state === 'changed');
+  const rest = (['unchanged', 'new', 'not in this run'] as const).flatMap((state) => {
+    const names = changes.images.filter((image) => image.state === state).map(({ image }) => markdownText(image));
+    return names.length === 0 ? [] : [`${state}: ${names.join(', ')}`];
+  });
+  const rows = changed.flatMap(({ image, figures, newFindings, mendedFindings }) =>
+    [
+      ...figures.map((figure) => [figure.name, bytes(figure.before), bytes(figure.after), difference(figure)]),
+      ...newFindings.map((code) => ['new finding', '', code, '']),
+      ...mendedFindings.map((code) => ['no more', code, '', '']),
+    ].map((cells, index) => [index === 0 ? markdownText(image) : '', ...cells]),
+  );
+  return [
+    `### Changes since ${since(changes)}`,
+    ...(changes.sameZlib ? [] : [OTHER_ZLIB]),
+    rows.length === 0
+      ? 'No image changed in size or findings.'
+      : table(['image', '', 'before', 'now', 'change'], rows, new Set(['before', 'now', 'change'])),
+    ...rest,
+    ...changes.images
+      .filter(({ state }) => state === 'not comparable')
+      .map(({ image, reason }) => `${markdownText(image)}: not compared, ${reason}`),
+  ].join('\n\n');
+}
+
+function renderCheck(check: NonNullable<Extras['check']>): string {
+  const failed = check.filter(({ status }) => status === 'FAIL');
+  const rows = check.map(({ status, image, what, text }) => [status, ...[image, what, text].map(markdownText)]);
+  const results = table(['', 'image', 'what', 'result'], rows, new Set());
+  const title = failed.length === 0 ? '### Budgets: none failed' : `### Budgets: ${failed.length} failed`;
+  return [title, failed.length === 0 ? folded('All of them', results) : results].join('\n\n');
+}
+
+function whereItIs({ images }: Report): string {
+  const measured = images.filter(({ contents }) => contents !== null);
+  const groups = (Object.keys(GROUPS) as Group[]).filter((group) =>
+    measured.some(({ contents }) => (contents?.groups[group] ?? 0) > 0),
+  );
+  const header = ['image', ...groups.map((group) => GROUPS[group]), 'replaced or deleted later'];
+  const rows = measured.map((image) => [
+    markdownText(subjectName(image)),
+    ...groups.map((group) => bytes(image.contents?.groups[group] ?? 0)),
+    bytes(image.contents?.wasteBytes ?? 0),
+  ]);
+  return rows.length === 0 ? 'n/a' : table(header, rows, new Set(header.slice(1)));
+}
+
+function findings({ images }: Report): string {
+  const rows = images.flatMap((image) =>
+    (image.findings ?? []).map(({ code, level, message, count, evidence }) => [
+      markdownText(subjectName(image)),
+      level,
+      code,
+      message,
+      `${evidence[0] ? markdownCode(evidence[0].path) : ''}${count > 1 ? ` and ${count - 1} more` : ''}`,
+    ]),
+  );
+  return rows.length === 0 ? 'None.' : table(['image', 'level', 'code', 'what', 'where'], rows, new Set());
+}
+
+function table(header: string[], rows: string[][], right: Set<string>): string {
+  return markdownTable([header, ...rows], {
+    align: header.map((name) => (right.has(name) ? 'r' : 'l')),
+    padding: true,
+  });
+}
+
+/** Empty lines around Markdown inside of HTML: https://spec.commonmark.org/0.31.2/#html-blocks */
+const folded = (title: string, content: string) => `<details><summary>${title}</summary>\n\n${content}\n\n</details>`;
+
+function codeBlock(text: string): string {
+  const shown = text.length > MAX_ERROR ? `…${text.slice(-MAX_ERROR)}` : text;
+  const longest = Math.max(2, ...[...shown.matchAll(/`+/g)].map(([run]) => run.length));
+  const fence = '`'.repeat(longest + 1);
+  return `${fence}text\n${shown}\n${fence}`;
+}

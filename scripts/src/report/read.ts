@@ -1,0 +1,35 @@
+import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { EXIT, ToolError } from '../errors.ts';
+import { type Report, reportSchema } from './schema.ts';
+
+/**
+ * Reads a report that `--json` wrote. `-` is standard input.
+ *
+ * @throws {ToolError} with exit code 2 when there is none, or it is something else.
+ */
+export async function readReport(path: string, folder: string): Promise<Report> {
+  const fail = (problem: string) =>
+    new ToolError(`Cannot read the report ${path}: ${problem}`, {
+      exitCode: EXIT.usage,
+      hint: 'A report is what npm run compare -- --json FILE writes.',
+    });
+  const content = await (path === '-' ? text(process.stdin) : readFile(resolve(folder, path), 'utf8')).catch(
+    (error) => {
+      throw fail(error.code === 'ENOENT' ? 'there is no such file' : (error as Error).message);
+    },
+  );
+  let json: unknown;
+  try {
+    json = JSON.parse(content);
+  } catch {
+    throw fail('it is not JSON');
+  }
+  const parsed = reportSchema.safeParse(json);
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    throw fail(`it is not a report of this version: ${issue?.path.join('.')}: ${issue?.message}`);
+  }
+  return parsed.data;
+}

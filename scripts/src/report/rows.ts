@@ -1,0 +1,61 @@
+import { bytes, percent, printable } from './format.ts';
+import type { ImageReport, Report } from './schema.ts';
+
+/** The table of sizes: its columns, for the terminal and for Markdown. */
+export const HEADER = [
+  'chapter',
+  'variant',
+  'base image',
+  'on disk',
+  'pull',
+  'saved',
+  'layers',
+  'first answer',
+  'user',
+];
+export const RIGHT_ALIGNED = new Set(['on disk', 'pull', 'saved', 'layers', 'first answer']);
+
+/** The cells of an image's row. */
+export function tableRow(report: Report, image: ImageReport): string[] {
+  const { size, run, config, error } = image;
+  const comparison = report.comparisons.find(
+    ({ chapter, variant }) => chapter === image.chapter && variant === image.variant,
+  );
+  return [
+    image.chapter,
+    printable(image.variant),
+    image.base === null ? 'n/a' : `${shortName(printable(image.base))}${image.standIn ? ' (stand-in)' : ''}`,
+    size ? bytes(size.unpackedBytes) : 'n/a',
+    size ? bytes(size.pullBytes) : 'n/a',
+    comparison ? saved(comparison.unpackedSavedRatio) : '',
+    size ? String(size.layers.length) : 'n/a',
+    error !== null ? 'FAILED' : run?.firstResponseMs == null ? 'n/a' : `${Math.round(run.firstResponseMs)} ms`,
+    config ? userName(printable(config.user)) : 'n/a',
+  ];
+}
+
+/** What the words of the table mean, and what it was measured with. */
+export function tableNotes({ engine, images }: Report): string[] {
+  const lines = [
+    'on disk: the bytes of all files in all layers. pull: the layers as gzip, what a registry sends.',
+    'saved: on disk, against single. first answer: from asking for the container to its first HTTP answer, one run.',
+    `Measured with Docker ${printable(engine.version)}, builder ${printable(engine.builder)}, image store ${printable(engine.imageStore)}.`,
+  ];
+  if (images.some(({ dockerfile }) => dockerfile === null)) {
+    lines.push('image: it was there already. It is measured as it is and not run.');
+  }
+  if (images.some(({ standIn }) => standIn)) {
+    lines.push(
+      'stand-in: the base image was built on this machine, because its registry could not be reached. Sizes are close',
+      'to those of the real image, not equal; an Alpine stand-in has the C library of Debian, not musl.',
+    );
+  }
+  return lines;
+}
+
+/** `gcr.io/distroless/nodejs26-debian13:nonroot` is known by its last part. */
+const shortName = (image: string) => image.split('/').at(-1) ?? image;
+
+const saved = (ratio: number) => `${ratio < 0 ? '+' : ''}${percent(Math.abs(ratio))}`;
+
+const userName = (user: string) => (user === '' || user === '0' ? 'root' : user);
