@@ -1,17 +1,20 @@
 import { execFile } from 'node:child_process';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 
 const SCRIPTS = join(import.meta.dirname, '..');
 
-function tool(name: 'compare' | 'setup', args: string[], env: NodeJS.ProcessEnv = {}) {
+function tool(name: 'compare' | 'setup', args: string[], env: NodeJS.ProcessEnv = {}, input = '') {
   return new Promise<{ code: number; stdout: string; stderr: string }>((resolve) => {
     const child = execFile(
       process.execPath,
       ['start.mjs', name, ...args],
-      { cwd: SCRIPTS, env: { ...process.env, ...env } },
+      { cwd: SCRIPTS, env: { ...process.env, GITHUB_STEP_SUMMARY: '', INIT_CWD: SCRIPTS, ...env } },
       (_error, stdout, stderr) => resolve({ code: child.exitCode ?? -1, stdout, stderr }),
     );
+    child.stdin?.end(input);
   });
 }
 
@@ -30,6 +33,18 @@ test.each([
   [['--json'], /argument missing/],
   [['--json='], /--json.*name of a file/],
   [['--json', '--keep'], /--json.*name of a file/],
+  [['--json', '-', '--markdown', '-'], /only one of --json and --markdown/],
+  [['--from', '-', '--baseline', '-'], /only one of --from and --baseline/],
+  [['--from', 'x.json', '02'], /--from shows a report as it is/],
+  [['--from', '/no/such/file.json'], /Cannot read the report .*there is no such file\nA report is what/],
+  [
+    ['--from', 'package.json'],
+    /Cannot read the report package.json: it is not a report of this version: schemaVersion/,
+  ],
+  [['--from', 'start.mjs'], /Cannot read the report start.mjs: it is not JSON/],
+  [['--baseline', '/no/such/file.json'], /Cannot read the report/],
+  [['--image', ''], /--image.*name of an image/],
+  [['--explain', 'nothing'], /--explain.*must be one of: dev-dependency, /],
   [['77'], /There is no chapter "77".\nThe chapters are: .*04-three-stage/],
   [['--json', '/no/such/folder/x.json'], /Cannot write \/no\/such\/folder\/x.json: its folder does not exist/],
 ])('compare %j is refused with exit code 2', async (args, message) => {
@@ -67,4 +82,67 @@ test.each([
   expect(stderr).not.toMatch(/\n\s+at /);
   expect(stdout).toBe('');
   expect(code).toBe(3);
+});
+
+// --from, from here on: no engine is asked, and every output is the golden file byte for byte.
+
+const GOLDEN = join(SCRIPTS, 'test/golden');
+const golden = (name: string) => readFile(join(GOLDEN, name), 'utf8');
+/** The report holds two images that failed, and a client that does not exist would be noticed. */
+const from = (...args: string[]) =>
+  tool('compare', ['--from', join(GOLDEN, 'report.json'), ...args], { PATH: '/no/such/folder' });
+
+test.each([
+  ['terminal.txt', []],
+  ['report.json', ['--json', '-']],
+  ['from.md', ['--markdown', '-']],
+  ['from-inside.txt', ['--inside']],
+])('--from prints %s', async (name, args) => {
+  const { code, stdout } = await from(...args);
+  expect(code).toBe(1);
+  await expect(stdout).toMatchFileSnapshot(`golden/${name}`);
+});
+
+test('--from writes files, reads standard input, and says nothing when it is quiet but what failed', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'from-'));
+  try {
+    const [json, markdown, summary] = ['a.json', 'a.md', 'summary.md'].map((name) => join(folder, name)) as [
+      string,
+      string,
+      string,
+    ];
+    await writeFile(summary, 'before\n');
+    const quiet = await from('--json', json, '--markdown', markdown, '--quiet');
+    expect(quiet).toMatchObject({
+      code: 1,
+      stdout: '',
+      stderr: expect.stringMatching(/^FAILED 02-multi-stage broken\n/),
+    });
+    expect(await readFile(json, 'utf8')).toBe(await golden('report.json'));
+    expect(await readFile(markdown, 'utf8')).toBe(await golden('from.md'));
+    const again = await tool(
+      'compare',
+      ['--from', '-', '--json', '-'],
+      { GITHUB_STEP_SUMMARY: summary },
+      await golden('report.json'),
+    );
+    expect(again.stdout).toBe(await golden('report.json'));
+    expect(await readFile(summary, 'utf8')).toBe(`before\n${await golden('from.md')}`);
+    expect((await readdir(folder)).sort()).toEqual(['a.json', 'a.md', 'summary.md']);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+});
+
+test('--baseline and --check with --from', async () => {
+  const { code, stdout } = await from('--baseline', join(GOLDEN, 'report.json'), '--check');
+  expect(code).toBe(1);
+  expect(stdout).toMatch(/^Since 2026-11-21 12:00 UTC\n {2}unchanged: 02-multi-stage single, /m);
+  expect(stdout).toMatch(/^PASS {2}02-multi-stage multi, on disk: .* of single; /m);
+  expect(stdout).toMatch(/^Budgets: \d+ passed, 0 failed, \d+ skipped\.$/m);
+});
+
+test('--explain says what a finding means, without an engine', async () => {
+  const { code, stdout } = await tool('compare', ['--explain', 'npm-cache'], { PATH: '/no/such/folder' });
+  expect({ code, stdout }).toEqual({ code: 0, stdout: await golden('explain.txt') });
 });

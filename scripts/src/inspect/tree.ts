@@ -65,22 +65,6 @@ export function mergeLayers(layers: LayerFile[][]): ImageTree {
   const find = (path: string): Node | undefined =>
     path === '' ? root : path.split('/').reduce<Node | undefined>((node, name) => node?.children?.get(name), root);
 
-  const make = (path: string): Node => {
-    let node = root;
-    for (const name of path.split('/')) {
-      node.children ??= new Map();
-      let child = node.children.get(name);
-      if (!child) {
-        paths += 1;
-        if (paths > MAX_PATHS) throw new ToolError(`The image has more than ${MAX_PATHS} files and folders.`);
-        child = {};
-        node.children.set(name, child);
-      }
-      node = child;
-    }
-    return node;
-  };
-
   /** Takes a node's entry away; the waste is told under `path`. */
   const forget = (node: Node, path: string, by: { layer: number; how: Removal }) => {
     const { entry, content } = node;
@@ -113,6 +97,26 @@ export function mergeLayers(layers: LayerFile[][]): ImageTree {
     }
   };
 
+  const make = (path: string, layer: number): Node => {
+    let node = root;
+    let at = '';
+    for (const name of path.split('/')) {
+      // What is in a folder makes the folder, also over something else.
+      if (node.entry && node.entry.kind !== 'directory') forget(node, at, { layer, how: 'replaced' });
+      at = at === '' ? name : `${at}/${name}`;
+      node.children ??= new Map();
+      let child = node.children.get(name);
+      if (!child) {
+        paths += 1;
+        if (paths > MAX_PATHS) throw new ToolError(`The image has more than ${MAX_PATHS} files and folders.`);
+        child = {};
+        node.children.set(name, child);
+      }
+      node = child;
+    }
+    return node;
+  };
+
   layers.forEach((files, layer) => {
     // A layer's whiteouts are for the layers below it only, wherever they stand in the tar.
     for (const { kind, path } of files) {
@@ -129,7 +133,7 @@ export function mergeLayers(layers: LayerFile[][]): ImageTree {
       all.push(entry);
       // Looked up first: a link may stand where its own target stood.
       const target = file.kind === 'link' ? find(file.target ?? '')?.content : undefined;
-      const node = make(file.path);
+      const node = make(file.path, layer);
       const by = { layer, how: 'replaced' } as const;
       if (target) target.links += 1;
       if (node.entry) forget(node, file.path, by);

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { ToolError } from '../errors.ts';
 import type { LayerFiles } from './files.ts';
 import { instructionText } from './instruction.ts';
-import { type Layer, readLayer } from './layer.ts';
+import { hasSize, type Layer, readLayer } from './layer.ts';
 import { isCompressed } from './unpack.ts';
 
 /** An image's configuration, as far as its layers go. */
@@ -63,6 +63,7 @@ export async function readArchive(
       const { name, type, size = 0 } = entry.header;
       count += 1;
       if (count > MAX_ENTRIES) throw new Error(`it has more than ${MAX_ENTRIES} entries`);
+      if (!hasSize(entry.header)) throw new Error('an entry has no valid size');
       options.onBytes?.(size);
       const digest = digestInName(name);
       if (type !== 'file' || (digest && layers.has(digest))) {

@@ -62,15 +62,19 @@ function filesReader() {
 
   entries.on('entry', (header, stream, next) => {
     const file = readEntry(header);
-    // Before the content: a stream that is not read holds the tar.
-    stream.on('end', next);
+    // tar-stream never ends the content of a folder that claims to have one.
+    if (header.type === 'directory') queueMicrotask(next);
+    else stream.on('end', next);
+    stream.on('error', () => {}); // Reported by the tar, whose end it shares.
     if (file instanceof Error) {
-      next(file);
+      entries.destroy(file);
       return;
     }
     pathBytes += (file?.path.length ?? 0) + (file?.target?.length ?? 0);
     if (files.length >= MAX_ENTRIES || pathBytes > MAX_PATH_BYTES) {
-      next(new ToolError(`A layer has more than ${MAX_ENTRIES} files, or paths of more than ${MAX_PATH_BYTES} bytes.`));
+      entries.destroy(
+        new ToolError(`A layer has more than ${MAX_ENTRIES} files, or paths of more than ${MAX_PATH_BYTES} bytes.`),
+      );
       return;
     }
     if (file) files.push(file);
@@ -111,6 +115,7 @@ function filesReader() {
 
 /** An entry as we keep it; null for one that says nothing; an Error for one that leaves the image. */
 function readEntry(header: Header): LayerFile | null | Error {
+  if (!hasSize(header)) return new Error('an entry in a layer has no valid size');
   const path = normalPath(header.name);
   if (path instanceof Error) return path;
   if (path === '') return null; // The root itself.
@@ -141,6 +146,9 @@ function readEntry(header: Header): LayerFile | null | Error {
       return { path, kind: 'other', bytes: 0, ...owner };
   }
 }
+
+/** tar-stream waits for ever for the content of an entry whose size is no number. */
+export const hasSize = ({ size }: Header) => Number.isSafeInteger(size) && (size as number) >= 0;
 
 /** `./a//b/` is `a/b`. Engines refuse a layer that leaves its root, and so do we. */
 function normalPath(name: string): string | ToolError {

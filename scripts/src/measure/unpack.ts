@@ -5,7 +5,7 @@ import { Decompress } from 'fzstd';
 import { ToolError } from '../errors.ts';
 
 /** A layer that unpacks to more than this many bytes … */
-const BOMB_BYTES = 1 << 30;
+const BOMB_BYTES = 512 << 20;
 /** … and to more than this many times its size has no files worth measuring: it only fills the disk. */
 const BOMB_RATIO = 200;
 /** zstd makes up to 128 KiB of four bytes: so much at a time keeps what one step unpacks to below 128 MiB. */

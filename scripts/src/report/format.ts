@@ -35,6 +35,9 @@ export function printable(text: string): string {
   );
 }
 
+/** The same for a text of several lines. */
+export const printableLines = (text: string) => text.split('\n').map(printable).join('\n');
+
 /** The beginning of a text that is too long for a line. */
 export function shorten(text: string, length: number): string {
   const line = printable(text).replace(/\s+/g, ' ');

@@ -2,7 +2,7 @@ import { markdownTable } from 'markdown-table';
 import { GROUPS, type Group } from '../inspect/groups.ts';
 import { subjectName } from '../subjects/chapters.ts';
 import { difference, OTHER_ZLIB, since } from './changes.ts';
-import { bytes, markdownCode, markdownText } from './format.ts';
+import { bytes, markdownCode, markdownText, printableLines } from './format.ts';
 import { HEADER, RIGHT_ALIGNED, tableNotes, tableRow } from './rows.ts';
 import type { Report } from './schema.ts';
 import type { Extras } from './terminal.ts';
@@ -61,7 +61,10 @@ function renderCheck(check: NonNullable<Extras['check']>): string {
   const rows = check.map(({ status, image, what, text }) => [status, ...[image, what, text].map(markdownText)]);
   const results = table(['', 'image', 'what', 'result'], rows, new Set());
   const title = failed.length === 0 ? '### Budgets: none failed' : `### Budgets: ${failed.length} failed`;
-  return [title, failed.length === 0 ? folded('All of them', results) : results].join('\n\n');
+  const advice = [...new Set(failed.flatMap(({ advice: one }) => (one === null ? [] : [`- ${markdownText(one)}`])))];
+  return failed.length === 0
+    ? [title, folded('All of them', results)].join('\n\n')
+    : [title, results, advice.join('\n')].join('\n\n');
 }
 
 function whereItIs({ images }: Report): string {
@@ -102,7 +105,7 @@ function table(header: string[], rows: string[][], right: Set<string>): string {
 const folded = (title: string, content: string) => `<details><summary>${title}</summary>\n\n${content}\n\n</details>`;
 
 function codeBlock(text: string): string {
-  const shown = text.length > MAX_ERROR ? `…${text.slice(-MAX_ERROR)}` : text;
+  const shown = printableLines(text.length > MAX_ERROR ? `…${text.slice(-MAX_ERROR)}` : text);
   const longest = Math.max(2, ...[...shown.matchAll(/`+/g)].map(([run]) => run.length));
   const fence = '`'.repeat(longest + 1);
   return `${fence}text\n${shown}\n${fence}`;

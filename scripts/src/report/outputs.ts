@@ -5,7 +5,7 @@ import { type ReservedFile, reserveFile } from './file.ts';
 import { painter } from './format.ts';
 import { renderMarkdown } from './markdown.ts';
 import type { Report } from './schema.ts';
-import { type Extras, renderCheck, renderTerminal } from './terminal.ts';
+import { type Extras, failures, renderCheck, renderTerminal } from './terminal.ts';
 
 /** The files that a run writes at its end. */
 export interface Outputs {
@@ -60,9 +60,7 @@ export async function openOutputs(options: CompareOptions, folder: string): Prom
 /** Where no table is printed, what failed still is. */
 function complain(report: Report, { check = [] }: Extras, { quiet, json, markdown }: CompareOptions): void {
   if (!quiet && json !== '-' && markdown !== '-') return;
-  for (const { ok, chapter, variant, error } of report.images) {
-    if (!ok) console.error(`FAILED ${chapter} ${variant}\n${error}`);
-  }
+  for (const failure of failures(report)) console.error(failure);
   const failed = check.filter(({ status }) => status === 'FAIL');
   if (failed.length > 0) console.error(renderCheck(failed, painter(false)));
 }

@@ -24,7 +24,7 @@ export function tableRow(report: Report, image: ImageReport): string[] {
   return [
     image.chapter,
     printable(image.variant),
-    image.base === null ? 'n/a' : `${shortName(printable(image.base))}${image.standIn ? ' (stand-in)' : ''}`,
+    `${image.base === null ? 'n/a' : shortName(printable(image.base))}${image.standIn ? ' (stand-in)' : ''}`,
     size ? bytes(size.unpackedBytes) : 'n/a',
     size ? bytes(size.pullBytes) : 'n/a',
     comparison ? saved(comparison.unpackedSavedRatio) : '',

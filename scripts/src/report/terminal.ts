@@ -1,7 +1,8 @@
 import { table } from 'table';
+import { subjectName } from '../subjects/chapters.ts';
 import type { CheckResult } from './budgets.ts';
 import { type Changes, renderChanges } from './changes.ts';
-import { type Paint, painter } from './format.ts';
+import { type Paint, painter, printable, printableLines } from './format.ts';
 import { renderInside } from './inside.ts';
 import { HEADER, RIGHT_ALIGNED, tableNotes, tableRow } from './rows.ts';
 import type { Report } from './schema.ts';
@@ -64,14 +65,15 @@ const STATUS_COLOUR = { PASS: 'green', FAIL: 'red', SKIP: 'yellow' } as const;
 export function renderCheck(results: CheckResult[], paint: Paint): string {
   const count = (status: CheckResult['status']) => results.filter((result) => result.status === status).length;
   const lines = results.flatMap(({ status, image, what, text, advice }) => [
-    `${paint(STATUS_COLOUR[status], status)}  ${image}, ${what}: ${text}`,
-    ...(advice === null ? [] : [`      ${advice}`]),
+    `${paint(STATUS_COLOUR[status], status)}  ${printable(image)}, ${what}: ${printable(text)}`,
+    ...(advice === null ? [] : [`      ${printable(advice)}`]),
   ]);
   return [...lines, `Budgets: ${count('PASS')} passed, ${count('FAIL')} failed, ${count('SKIP')} skipped.`].join('\n');
 }
 
-function failures({ images }: Report): string[] {
+/** What failed, and why: container and builder may have printed anything. */
+export function failures({ images }: Report): string[] {
   return images
     .filter(({ ok }) => !ok)
-    .map(({ chapter, variant, error }) => `FAILED ${chapter} ${variant}\n${error ?? 'n/a'}`);
+    .map((image) => `FAILED ${printable(subjectName(image))}\n${printableLines(image.error ?? 'n/a')}`);
 }

@@ -1,0 +1,56 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { CONFIG_NAME, CONFIG_SCHEMA_FILE, configJsonSchema, parseLimit, readConfig } from '../src/report/config.ts';
+import { findChapters } from '../src/subjects/chapters.ts';
+
+const ROOT = join(import.meta.dirname, '../..');
+let folder = '';
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'config-'));
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+test.each([
+  ['60 MB', { bytes: 60e6 }],
+  ['60MB', { bytes: 60e6 }],
+  ['1.5 GB', { bytes: 1.5e9 }],
+  ['10 MiB', { bytes: 10 * 2 ** 20 }],
+  ['512 B', { bytes: 512 }],
+  ['60% of single', { ratio: 0.6, of: 'single' }],
+  ['12.5 % of big-one', { ratio: 0.125, of: 'big-one' }],
+])('a limit of %s', (text, limit) => expect(parseLimit(text)).toEqual(limit));
+
+test.each([
+  ['{', /compare\.config\.json: .*JSON/],
+  ['{"budgets": {"a": {"b": {"pull": "60 mb"}}}}', /a limit is a size, such as "60 MB".*\n.*budgets\.a\.b\.pull/],
+  ['{"budgets": {"a": {"b": {"pul": "60 MB"}}}}', /Unrecognized key: "pul"/],
+  ['{"budgets": {"a": {"b": {"findings": ["no-such"]}}}}', /findings\[0\]/],
+  ['{"budget": {}}', /budget/],
+])('%s is refused with the place', async (text, message) => {
+  await writeFile(join(folder, CONFIG_NAME), text);
+  await expect(readConfig(folder)).rejects.toMatchObject({ message: expect.stringMatching(message), exitCode: 2 });
+});
+
+test('without a file, an example says what to write', async () => {
+  await expect(readConfig(folder)).rejects.toMatchObject({
+    message: expect.stringContaining('there is no such file'),
+    hint: expect.stringContaining('"budgets"'),
+    exitCode: 2,
+  });
+});
+
+test('every chapter and variant of this repository has a budget, and no other', async () => {
+  const { budgets } = await readConfig(ROOT);
+  const names = (await findChapters(ROOT)).map(({ chapter, variant }) => `${chapter} ${variant}`);
+  const budgeted = Object.entries(budgets).flatMap(([chapter, variants]) =>
+    Object.keys(variants).map((variant) => `${chapter} ${variant}`),
+  );
+  expect(budgeted.sort()).toEqual(names.sort());
+});
+
+test('the schema is published as it is: npm run sync', async () => {
+  expect(await readFile(CONFIG_SCHEMA_FILE, 'utf8')).toBe(configJsonSchema());
+});

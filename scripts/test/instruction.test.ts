@@ -1,0 +1,61 @@
+import { expect, test } from 'vitest';
+import { buildArguments, instructionText, looksSecret, redact } from '../src/measure/instruction.ts';
+
+test.each([
+  ['COPY . . # buildkit', 'COPY . .'],
+  ['RUN |1 V=1 /bin/sh -c npm ci # buildkit', 'RUN npm ci'],
+  ['|2 V=1 W=2 /bin/sh -c npm ci', 'RUN npm ci'],
+  ['/bin/sh -c npm ci', 'RUN npm ci'],
+  ['/bin/sh -c #(nop)  CMD ["node"]', 'CMD ["node"]'],
+  ['', null],
+])('%s', (createdBy, text) => expect(instructionText(createdBy)).toBe(text));
+
+// No real token has these; they only have the form of one. Put together here, so that no scanner takes them for real.
+const NPM = `npm_${'a1'.repeat(18)}`;
+const AWS = `AKIA${'ABCD'.repeat(4)}`;
+
+test.each([
+  [`RUN echo "//registry/:_authToken=${NPM}" > .npmrc`, 'RUN echo "//registry/:_authToken=***" > .npmrc'],
+  ['RUN DB_PASSWORD=hunter2 npm ci', 'RUN DB_PASSWORD=*** npm ci'],
+  ['RUN npm config set _auth = c2VjcmV0', 'RUN npm config set _auth = ***'],
+  ['RUN curl https://me:hunter2@example.com/x', 'RUN curl https://me:***@example.com/x'],
+  [`RUN deploy ${AWS}`, 'RUN deploy ***'],
+  ['RUN API_KEY="a b" x', 'RUN API_KEY=*** x'],
+  ['RUN NODE_ENV=production npm ci', 'RUN NODE_ENV=production npm ci'],
+  ['RUN TOKEN=$(cat /run/secrets/token) npm ci', 'RUN TOKEN=$(cat /run/secrets/token) npm ci'],
+])('%s is told as %s', (text, redacted) => expect(redact(text)).toBe(redacted));
+
+test.each([
+  ['NPM_TOKEN', 'x', true],
+  ['token', 'x', true],
+  ['AWS_SECRET_ACCESS_KEY', 'x', true],
+  ['DB_PASSWORD', 'x', true],
+  ['SECRET_KEY_BASE', 'x', true],
+  ['DATABASE_URL', 'postgres://me:pw@db/x', true],
+  ['SETTING', NPM, true],
+  ['NPM_TOKEN', '', false],
+  ['NPM_TOKEN', '$OTHER', false],
+  ['DB_PASSWORD_FILE', '/run/secrets/db', false],
+  ['PWD', '/app', false],
+  ['NODE_VERSION', '26.10.0', false],
+  ['PATH', '/usr/bin', false],
+  ['DATABASE_URL', 'postgres://db/x', false],
+])('%s=%s looks secret: %s', (name, value, secret) => expect(looksSecret(name, value)).toBe(secret));
+
+test.each([
+  ['RUN |2 A=1 NPM_TOKEN=x /bin/sh -c npm ci # buildkit', ['A', 'NPM_TOKEN']],
+  ['|1 NPM_TOKEN=x /bin/sh -c npm ci', ['NPM_TOKEN']],
+  ['ARG NPM_TOKEN=x', ['NPM_TOKEN']],
+  ['/bin/sh -c #(nop)  ARG NPM_TOKEN=x', ['NPM_TOKEN']],
+  ['ARG NPM_TOKEN', []],
+  ['RUN /bin/sh -c A=1 npm ci # buildkit', []],
+  ['ENV A=1', []],
+])('the build arguments of %s', (createdBy, names) => {
+  expect(buildArguments(createdBy).map(({ name }) => name)).toEqual(names);
+});
+
+test('a text of any length and content is told in no time', () => {
+  for (const piece of ['a', '_', 'eyJ', '://', 'x=', '"', ' = ', '-token']) {
+    expect(instructionText(piece.repeat(200_000))?.length).toBeLessThan(10_000);
+  }
+});
