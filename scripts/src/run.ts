@@ -132,9 +132,10 @@ export async function measureAll(run: Run, measurements: Measurement[]): Promise
 
 /** How many of an image's lowest layers are its base image's; null when the engine does not have that as it was. */
 async function countBaseLayers({ engine }: Run, { base, image }: Measurement): Promise<number | null> {
-  const layers = base === undefined || base === 'scratch' ? [] : (await engine.image(base))?.diffIds;
-  const isBelow = layers?.every((diffId, index) => image?.diffIds[index] === diffId);
-  return layers && isBelow && base !== undefined ? layers.length : null;
+  if (base === undefined) return null;
+  if (base === 'scratch') return 0;
+  const below = (await engine.image(base))?.diffIds;
+  return below?.every((diffId, index) => image?.diffIds[index] === diffId) ? below.length : null;
 }
 
 /** One after the other, because what is timed must not share the machine. */

@@ -32,7 +32,7 @@ afterEach(() => {
 function compare(...args: string[]) {
   const child = spawn(process.execPath, ['scripts/start.mjs', 'compare', ...args], {
     cwd: root,
-    env: { ...process.env, INIT_CWD: root, TMPDIR: temporary },
+    env: { ...process.env, INIT_CWD: root, TMPDIR: temporary, GITHUB_STEP_SUMMARY: '' },
   });
   running.push(child);
   const output = { stdout: '', stderr: '' };
@@ -106,7 +106,9 @@ describeWithEngine('compare', () => {
       expect(layers.at(-1)?.instruction).toMatch(/^(COPY|RUN) /);
     }
     // They share the layers of their base image, and those measure the same.
-    expect(multi?.size?.layers[0]).toEqual(single?.size?.layers[0]);
+    const [ofMulti, ofSingle] = [multi, single].map((image) => image?.size?.layers[0]);
+    expect({ ...ofMulti, sharedWith: [] }).toEqual({ ...ofSingle, sharedWith: [] });
+    expect(ofMulti?.sharedWith).toEqual(['02-multi-stage single', '02-multi-stage silent']);
     expect(report.comparisons).toContainEqual(expect.objectContaining({ variant: 'multi', reference: 'single' }));
   });
 
@@ -141,6 +143,50 @@ describeWithEngine('compare', () => {
     }
     await rm(join(root, '06-kept'), { recursive: true });
     await docker('rmi', name);
+  });
+
+  test('--from gives every output of a run again, byte for byte', async () => {
+    const files = ['--json', 'a.json', '--markdown', 'a.md'];
+    const run = await compare('02', '03', '--inside', ...files).ended;
+    expect(run.code).toBe(0);
+    const again = await compare('--from', 'a.json', '--inside', '--json', 'b.json', '--markdown', 'b.md').ended;
+    expect(again.stdout).toBe(run.stdout);
+    for (const kind of ['json', 'md']) {
+      expect(await readFile(join(root, `b.${kind}`), 'utf8')).toBe(await readFile(join(root, `a.${kind}`), 'utf8'));
+    }
+    // A second run has the same sizes; what it takes to build and to start differs.
+    const rerun = await compare('02', '03', '--baseline', 'a.json', '--quiet', '--json', 'c.json').ended;
+    expect(rerun).toMatchObject({ code: 0, stdout: '', stderr: '' });
+    const { stdout } = await compare('--from', 'c.json', '--baseline', 'a.json').ended;
+    expect(stdout).toMatch(
+      /\n {2}unchanged: 02-multi-stage single, 02-multi-stage multi, 03-distroless single, 03-distroless multi\n$/,
+    );
+  });
+
+  test('--check holds the budgets: exit 1 when one is exceeded, and 2 when the file is wrong', async () => {
+    const write = (multi: object) =>
+      writeFile(join(root, 'compare.config.json'), JSON.stringify({ budgets: { '02-multi-stage': { multi } } }));
+    await write({ onDisk: '90% of single', findings: ['warning'] });
+    const good = await compare('02', '--check').ended;
+    expect(good.stdout).toContain('Budgets: 2 passed, 0 failed, 0 skipped.');
+    expect(good.code).toBe(0);
+    await write({ onDisk: '1% of single', pull: '1 kB' });
+    const exceeded = await compare('02', '--check', '--quiet').ended;
+    expect(exceeded).toMatchObject({ code: 1, stdout: '' });
+    expect(exceeded.stderr).toMatch(/^FAIL {2}02-multi-stage multi, on disk: .* of single; at most 1 %, .* too much\n/);
+    await writeFile(join(root, 'compare.config.json'), '{"budgets": 1}');
+    expect(await compare('02', '--check').ended).toMatchObject({ code: 2, stdout: '' });
+    await rm(join(root, 'compare.config.json'));
+  });
+
+  test('an image that is there already is measured, not built and not run', async () => {
+    const { code, stdout } = await compare('--image', 'node:26-alpine', '--image', 'no/such:image', '--inside').ended;
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/^image +node:26-alpine +n\/a.* MB +.* MB +\d+ +n\/a +root$/m);
+    expect(stdout).toMatch(/^ +150 MB +\/usr\/local\/bin\/node$/m);
+    expect(stdout).toContain(
+      'FAILED image no/such:image\nThe engine has no image no/such:image.\nTo fetch it: docker pull no/such:image',
+    );
   });
 
   test.each(['SIGINT', 'SIGTERM'] as const)('%s in the middle of a build leaves nothing', async (signal) => {

@@ -28,9 +28,18 @@ export class Bench {
   #count = 0;
 
   /** Builds an image and returns its id. */
-  async build(context: string, dockerfile: string, options: { target?: string; onLine?: (line: string) => void } = {}) {
+  async build(context: string, dockerfile: string, options: Parameters<Bench['buildImage']>[2] = {}) {
+    return (await this.buildImage(context, dockerfile, options)).id;
+  }
+
+  /** Builds an image and returns what the engine says of it. */
+  async buildImage(
+    context: string,
+    dockerfile: string,
+    options: { target?: string; buildArgs?: Record<string, string>; onLine?: (line: string) => void } = {},
+  ) {
     this.#count += 1;
-    const image = await (engine as Engine).build({
+    return (engine as Engine).build({
       context,
       dockerfile: join(context, dockerfile),
       name: `multi-stage-node/test:${this.id}-${this.#count}`,
@@ -39,7 +48,6 @@ export class Bench {
       onLine: () => {},
       ...options,
     });
-    return image.id;
   }
 
   /** Starts a container and waits for its first answer on /healthz. Returns its id and how to ask it. */
@@ -85,6 +93,8 @@ export interface FileEntry {
   type: string | null | undefined;
   mode: number;
   uid: number;
+  /** Of a regular file; a further name of it, a hard link, has none. */
+  bytes: number;
 }
 
 /** All files that a container of this image would see, read without running anything in it. */
@@ -97,8 +107,8 @@ export async function filesOf(image: string): Promise<FileEntry[]> {
     source.pipe(entries);
     const files: FileEntry[] = [];
     for await (const entry of entries) {
-      const { name, type, mode = 0, uid = 0 } = entry.header;
-      files.push({ path: `/${name}`, type, mode, uid });
+      const { name, type, mode = 0, uid = 0, size = 0 } = entry.header;
+      files.push({ path: `/${name}`, type, mode, uid, bytes: type === 'file' ? size : 0 });
       entry.resume();
     }
     return files;

@@ -1,0 +1,192 @@
+import { execFile } from 'node:child_process';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { ImageFacts } from '../../src/engine/engine.ts';
+import { inspectImage } from '../../src/inspect/inspect.ts';
+import { mergeLayers } from '../../src/inspect/tree.ts';
+import { MeasurementCache } from '../../src/measure/cache.ts';
+import { type ImageLayers, readLayers } from '../../src/measure/layers.ts';
+import { findChapters } from '../../src/subjects/chapters.ts';
+import { Bench, describeWithEngine, engine, filesOf, ROOT } from './engine.ts';
+
+const bench = new Bench();
+const subjects = await findChapters(ROOT);
+let folder = '';
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'inside-'));
+});
+afterAll(async () => {
+  await rm(folder, { recursive: true });
+  await bench.cleanUp();
+});
+
+/** The cache that compare has too: the chapters' layers need not be measured once more. */
+const SHARED_CACHE = join(ROOT, 'node_modules/.cache/multi-stage-node');
+
+/** What is in an image. */
+async function look(image: ImageFacts, cacheFolder = SHARED_CACHE) {
+  if (!engine) throw new Error('no engine');
+  const cache = new MeasurementCache(cacheFolder);
+  const layers = await readLayers(engine, [image], cache, { signal: new AbortController().signal });
+  const { layers: ofImage, history } = layers.get(image.id) as ImageLayers;
+  return { layers: ofImage, ...inspectImage(image, { layers: ofImage, history }, null) };
+}
+
+/** What Docker puts over an image's own in every container. */
+const REPLACED = ['/etc/hostname', '/etc/hosts', '/etc/resolv.conf'];
+
+/** The bytes of all files that the engine exports of a container, without those that are not the image's. */
+async function exportedBytes(image: ImageFacts): Promise<number> {
+  const files = (await filesOf(image.id)).filter(({ path }) => !REPLACED.includes(path));
+  return files.reduce((sum, { bytes }) => sum + bytes, 0);
+}
+
+/** The bytes that the image has where a container has those. */
+function replacedBytes(layers: ImageLayers['layers']): number {
+  const { visible } = mergeLayers(layers.map(({ files }) => files.files));
+  return REPLACED.reduce((sum, path) => sum + (visible.get(path.slice(1))?.bytes ?? 0), 0);
+}
+
+describeWithEngine('inside', () => {
+  // Ours counts regular files in the layers, each where its bytes are, and takes away those to which no name leads any
+  // more. The other side counts regular files in what the engine exports of a container. On both, a further name of a
+  // file (a hard link), a folder, a symbolic link and a device count nothing. The files that Docker puts over those of the
+  // image in every container count on neither side; what else it adds, such as /.dockerenv, is empty in an export.
+  test.each(subjects.map(({ chapter, variant }) => [`${chapter} ${variant}`, chapter, variant] as const))(
+    '%s: groups add up to the layers, and without the waste to what a container sees',
+    async (name, chapter, variant) => {
+      const image = await bench.buildImage(join(ROOT, chapter), `Dockerfile.${variant}`);
+      const { layers, contents, findings } = await look(image);
+      const unpackedBytes = layers.reduce((sum, { layer }) => sum + layer.bytes, 0);
+      expect(Object.values(contents.groups).reduce((sum, bytes) => sum + bytes, 0)).toBe(unpackedBytes);
+
+      const exported = await exportedBytes(image);
+      expect(exported).toBeGreaterThan(100e6);
+      expect(unpackedBytes - contents.wasteBytes - replacedBytes(layers)).toBe(exported);
+
+      const serious = findings.filter(({ level }) => level !== 'info').map(({ code }) => code);
+      if (name === '01-first-dockerfile single') {
+        expect(serious).toEqual(['runs-as-root', 'dev-dependency', 'compiler', 'sources', 'npm-cache']);
+      }
+      if (variant === 'multi' && !chapter.startsWith('01')) expect(serious).toEqual([]);
+      if (name === '04-three-stage single') {
+        // What it deletes in later layers is a third of it and more.
+        expect(contents.wasteBytes).toBeGreaterThan(0.33 * unpackedBytes);
+        expect(contents.waste[0]).toMatchObject({ how: 'deleted', path: '/root/.npm/_cacache' });
+      }
+    },
+  );
+
+  test('files that share their bytes, over layers, are counted as the engine does', async () => {
+    const context = join(folder, 'links');
+    await mkdir(context);
+    await writeFile(
+      join(context, 'Dockerfile'),
+      [
+        'FROM node:26-alpine',
+        'RUN mkdir /d && head -c 100000 /dev/zero > /d/a && ln /d/a /d/b && ln /d/a /d/c',
+        'RUN rm /d/a',
+        'RUN echo more >> /d/b',
+        'RUN rm -rf /d/c && mkdir /e && head -c 5000 /dev/zero > /e/x && ln /e/x /e/y && rm /e/x',
+        'RUN rm -rf /e && mkdir /e && touch /e/new',
+        'RUN chmod 600 /usr/local/CHANGELOG.md',
+      ].join('\n'),
+    );
+    const image = await bench.buildImage(context, 'Dockerfile');
+    const { layers, contents } = await look(image);
+    const unpackedBytes = layers.reduce((sum, { layer }) => sum + layer.bytes, 0);
+    expect(contents.wasteBytes).toBeGreaterThan(100_000);
+    expect(unpackedBytes - contents.wasteBytes - replacedBytes(layers)).toBe(await exportedBytes(image));
+  });
+
+  test('what was planted is found, with its path and layer, and never told', async () => {
+    const context = join(folder, 'planted');
+    const files: Record<string, string> = {
+      '.env': 'DB_PASSWORD=hunter2\n',
+      '.npmrc': `//registry/:_auth${'Token'}=hunter2\n`,
+      id_ed25519: `-----BEGIN OPENSSH ${'PRIVATE'} KEY-----\nhunter2\n`,
+      '.git/config': '[remote "origin"]\n\turl = https://me:hunter2@example.com/x\n',
+      'package.json': '{"dependencies":{"a":"1"},"devDependencies":{"b":"1"}}',
+      'node_modules/a/package.json': '{"name":"a","version":"1.0.0"}',
+      'node_modules/b/package.json': '{"name":"b","version":"2.0.0"}',
+      'src/index.ts': 'export {};\n',
+    };
+    for (const [name, content] of Object.entries(files)) {
+      await mkdir(dirname(join(context, name)), { recursive: true });
+      await writeFile(join(context, name), content);
+    }
+    await writeFile(
+      join(context, 'Dockerfile'),
+      [
+        'FROM node:26-alpine',
+        'WORKDIR /app',
+        'COPY . .',
+        'RUN rm -rf .env .npmrc id_ed25519 .git',
+        'RUN mkdir -p /root/.npm/_cacache && echo left > /root/.npm/_cacache/x',
+        'RUN cp /bin/busybox /usr/local/bin/su && chmod 4755 /usr/local/bin/su',
+        'RUN chmod 777 /app',
+        'ARG NPM_TOKEN',
+        'RUN echo "with the argument"',
+        'ENV API_KEY=hunter2',
+        'USER node',
+        'CMD npm start',
+      ].join('\n'),
+    );
+    const image = await bench.buildImage(context, 'Dockerfile', { buildArgs: { NPM_TOKEN: 'hunter2' } });
+    const { layers, contents, findings } = await look(image, join(folder, 'cache'));
+    const copied = layers.findIndex(({ instruction }) => instruction === 'COPY . .');
+    const at = (text: string) => layers.findIndex(({ instruction }) => instruction?.includes(text));
+    const told = Object.fromEntries(
+      findings.map(({ code, evidence }) => [code, evidence.map(({ path, layer }) => [path, layer])]),
+    );
+    expect(told).toEqual({
+      'env-file': [['/app/.env', copied]],
+      'npm-token': [['/app/.npmrc', copied]],
+      'private-key': [['/app/id_ed25519', copied]],
+      'git-folder': [['/app/.git', copied]],
+      'secret-in-config': [
+        ['ENV API_KEY', null],
+        ['ARG NPM_TOKEN', expect.any(Number)],
+      ],
+      'dev-dependency': [['/app/node_modules/b', copied]],
+      sources: [['/app/src/index.ts', copied]],
+      'npm-cache': [['/root/.npm/_cacache', at('_cacache')]],
+      setuid: [['/usr/local/bin/su', at('chmod 4755')]],
+      'writable-files': [['/app', at('chmod 777')]],
+      'user-name': [['USER node', null]],
+      'shell-form': [['CMD', null]],
+      'npm-process': [['CMD npm', null]],
+      'no-healthcheck': [['HEALTHCHECK', null]],
+    });
+    expect(findings.find(({ code }) => code === 'env-file')?.evidence[0]?.note).toMatch(/^deleted by layer \d+/);
+    const instructions = layers.map(({ instruction }) => instruction);
+    expect(JSON.stringify([contents, findings, instructions])).not.toContain('hunter2');
+    const cached = await promisify(execFile)('grep', ['-rl', 'hunter2', join(folder, 'cache')]).catch(
+      ({ code }) => code,
+    );
+    expect(cached).toBe(1); // What grep says when it finds nothing.
+  });
+
+  test('a 1 GB image is read as a stream: little memory, and nothing on the disk but the cache', async () => {
+    const work = join(folder, 'memory');
+    await mkdir(join(work, 'tmp'), { recursive: true });
+    const script = join(import.meta.dirname, 'memory.ts');
+    const { stdout } = await promisify(execFile)(
+      process.execPath,
+      ['--import', import.meta.resolve('tsx'), script, 'node:26', join(work, 'cache')],
+      { cwd: work, env: { ...process.env, TMPDIR: join(work, 'tmp') } },
+    );
+    const { bytes, maxRssBytes } = JSON.parse(stdout);
+    expect(bytes).toBeGreaterThan(1e9);
+    expect(maxRssBytes).toBeLessThan(300e6);
+    const written = await readdir(work, { recursive: true, withFileTypes: true });
+    const files = written.filter((file) => file.isFile() && !file.parentPath.includes('tsx-'));
+    expect(files.length).toBeGreaterThan(1);
+    for (const { parentPath } of files)
+      expect(parentPath).toMatch(/\/cache\/measurements-v\d+\/(layers|instructions)$/);
+  });
+});
