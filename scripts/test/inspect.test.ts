@@ -129,7 +129,7 @@ test('packages are told with who brought them, and dev ones are those that produ
     [
       'dev-dependency',
       'warning',
-      ...['fast', 'vite', 'vitest', 'vitest/node_modules/qs'].map((name) => `/app/node_modules/${name} 0`),
+      ...['vitest', 'fast', 'vite', 'vitest/node_modules/qs'].map((name) => `/app/node_modules/${name} 0`),
     ],
   ]);
 });

@@ -48,9 +48,10 @@ export function dockerEngine(info: EngineInfo): Engine {
   const engine: Engine = {
     info,
 
-    async build({ context, dockerfile, target, buildArgs = {}, name, labels, signal, onLine }) {
+    async build({ context, dockerfile, target, buildArgs = {}, noCache = false, name, labels, signal, onLine }) {
       const args = ['build', '--progress=plain', '--file', dockerfile, '--tag', name, ...labelArgs(labels)];
       if (target) args.push('--target', target);
+      if (noCache) args.push('--no-cache');
       for (const [key, value] of Object.entries(buildArgs)) args.push('--build-arg', `${key}=${value}`);
       await runLines(info.command, [...args, context], { env, cwd: dirname(dockerfile), signal, onLine });
       const image = await engine.image(name);

@@ -22,6 +22,8 @@ export interface BuildRequest {
   /** The stage to build; the last one when absent. */
   target?: string;
   buildArgs?: Record<string, string>;
+  /** Whether to build every step anew. */
+  noCache?: boolean;
   /** The name that the image gets. */
   name: string;
   labels: Record<string, string>;

@@ -221,14 +221,19 @@ function setuidFiles(inspected: Inspected): Found {
 
 // --- what does not belong --------------------------------------------------------------------------------------------
 
+/** What the app's own package.json names says more than what came with it. */
+const isDirect = ({ name, broughtBy }: Package) => broughtBy.includes(name);
+
 function devDependencies({ packages, tree }: Inspected): Found {
   const installed = [...packages.values()].filter(({ dev, path }) => dev && tree.visible.has(`${path}/package.json`));
   return {
-    evidence: installed.sort(byPath).map(({ path, version }) => ({
-      path: `/${path}`,
-      layer: tree.visible.get(`${path}/package.json`)?.layer ?? null,
-      note: version === null ? null : `version ${version}`,
-    })),
+    evidence: installed
+      .sort((a, b) => Number(isDirect(b)) - Number(isDirect(a)) || byPath(a, b))
+      .map(({ path, version }) => ({
+        path: `/${path}`,
+        layer: tree.visible.get(`${path}/package.json`)?.layer ?? null,
+        note: version === null ? null : `version ${version}`,
+      })),
   };
 }
 

@@ -75,7 +75,7 @@ export function inspectImage(
     groups[group] += file.bytes;
     const folder = packageFolder(file.path);
     if (folder !== null) packageBytes.set(folder, (packageBytes.get(folder) ?? 0) + file.bytes);
-    const path = thing(file);
+    const path = thing(file, group);
     const { name, version } = packages.get(path) ?? {};
     const found = things.get(path);
     if (found) found.bytes += file.bytes;
@@ -120,10 +120,10 @@ const largest = <T extends { bytes: number; path: string }>(things: Iterable<T>)
   [...things].sort((a, b) => b.bytes - a.bytes || (a.path < b.path ? -1 : 1)).slice(0, LARGEST);
 
 /** What a file is counted with: its package, a global package with all that is in it, itself, or a folder three levels down. */
-function thing({ path, bytes }: ImageFile): string {
+function thing({ path, bytes }: ImageFile, group: Group): string {
   const global = isGlobal(path) ? /^.*?node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0] : undefined;
   const found = global ?? packageFolder(path);
-  return found ?? (bytes >= LARGE_BYTES ? path : path.split('/').slice(0, 3).join('/'));
+  return found ?? (bytes >= LARGE_BYTES && group !== 'caches' ? path : path.split('/').slice(0, 3).join('/'));
 }
 
 /** Where the app is: the folder that it starts in, and each with a package.json that is not a dependency's. */

@@ -30,6 +30,8 @@ const ALWAYS_MEASURE_BYTES = 1 << 20;
 const MAX_JSON_BYTES = 16 << 20;
 /** Four for each layer in the legacy form; an image has at most 127. */
 const MAX_ENTRIES = 20_000;
+/** The files of all layers are in memory together. */
+const MAX_FILES = 1_000_000;
 
 const configFile = z.object({
   rootfs: z.object({ diff_ids: z.array(z.string()) }),
@@ -58,6 +60,7 @@ export async function readArchive(
 
   const configs: ImageConfig[] = [];
   let count = 0;
+  let fileCount = 0;
   try {
     for await (const entry of entries) {
       const { name, type, size = 0 } = entry.header;
@@ -81,6 +84,12 @@ export async function readArchive(
         (looksLikeTar(head) && !(size > ALWAYS_MEASURE_BYTES && layers.hasTarBytes(size)))
       ) {
         const { layer, files } = await readLayer(content, head);
+        fileCount += files.files.length;
+        if (fileCount > MAX_FILES) {
+          throw new ToolError(`The images have more than ${MAX_FILES} files in all.`, {
+            hint: 'Compare fewer at once.',
+          });
+        }
         await layers.add(digest && digest !== layer.diffId ? { ...layer, blob: digest } : layer, files);
       } else {
         for await (const _ of content) {

@@ -8,12 +8,14 @@ import type { Layer } from './layer.ts';
 
 /** In the folder's name, so that a change in what is measured never mixes with older entries. */
 const VERSION = 2;
+const LINES_AT_ONCE = 1000;
 
 const KINDS = ['file', 'directory', 'link', 'symlink', 'other', 'whiteout', 'opaque'] as const;
 
 /** path, kind, bytes, mode, uid, gid, target: as a list, because an image has tens of thousands of files. */
 const fileEntry = z.tuple([z.string(), z.enum(KINDS), z.int(), z.int(), z.int(), z.int(), z.string().optional()]);
 
+/** The first line of a layer's file; each further line is a fileEntry. */
 const layerEntry = z.object({
   layer: z.object({
     diffId: z.string(),
@@ -22,8 +24,8 @@ const layerEntry = z.object({
     pullBytes: z.int(),
     blob: z.string().optional(),
   }),
-  files: z.array(fileEntry),
   notes: z.array(z.tuple([z.string(), note])),
+  files: z.int().describe('How many lines follow'),
 });
 const instructionsEntry = z.array(z.string().nullable());
 
@@ -52,20 +54,8 @@ export class MeasurementCache implements LayerStore {
   async load(diffIds: string[]): Promise<void> {
     for (const diffId of new Set(diffIds)) {
       if (this.#layers.has(diffId)) continue;
-      const entry = layerEntry.safeParse(await readJson(this.#path('layers', hex(diffId))));
-      if (!entry.success || entry.data.layer.diffId !== diffId) continue;
-      const files = entry.data.files.map(
-        ([path, kind, bytes, mode, uid, gid, target]): LayerFile => ({
-          path,
-          kind,
-          bytes,
-          mode,
-          uid,
-          gid,
-          ...(target !== undefined && { target }),
-        }),
-      );
-      this.#remember(entry.data.layer, { files, notes: new Map(entry.data.notes) });
+      const known = readLayerFile(await readText(this.#path('layers', hex(diffId))));
+      if (known?.layer.diffId === diffId) this.#remember(known.layer, known.files);
     }
   }
 
@@ -84,24 +74,18 @@ export class MeasurementCache implements LayerStore {
   /** Remembers a layer. A cache that cannot be written costs time in the next run, nothing else. */
   async add(layer: Layer, files: LayerFiles): Promise<void> {
     this.#remember(layer, files);
-    await this.#write('layers', hex(layer.diffId), {
-      layer,
-      files: files.files.map(({ path, kind, bytes, mode, uid, gid, target }) => [
-        ...[path, kind, bytes, mode, uid, gid],
-        ...(target === undefined ? [] : [target]),
-      ]),
-      notes: [...files.notes],
-    });
+    await this.#write('layers', hex(layer.diffId), layerLines(layer, files));
   }
 
   /** The instructions of an image's layers, by its layers and history; or null. */
   async instructions(diffIds: string[], history: string[]): Promise<(string | null)[] | null> {
-    const entry = instructionsEntry.safeParse(await readJson(this.#path('instructions', imageKey(diffIds, history))));
+    const text = await readText(this.#path('instructions', imageKey(diffIds, history)));
+    const entry = instructionsEntry.safeParse(parse(text));
     return entry.success ? entry.data : null;
   }
 
   async addInstructions(diffIds: string[], history: string[], instructions: (string | null)[]): Promise<void> {
-    await this.#write('instructions', imageKey(diffIds, history), instructions);
+    await this.#write('instructions', imageKey(diffIds, history), JSON.stringify(instructions));
   }
 
   #remember(layer: Layer, files: LayerFiles): void {
@@ -114,12 +98,12 @@ export class MeasurementCache implements LayerStore {
     return join(this.#folder, kind, `${key}.json`);
   }
 
-  async #write(kind: string, key: string, value: unknown): Promise<void> {
+  async #write(kind: string, key: string, content: string | Iterable<string>): Promise<void> {
     const path = this.#path(kind, key);
     const temporary = join(this.#folder, kind, `.${randomUUID()}`);
     try {
       await mkdir(join(this.#folder, kind), { recursive: true });
-      await writeFile(temporary, JSON.stringify(value));
+      await writeFile(temporary, content);
       await rename(temporary, path);
     } catch {
       await rm(temporary, { force: true }).catch(() => {});
@@ -136,9 +120,36 @@ function imageKey(diffIds: string[], history: string[]): string {
     .digest('hex');
 }
 
-async function readJson(path: string): Promise<unknown> {
+/** A layer's file in pieces: as one text it would be in memory several times. */
+function* layerLines(layer: Layer, { files, notes }: LayerFiles): Generator<string> {
+  yield `${JSON.stringify({ layer, notes: [...notes], files: files.length })}\n`;
+  for (let at = 0; at < files.length; at += LINES_AT_ONCE) {
+    const lines = files.slice(at, at + LINES_AT_ONCE).map(({ path, kind, bytes, mode, uid, gid, target }) => {
+      const entry = [path, kind, bytes, mode, uid, gid];
+      return `${JSON.stringify(target === undefined ? entry : [...entry, target])}\n`;
+    });
+    yield lines.join('');
+  }
+}
+
+function readLayerFile(text: string): KnownLayer | undefined {
+  const [first = '', ...lines] = text.split('\n').filter(Boolean);
+  const entry = layerEntry.safeParse(parse(first));
+  const files = lines.flatMap((line): LayerFile[] => {
+    const file = fileEntry.safeParse(parse(line));
+    if (!file.success) return [];
+    const [path, kind, bytes, mode, uid, gid, target] = file.data;
+    return [{ path, kind, bytes, mode, uid, gid, ...(target !== undefined && { target }) }];
+  });
+  if (!entry.success || entry.data.files !== files.length) return undefined;
+  return { layer: entry.data.layer, files: { files, notes: new Map(entry.data.notes) } };
+}
+
+const readText = (path: string) => readFile(path, 'utf8').catch(() => '');
+
+function parse(text: string): unknown {
   try {
-    return JSON.parse(await readFile(path, 'utf8'));
+    return JSON.parse(text);
   } catch {
     return undefined;
   }

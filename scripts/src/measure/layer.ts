@@ -23,7 +23,7 @@ export interface Layer {
 
 /** More than any image has that people build: what an archive claims must not fill our memory. */
 const MAX_ENTRIES = 500_000;
-const MAX_PATH_BYTES = 64 << 20;
+const MAX_PATH_BYTES = 32 << 20;
 /** The longest path that Linux takes (PATH_MAX). */
 const MAX_PATH_LENGTH = 4096;
 

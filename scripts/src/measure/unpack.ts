@@ -8,8 +8,8 @@ import { ToolError } from '../errors.ts';
 const BOMB_BYTES = 512 << 20;
 /** … and to more than this many times its size has no files worth measuring: it only fills the disk. */
 const BOMB_RATIO = 200;
-/** zstd makes up to 128 KiB of four bytes: so much at a time keeps what one step unpacks to below 128 MiB. */
-const ZSTD_STEP_BYTES = 4096;
+/** zstd makes up to 128 KiB of four bytes: so much at a time keeps what one step unpacks to below 32 MiB. */
+const ZSTD_STEP_BYTES = 1024;
 
 const isGzip = (head: Buffer) => head[0] === 0x1f && head[1] === 0x8b;
 // RFC 8878: a frame with data, or one to be skipped, with which eStargz-like blobs may begin.

@@ -40,10 +40,13 @@ function bars({ groups }: Contents, total: number, ofChapter: ImageReport[]): st
   return names
     .filter((name) => all.some((one) => one[name] > 0))
     .map((name) => {
-      const size = groups[name] === 0 ? '—' : `${bytes(groups[name])}  ${percent(groups[name] / total)}`;
+      const size = groups[name] === 0 ? '—' : `${bytes(groups[name])}  ${share(groups[name] / total)}`;
       return `  ${GROUPS[name].padEnd(27)} ${bar(groups[name] / scale)} ${size}`.trimEnd();
     });
 }
+
+/** A part that is there is never told as nothing. */
+const share = (ratio: number) => (ratio < 0.005 ? '<1 %' : percent(ratio));
 
 /** A bar of full and, at its end, eighths of a character; whatever there is can be seen. */
 function bar(part: number): string {

@@ -36,7 +36,12 @@ export class Bench {
   async buildImage(
     context: string,
     dockerfile: string,
-    options: { target?: string; buildArgs?: Record<string, string>; onLine?: (line: string) => void } = {},
+    options: {
+      target?: string;
+      buildArgs?: Record<string, string>;
+      noCache?: boolean;
+      onLine?: (line: string) => void;
+    } = {},
   ) {
     this.#count += 1;
     return (engine as Engine).build({

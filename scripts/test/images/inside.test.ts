@@ -4,11 +4,14 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { ImageFacts } from '../../src/engine/engine.ts';
+import type { Engine, ImageFacts } from '../../src/engine/engine.ts';
 import { inspectImage } from '../../src/inspect/inspect.ts';
 import { mergeLayers } from '../../src/inspect/tree.ts';
 import { MeasurementCache } from '../../src/measure/cache.ts';
 import { type ImageLayers, readLayers } from '../../src/measure/layers.ts';
+import { findChanges } from '../../src/report/changes.ts';
+import { makeReport } from '../../src/report/report.ts';
+import type { Report } from '../../src/report/schema.ts';
 import { findChapters } from '../../src/subjects/chapters.ts';
 import { Bench, describeWithEngine, engine, filesOf, ROOT } from './engine.ts';
 
@@ -101,6 +104,21 @@ describeWithEngine('inside', () => {
     const unpackedBytes = layers.reduce((sum, { layer }) => sum + layer.bytes, 0);
     expect(contents.wasteBytes).toBeGreaterThan(100_000);
     expect(unpackedBytes - contents.wasteBytes - replacedBytes(layers)).toBe(await exportedBytes(image));
+  });
+
+  test('a rebuild without the layer cache makes other layers, and is no change', async () => {
+    const chapter = '02-multi-stage';
+    const context = join(ROOT, chapter);
+    const reportOf = async (image: ImageFacts) => {
+      const subject = { chapter, variant: 'single', context, dockerfile: join(context, 'Dockerfile.single') };
+      return makeReport(engine as Engine, [{ subject, image, ...(await look(image)) }], ROOT);
+    };
+    const before = await reportOf(await bench.buildImage(context, 'Dockerfile.single'));
+    const after = await reportOf(await bench.buildImage(context, 'Dockerfile.single', { noCache: true }));
+    const digests = ({ images }: Report) =>
+      images.flatMap(({ size }) => size?.layers.map(({ digest }) => digest) ?? []);
+    expect(digests(after)).not.toEqual(digests(before));
+    expect(findChanges(after, before).images).toMatchObject([{ state: 'unchanged' }]);
   });
 
   test('what was planted is found, with its path and layer, and never told', async () => {
