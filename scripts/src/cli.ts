@@ -101,6 +101,8 @@ function refuseTogether(command: Command): void {
   const { json, markdown, from, baseline, image, keep } = command.opts<Options>();
   if (json === '-' && markdown === '-')
     command.error('error: only one of --json and --markdown can be standard output');
+  if (json !== undefined && json === markdown && json !== '-')
+    command.error('error: --json and --markdown name one file');
   if (from === '-' && baseline === '-') command.error('error: only one of --from and --baseline can be standard input');
   if (from !== undefined && (image || keep || command.args.length > 0)) {
     command.error('error: --from shows a report as it is: it takes no chapters, no --image and no --keep');

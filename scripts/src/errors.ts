@@ -1,3 +1,5 @@
+import { redact } from './redact.ts';
+
 /** The exit codes of setup and compare, as `--help` lists them. */
 export const EXIT = { ok: 0, failed: 1, usage: 2, noEngine: 3, interrupted: 130 } as const;
 
@@ -25,6 +27,6 @@ export function describeError(error: unknown): string {
   if (!(error instanceof ToolError)) {
     return error instanceof Error ? error.message : String(error);
   }
-  const lines = error.lines.map((line) => `  | ${line}`);
+  const lines = error.lines.map((line) => `  | ${redact(line)}`);
   return [error.message, ...lines, ...(error.hint ? [error.hint] : [])].join('\n');
 }

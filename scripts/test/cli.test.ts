@@ -34,6 +34,7 @@ test.each([
   [['--json='], /--json.*name of a file/],
   [['--json', '--keep'], /--json.*name of a file/],
   [['--json', '-', '--markdown', '-'], /only one of --json and --markdown/],
+  [['--json', 'a', '--markdown', 'a'], /--json and --markdown name one file/],
   [['--from', '-', '--baseline', '-'], /only one of --from and --baseline/],
   [['--from', 'x.json', '02'], /--from shows a report as it is/],
   [['--from', '/no/such/file.json'], /Cannot read the report .*there is no such file\nA report is what/],

@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest';
-import { buildArguments, instructionText, looksSecret, redact } from '../src/measure/instruction.ts';
+import { describeError, ToolError } from '../src/errors.ts';
+import { buildArguments, instructionText } from '../src/measure/instruction.ts';
+import { looksSecret, redact } from '../src/redact.ts';
 
 test.each([
   ['COPY . . # buildkit', 'COPY . .'],
@@ -58,4 +60,9 @@ test('a text of any length and content is told in no time', () => {
   for (const piece of ['a', '_', 'eyJ', '://', 'x=', '"', ' = ', '-token']) {
     expect(instructionText(piece.repeat(200_000))?.length).toBeLessThan(10_000);
   }
+});
+
+test("what a program's last lines say is told without secrets", () => {
+  const error = new ToolError('docker build failed:', { lines: ['RUN NPM_TOKEN=hunter2 npm ci', 'exit code: 1'] });
+  expect(describeError(error)).toBe('docker build failed:\n  | RUN NPM_TOKEN=*** npm ci\n  | exit code: 1');
 });

@@ -1,6 +1,7 @@
 import type { ImageFacts } from '../engine/engine.ts';
 import type { Note } from '../measure/files.ts';
-import { buildArguments, instructionText, looksSecret } from '../measure/instruction.ts';
+import { buildArguments, instructionText } from '../measure/instruction.ts';
+import { looksSecret } from '../redact.ts';
 import { CATALOG, type Code, type Level } from './catalog.ts';
 import type { Group } from './groups.ts';
 import { type Package, packageFolder } from './packages.ts';
