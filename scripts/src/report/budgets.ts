@@ -2,6 +2,7 @@ import { CODES, type Level } from '../inspect/catalog.ts';
 import { subjectName } from '../subjects/chapters.ts';
 import { type Budget, CONFIG_NAME, type Config, type Limit, parseLimit } from './config.ts';
 import { bytes, distinctBytes } from './format.ts';
+import { imageLabel } from './rows.ts';
 import type { ImageReport, Report } from './schema.ts';
 
 /** What became of one limit. */
@@ -42,7 +43,7 @@ function skip(image: string, reason: string): CheckResult[] {
 function checkImage(report: Report, image: ImageReport, budget: Budget): CheckResult[] {
   const result = (what: CheckResult['what'], { status, text, advice }: Outcome): CheckResult => ({
     status,
-    image: subjectName(image),
+    image: imageLabel(image),
     what,
     text,
     advice: advice ?? null,

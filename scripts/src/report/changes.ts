@@ -1,6 +1,6 @@
 import { GROUPS, type Group } from '../inspect/groups.ts';
-import { subjectName } from '../subjects/chapters.ts';
 import { bytes, type Paint, printable, signedBytes } from './format.ts';
+import { imageLabel } from './rows.ts';
 import type { ImageReport, Report } from './schema.ts';
 
 /** A figure then and now, in bytes. */
@@ -54,7 +54,7 @@ export function findChanges(report: Report, older: Report): Changes {
 }
 
 const nothing = (image: ImageReport) => ({
-  image: subjectName(image),
+  image: imageLabel(image),
   reason: null,
   figures: [],
   newFindings: [],

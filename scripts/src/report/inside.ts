@@ -1,5 +1,6 @@
 import { GROUPS, type Group } from '../inspect/groups.ts';
 import { bytes, levelColour, type Paint, percent, printable, shorten } from './format.ts';
+import { imageLabel } from './rows.ts';
 import type { ImageReport, Report } from './schema.ts';
 
 type Contents = NonNullable<ImageReport['contents']>;
@@ -14,8 +15,8 @@ const INSTRUCTION_LENGTH = 60;
 /** What is in each image: its groups as bars, its largest things, its waste, its findings, and facts about it. */
 export function renderInside({ images }: Report, paint: Paint): string[] {
   return images.flatMap((image) => {
-    const { chapter, variant, size, contents } = image;
-    const title = paint('bold', `${chapter} ${printable(variant)}`);
+    const { chapter, size, contents } = image;
+    const title = paint('bold', printable(imageLabel(image)));
     if (!size || !contents) return [`${title}: n/a, it was not measured`];
     const ofChapter = images.filter((other) => other.chapter === chapter);
     return [

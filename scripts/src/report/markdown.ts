@@ -3,7 +3,7 @@ import { GROUPS, type Group } from '../inspect/groups.ts';
 import { subjectName } from '../subjects/chapters.ts';
 import { difference, OTHER_ZLIB, since } from './changes.ts';
 import { bytes, markdownCode, markdownText, printableLines } from './format.ts';
-import { HEADER, RIGHT_ALIGNED, tableNotes, tableRow } from './rows.ts';
+import { HEADER, imageLabel, RIGHT_ALIGNED, tableNotes, tableRow } from './rows.ts';
 import type { Report } from './schema.ts';
 import type { Extras } from './terminal.ts';
 
@@ -74,7 +74,7 @@ function whereItIs({ images }: Report): string {
   );
   const header = ['image', ...groups.map((group) => GROUPS[group]), 'replaced or deleted later'];
   const rows = measured.map((image) => [
-    markdownText(subjectName(image)),
+    markdownText(imageLabel(image)),
     ...groups.map((group) => bytes(image.contents?.groups[group] ?? 0)),
     bytes(image.contents?.wasteBytes ?? 0),
   ]);

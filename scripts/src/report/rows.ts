@@ -1,3 +1,4 @@
+import { subjectName } from '../subjects/chapters.ts';
 import { bytes, percent, printable } from './format.ts';
 import type { ImageReport, Report } from './schema.ts';
 
@@ -14,6 +15,9 @@ export const HEADER = [
   'user',
 ];
 export const RIGHT_ALIGNED = new Set(['on disk', 'pull', 'saved', 'layers', 'first answer']);
+
+/** How an image is called beside its figures: a figure measured on a stand-in says so wherever it is printed. */
+export const imageLabel = (image: ImageReport) => `${subjectName(image)}${image.standIn ? ' (stand-in)' : ''}`;
 
 /** The cells of an image's row. */
 export function tableRow(report: Report, image: ImageReport): string[] {
