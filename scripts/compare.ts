@@ -8,7 +8,7 @@ import { createProgress, quietProgress } from './src/progress.ts';
 import { checkBudgets } from './src/report/budgets.ts';
 import { findChanges } from './src/report/changes.ts';
 import { readConfig } from './src/report/config.ts';
-import { renderExplanation } from './src/report/explain.ts';
+import { renderExplanation, renderFindingList } from './src/report/explain.ts';
 import { openOutputs } from './src/report/outputs.ts';
 import { readReport } from './src/report/read.ts';
 import { type Measurement, makeReport } from './src/report/report.ts';
@@ -23,10 +23,12 @@ const HERE = process.env.INIT_CWD ?? process.cwd();
 async function compare(options: CompareOptions, signal: AbortSignal): Promise<number> {
   if (options.explain) {
     const colour = process.stdout.isTTY && !process.env.NO_COLOR;
-    process.stdout.write(`${renderExplanation(options.explain, colour)}\n`);
+    process.stdout.write(
+      `${options.explain === true ? renderFindingList(colour) : renderExplanation(options.explain, colour)}\n`,
+    );
     return EXIT.ok;
   }
-  const config = options.check ? await readConfig(ROOT) : undefined;
+  const config = options.check ? await readConfig(ROOT, await findChapters(ROOT)) : undefined;
   const older = options.baseline === undefined ? undefined : await readReport(options.baseline, HERE);
   const outputs = await openOutputs(options, HERE);
   try {
@@ -66,12 +68,15 @@ async function measure(options: CompareOptions, signal: AbortSignal): Promise<Re
 
 // A reader that has seen enough, such as `head`, is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
+  if (error.code === 'EPIPE') return;
+  console.error(`Cannot write to standard output: ${error.message}`);
+  process.exitCode = EXIT.failed;
 });
 
 const signal = interruption();
 try {
-  process.exitCode = await compare(readOptions(process.argv.slice(2)), signal);
+  const code = await compare(readOptions(process.argv.slice(2)), signal);
+  process.exitCode ||= code;
 } catch (error) {
   if (!signal.aborted) console.error(describeError(error));
   const reason = signal.aborted ? signal.reason : error;

@@ -22,7 +22,7 @@ export interface CompareOptions {
   /** How many builds run side by side. */
   jobs: number;
   /** A finding to explain instead of measuring. */
-  explain?: Code;
+  explain?: Code | true;
 }
 
 /** What commander makes of the options. */
@@ -61,12 +61,16 @@ export function readOptions(args: string[]): CompareOptions {
     .description('Builds the Dockerfiles of each chapter, runs the images, requests them, and compares their sizes.')
     .argument('[chapters...]', 'chapters by name or number, such as 02-multi-stage, 02 or 2 (default: all)')
     .option('--inside', 'show what is in each image: where its bytes are, what is waste, what should not be there')
-    .option('--explain <code>', 'say what a finding means and how to mend it', findingCode)
+    .option('--explain [code]', 'say what a finding means and how to mend it, or list them all', findingCode)
     .option('--image <name>', 'measure an image that is there already; may be repeated', collect)
     .option('--json <file>', 'write the report, with all measurements, to a file', fileName)
     .option('--markdown <file>', 'write the report as Markdown, for a pull request', fileName)
-    .option('--from <file>', 'show a report that was written with --json; needs no engine', fileName)
-    .option('--baseline <file>', 'say what changed since an older report', fileName)
+    .option(
+      '--from <file>',
+      'show a report that was written with --json (- for standard input); needs no engine',
+      fileName,
+    )
+    .option('--baseline <file>', 'say what changed since an older report (- for standard input)', fileName)
     .option('--check', 'compare with the budgets in compare.config.json')
     .option('--keep', 'leave the images and print their tags')
     .option('--jobs <n>', 'how many builds run side by side', wholeNumber, availableParallelism())
@@ -102,7 +106,7 @@ function refuseTogether(command: Command): void {
   if (json === '-' && markdown === '-')
     command.error('error: only one of --json and --markdown can be standard output');
   if (json !== undefined && json === markdown && json !== '-')
-    command.error('error: --json and --markdown name one file');
+    command.error('error: --json and --markdown must be two different files');
   if (from === '-' && baseline === '-') command.error('error: only one of --from and --baseline can be standard input');
   if (from !== undefined && (image || keep || command.args.length > 0)) {
     command.error('error: --from shows a report as it is: it takes no chapters, no --image and no --keep');

@@ -84,22 +84,32 @@ function liveProgress(stream: NodeJS.WriteStream): Progress {
 
 function plainProgress(stream: NodeJS.WriteStream): Progress {
   const say = (line: string) => stream.write(`${line}\n`);
+  const timers = new Set<NodeJS.Timeout>();
   return {
     task(name) {
       const since = Date.now();
-      let last = since;
+      let latest = '';
+      const told = (text: string) => say(`${name}: ${text} (${seconds(since).trim()})`);
+      // Also when nothing new is to be told: silence looks like a program that hangs.
+      const timer = setInterval(() => latest && told(latest), PLAIN_INTERVAL_MS).unref();
+      timers.add(timer);
+      const end = (text: string) => {
+        clearInterval(timer);
+        timers.delete(timer);
+        told(text);
+      };
       return {
         update(text) {
-          if (Date.now() - last < PLAIN_INTERVAL_MS) return;
-          last = Date.now();
-          say(`${name}: ${text} (${seconds(since).trim()})`);
+          latest = text;
         },
-        done: (text) => say(`${name}: ${text} (${seconds(since).trim()})`),
-        fail: (text) => say(`${name}: ${text} (${seconds(since).trim()})`),
+        done: end,
+        fail: end,
       };
     },
     note: say,
-    close() {},
+    close() {
+      for (const timer of timers) clearInterval(timer);
+    },
   };
 }
 

@@ -1,8 +1,12 @@
-import { execFile } from 'node:child_process';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
 import { expect, test } from 'vitest';
+import { CODES } from '../src/inspect/catalog.ts';
 
 const SCRIPTS = join(import.meta.dirname, '..');
 
@@ -34,7 +38,7 @@ test.each([
   [['--json='], /--json.*name of a file/],
   [['--json', '--keep'], /--json.*name of a file/],
   [['--json', '-', '--markdown', '-'], /only one of --json and --markdown/],
-  [['--json', 'a', '--markdown', 'a'], /--json and --markdown name one file/],
+  [['--json', 'a', '--markdown', 'a'], /--json and --markdown must be two different files/],
   [['--from', '-', '--baseline', '-'], /only one of --from and --baseline/],
   [['--from', 'x.json', '02'], /--from shows a report as it is/],
   [['--from', '/no/such/file.json'], /Cannot read the report .*there is no such file\nA report is what/],
@@ -42,6 +46,7 @@ test.each([
     ['--from', 'package.json'],
     /Cannot read the report package.json: it is not a report of this version: schemaVersion/,
   ],
+  [['--from', 'test'], /Cannot read the report test: it is a folder/],
   [['--from', 'start.mjs'], /Cannot read the report start.mjs: it is not JSON/],
   [['--baseline', '/no/such/file.json'], /Cannot read the report/],
   [['--image', ''], /--image.*name of an image/],
@@ -141,6 +146,29 @@ test('--baseline and --check with --from', async () => {
   expect(stdout).toMatch(/^Since 2026-11-21 12:00 UTC\n {2}unchanged: 02-multi-stage single \(stand-in\), /m);
   expect(stdout).toMatch(/^PASS {2}02-multi-stage multi \(stand-in\), on disk: .* of single; /m);
   expect(stdout).toMatch(/^Budgets: \d+ passed, 0 failed, \d+ skipped\.$/m);
+});
+
+test('--explain without a code lists them all', async () => {
+  const { code, stdout } = await tool('compare', ['--explain']);
+  expect(stdout).toMatch(/^warning {2}dev-dependency +Development dependencies are installed\.$/m);
+  expect({ code, lines: stdout.trim().split('\n').length }).toEqual({ code: 0, lines: CODES.length });
+});
+
+test('standard output that cannot be written is one clear error', async (context) => {
+  if (process.platform !== 'linux') context.skip(); // Only Linux has a device that is always full.
+  const full = await open('/dev/full', 'w');
+  try {
+    const child = spawn(process.execPath, ['start.mjs', 'compare', '--from', join(GOLDEN, 'report.json')], {
+      cwd: SCRIPTS,
+      stdio: ['ignore', full.fd, 'pipe'],
+    });
+    const [stderr, [code]] = await Promise.all([text(child.stderr as Readable), once(child, 'close')]);
+    expect(stderr).toMatch(/^Cannot write to standard output: .*no space left/m);
+    expect(stderr).not.toMatch(/\n\s+at /);
+    expect(code).toBe(1);
+  } finally {
+    await full.close();
+  }
 });
 
 test('--explain says what a finding means, without an engine', async () => {

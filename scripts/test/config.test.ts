@@ -6,6 +6,7 @@ import { CONFIG_NAME, CONFIG_SCHEMA_FILE, configJsonSchema, parseLimit, readConf
 import { findChapters } from '../src/subjects/chapters.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
+const SUBJECTS = ['single', 'multi'].map((variant) => ({ chapter: 'a', variant }));
 let folder = '';
 
 beforeEach(async () => {
@@ -29,13 +30,29 @@ test.each([
   ['{"budgets": {"a": {"b": {"pul": "60 MB"}}}}', /Unrecognized key: "pul"/],
   ['{"budgets": {"a": {"b": {"findings": ["no-such"]}}}}', /findings\[0\]/],
   ['{"budget": {}}', /budget/],
+  ['{"budgets": {"a": {"multi": {"pull": 60}}}}', /a limit is a size, such as "60 MB"/],
+  ['{"budgets": {"a": {"multi": {"findings": []}}}}', /findings/],
+  ['{"budgets": {"b": {"multi": {}}}}', /there is no b multi/],
+  ['{"budgets": {"b": {}}}', /there is no chapter b/],
+  ['{"budgets": {"a": {"nope": {}}}}', /there is no a nope/],
+  ['{"budgets": {"a": {"multi": {"pull": "1% of nope"}}}}', /a multi has a limit "of nope", which is not there/],
+  ['{"budgets": {"a": {"multi": {"pull": "1% of multi"}}}}', /a multi has a limit that is a part of itself/],
 ])('%s is refused with the place', async (text, message) => {
   await writeFile(join(folder, CONFIG_NAME), text);
-  await expect(readConfig(folder)).rejects.toMatchObject({ message: expect.stringMatching(message), exitCode: 2 });
+  await expect(readConfig(folder, SUBJECTS)).rejects.toMatchObject({
+    message: expect.stringMatching(message),
+    exitCode: 2,
+  });
+});
+
+test('an image that is given by name may have a budget', async () => {
+  const budgets = { image: { 'my/app:1': { pull: '60 MB' } } };
+  await writeFile(join(folder, CONFIG_NAME), JSON.stringify({ budgets }));
+  expect(await readConfig(folder, SUBJECTS)).toEqual({ budgets });
 });
 
 test('without a file, an example says what to write', async () => {
-  await expect(readConfig(folder)).rejects.toMatchObject({
+  await expect(readConfig(folder, SUBJECTS)).rejects.toMatchObject({
     message: expect.stringContaining('there is no such file'),
     hint: expect.stringContaining('"budgets"'),
     exitCode: 2,
@@ -43,7 +60,7 @@ test('without a file, an example says what to write', async () => {
 });
 
 test('every chapter and variant of this repository has a budget, and no other', async () => {
-  const { budgets } = await readConfig(ROOT);
+  const { budgets } = await readConfig(ROOT, await findChapters(ROOT));
   const names = (await findChapters(ROOT)).map(({ chapter, variant }) => `${chapter} ${variant}`);
   const budgeted = Object.entries(budgets).flatMap(([chapter, variants]) =>
     Object.keys(variants).map((variant) => `${chapter} ${variant}`),

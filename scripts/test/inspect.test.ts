@@ -212,7 +212,7 @@ test('secrets are found in any layer, also where a later one deletes them, and n
     ['git-folder', 'error', '/app/.git 0'],
   ]);
   expect(findings.find(({ code }) => code === 'env-file')?.evidence[0]?.note).toBe(
-    'deleted by layer 1, but still in the image',
+    'deleted by a later layer, but still in the image',
   );
   expect(JSON.stringify(findings)).not.toMatch(/abc|MC4CAQ/);
 });
@@ -225,6 +225,25 @@ test('secrets in the environment and in build arguments', async () => {
   );
   expect(found).toEqual([['secret-in-config', 'error', 'ENV API_KEY null', 'ARG NPM_TOKEN null']]);
   expect(JSON.stringify(findings)).not.toContain('hunter2');
+});
+
+test('secrets in commands, masked', async () => {
+  const instruction = 'RUN curl -H "Authorization: Bearer ***" x';
+  const { found } = await inspect([[file('a')]], { command: ['node', 'x.js', '--token=hunter2'] }, [instruction]);
+  expect(found).toEqual([['secret-in-config', 'error', `${instruction} 0`, 'CMD node x.js --token=*** null']]);
+});
+
+test('files with credentials', async () => {
+  const names = ['root/.netrc', 'root/.aws/credentials', 'root/.docker/config.json'];
+  const yarn = { name: 'app/.yarnrc.yml', content: 'npmAuthToken: abc\n' };
+  const { found } = await inspect([
+    [...names.map((name) => file(name)), yarn, file('app/prod.env'), file('usr/lib/x.env')],
+  ]);
+  expect(found).toEqual([
+    ['npm-token', 'error', '/app/.yarnrc.yml 0'],
+    ['env-file', 'error', '/app/prod.env 0'],
+    ['credentials-file', 'error', ...names.map((name) => `/${name} 0`)],
+  ]);
 });
 
 const passwd = { name: 'etc/passwd', content: 'root:x:0:0::/root:/bin/sh\nnode:x:1000:1000::/home/node:/bin/sh\n' };

@@ -23,6 +23,21 @@ test.each([
   ['RUN curl https://me:hunter2@example.com/x', 'RUN curl https://me:***@example.com/x'],
   [`RUN deploy ${AWS}`, 'RUN deploy ***'],
   ['RUN API_KEY="a b" x', 'RUN API_KEY=*** x'],
+  ["RUN curl -H 'Authorization: Bearer zq7secret' x", "RUN curl -H 'Authorization: Bearer ***' x"],
+  ['RUN deploy --token hunter2 --dry', 'RUN deploy --token *** --dry'],
+  ['RUN echo "npmAuthToken: abc123" > x', 'RUN echo "npmAuthToken: ***" > x'],
+  ['RUN echo \'{"auth":"dXNlcjpwdw=="}\' > x', 'RUN echo \'{"auth":***}\' > x'],
+  [`RUN printf '-----BEGIN ${'PRIVATE'} KEY-----\\nMIIE' > k`, `RUN printf '-----BEGIN ${'PRIVATE'} KEY-----***`],
+  [
+    'RUN printf "aws_access_key_id=a\\naws_secret_access_key=abc"',
+    'RUN printf "aws_access_key_id=a\\naws_secret_access_key=***"',
+  ],
+  ['RUN --mount=type=secret,id=npm_token npm ci', 'RUN --mount=type=secret,id=npm_token npm ci'],
+  [
+    'RUN --mount=type=secret,id=token,target=/root/.npmrc npm ci',
+    'RUN --mount=type=secret,id=token,target=/root/.npmrc npm ci',
+  ],
+  ['RUN npm ci --omit=dev && npm cache clean --force', 'RUN npm ci --omit=dev && npm cache clean --force'],
   ['RUN NODE_ENV=production npm ci', 'RUN NODE_ENV=production npm ci'],
   ['RUN TOKEN=$(cat /run/secrets/token) npm ci', 'RUN TOKEN=$(cat /run/secrets/token) npm ci'],
 ])('%s is told as %s', (text, redacted) => expect(redact(text)).toBe(redacted));

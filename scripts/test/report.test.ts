@@ -136,7 +136,7 @@ test('pull sizes of another zlib are not compared', () => {
 test('a limit fails by one byte, and says so in bytes', () => {
   const { unpackedBytes } = image(report, '03-distroless', 'single').size;
   const at = (limit: number) =>
-    checkBudgets(report, { budgets: { '03-distroless': { single: { onDisk: `${limit} B` } } } });
+    checkBudgets(report, { budgets: { '03-distroless': { single: { onDisk: `${limit} B` } } } }).slice(0, 1);
   expect(at(unpackedBytes)).toMatchObject([{ status: 'PASS' }]);
   expect(at(unpackedBytes - 1)).toMatchObject([{ status: 'FAIL', text: expect.stringContaining('1 B too much') }]);
 });

@@ -50,9 +50,15 @@ export const CATALOG = {
     why: 'Such files hold passwords and keys. Who can pull the image can read it, also when a later layer deletes it.',
     fix: 'Add .env* to .dockerignore, give the settings when the container is run (docker run --env-file .env), and replace the secrets that were in it.',
   },
+  'credentials-file': {
+    level: 'error',
+    message: 'A file with credentials is in a layer.',
+    why: 'Files such as .netrc, .git-credentials, .aws/credentials and .docker/config.json hold passwords and keys. Who can pull the image can read them, also when a later layer deletes them.',
+    fix: 'Give the file to the one command that needs it, as a secret mount:\n  RUN --mount=type=secret,id=netrc,target=/root/.netrc …\nThen replace what was shipped.',
+  },
   'npm-token': {
     level: 'error',
-    message: 'An .npmrc with a token is in a layer.',
+    message: 'An .npmrc or .yarnrc.yml with a token is in a layer.',
     why: 'Who can pull the image can install, and perhaps publish, packages in your name, also when a later layer deletes the file.',
     fix: 'Give it to the one command that needs it, as a secret mount:\n  RUN --mount=type=secret,id=npmrc,target=/root/.npmrc npm ci\n  docker build --secret id=npmrc,src=.npmrc .\nThen revoke the token that was shipped.',
   },
@@ -106,7 +112,7 @@ export const CATALOG = {
   },
   'secret-in-config': {
     level: 'error',
-    message: 'Build arguments or environment variables look like secrets.',
+    message: 'A secret seems to be in a build argument, an environment variable or a command.',
     why: "They are stored in the image's configuration and history: docker history and docker inspect print them to anyone who can pull the image.",
     fix: 'For a build: RUN --mount=type=secret,id=token … instead of ARG. At run time: docker run --env-file, or the secrets of your platform. Replace the secret that was shipped.',
   },

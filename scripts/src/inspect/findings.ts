@@ -1,7 +1,7 @@
 import type { ImageFacts } from '../engine/engine.ts';
 import type { Note } from '../measure/files.ts';
 import { buildArguments, instructionText } from '../measure/instruction.ts';
-import { looksSecret } from '../redact.ts';
+import { HIDDEN, looksSecret, redact } from '../redact.ts';
 import { CATALOG, type Code, type Level } from './catalog.ts';
 import type { Group } from './groups.ts';
 import { type Package, packageFolder } from './packages.ts';
@@ -74,6 +74,7 @@ const DETECTORS: Record<Code, (inspected: Inspected) => Found> = {
   'private-key': (inspected) => filesWithNote(inspected, 'privateKey'),
   'npm-token': (inspected) => filesWithNote(inspected, 'npmToken'),
   'env-file': envFiles,
+  'credentials-file': credentialFiles,
   'git-folder': gitFolders,
   'runs-as-root': ({ image }) => ({ evidence: isRoot(image.user) ? [config(`USER ${image.user || 'root'}`)] : [] }),
   'user-name': ({ image }) => {
@@ -91,12 +92,15 @@ const DETECTORS: Record<Code, (inspected: Inspected) => Found> = {
   'no-healthcheck': ({ image }) => ({ evidence: image.healthcheck ? [] : [config('HEALTHCHECK')] }),
 };
 
+/** How much of a command is told, in characters. */
+const MAX_COMMAND = 120;
+
 const config = (path: string, layer: number | null = null): Evidence => ({ path, layer, note: null });
 
 const at = ({ path, layer, gone }: ImageFile, note: string | null = null): Evidence => ({
   path: `/${path}`,
   layer,
-  note: gone ? `${gone.how} by layer ${gone.layer}, but still in the image` : note,
+  note: gone ? `${gone.how} by a later layer, but still in the image` : note,
 });
 
 const byPath = (a: { path: string }, b: { path: string }) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0);
@@ -113,15 +117,24 @@ function filesWithNote({ tree, notes }: Inspected, type: Note['type']): Found {
   return { evidence: files.filter(({ path }) => packageFolder(path) === null).map((file) => at(file)) };
 }
 
-function envFiles({ tree }: Inspected): Found {
+function envFiles({ tree, groupOf }: Inspected): Found {
   const files = tree.all.filter(
     ({ path, kind, bytes }) =>
       kind === 'file' &&
       bytes > 0 &&
-      /(^|\/)\.env(\.(?!example|sample|template|dist|defaults)[^/]*)?$/.test(path) &&
+      (/(^|\/)\.env(\.(?!example|sample|template|dist|defaults)[^/]*)?$/.test(path) ||
+        (path.endsWith('.env') && groupOf(path) === 'application')) &&
       packageFolder(path) === null,
   );
   return { evidence: files.map((file) => at(file)) };
+}
+
+const CREDENTIALS =
+  /(^|\/)(\.netrc|\.git-credentials|\.pypirc|\.aws\/credentials|\.docker\/config\.json|\.kube\/config)$/;
+
+function credentialFiles({ tree }: Inspected): Found {
+  const files = tree.all.filter(({ path, kind, bytes }) => kind === 'file' && bytes > 0 && CREDENTIALS.test(path));
+  return { evidence: files.filter(({ path }) => packageFolder(path) === null).map((file) => at(file)) };
 }
 
 function gitFolders({ tree }: Inspected): Found {
@@ -144,10 +157,17 @@ function secretsInConfig({ image, history, instructions }: Inspected): Found {
   for (const line of history) {
     for (const { name, value } of buildArguments(line)) {
       const layer = instructions.indexOf(instructionText(line));
-      if (looksSecret(name, value)) found.set(name, config(`ARG ${name}`, layer === -1 ? null : layer));
+      // The first command that sees it; the builder repeats it for all that follow.
+      if (looksSecret(name, value) && !found.has(name))
+        found.set(name, config(`ARG ${name}`, layer === -1 ? null : layer));
     }
   }
-  return { evidence: [...environment, ...found.values()] };
+  const commands = instructions.flatMap((text, layer) =>
+    text?.startsWith('RUN ') && text.includes(HIDDEN) ? [config(text.slice(0, MAX_COMMAND), layer)] : [],
+  );
+  const start = process1(image).join(' ');
+  const told = redact(start) === start ? [] : [config(`CMD ${redact(start)}`.slice(0, MAX_COMMAND))];
+  return { evidence: [...environment, ...found.values(), ...commands, ...told] };
 }
 
 // --- rights ----------------------------------------------------------------------------------------------------------
@@ -282,14 +302,12 @@ function shellText(image: ImageFacts): string | null {
   return /(^|\/)(sh|bash|ash|dash|busybox)$/.test(shell) && flag === '-c' ? text.trim() : null;
 }
 
+/** The command as it is told: without secrets, and not longer than a line. */
+const startCommand = (image: ImageFacts) => `CMD ${redact(process1(image).join(' '))}`.slice(0, MAX_COMMAND);
+
 function shellForm({ image }: Inspected): Found {
   const text = shellText(image);
-  return {
-    evidence:
-      text === null || text.startsWith('exec ')
-        ? []
-        : [config(image.entrypoint.length > 0 && image.command.length === 0 ? 'ENTRYPOINT' : 'CMD')],
-  };
+  return { evidence: text === null || text.startsWith('exec ') ? [] : [config(startCommand(image))] };
 }
 
 function npmProcess({ image }: Inspected): Found {
@@ -298,5 +316,5 @@ function npmProcess({ image }: Inspected): Found {
       ?.replace(/^exec +/, '')
       .split(/\s+/) ?? process1(image);
   const manager = /(?:^|\/)(npm|npx|yarn|pnpm|corepack)$/.exec(program)?.[1];
-  return { evidence: manager === undefined ? [] : [config(`CMD ${manager}`)] };
+  return { evidence: manager === undefined ? [] : [config(startCommand(image))] };
 }

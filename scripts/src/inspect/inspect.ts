@@ -123,7 +123,10 @@ const largest = <T extends { bytes: number; path: string }>(things: Iterable<T>)
 function thing({ path, bytes }: ImageFile, group: Group): string {
   const global = isGlobal(path) ? /^.*?node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0] : undefined;
   const found = global ?? packageFolder(path);
-  return found ?? (bytes >= LARGE_BYTES && group !== 'caches' ? path : path.split('/').slice(0, 3).join('/'));
+  if (found) return found;
+  const parts = path.split('/');
+  const itself = parts.length <= 3 || (bytes >= LARGE_BYTES && group !== 'caches');
+  return itself ? path : `${parts.slice(0, 3).join('/')}/`;
 }
 
 /** Where the app is: the folder that it starts in, and each with a package.json that is not a dependency's. */

@@ -19,6 +19,11 @@ const READERS: { path: RegExp; limit: number; read: (text: string) => Note | nul
   { path: /^etc\/passwd$/, limit: 1 << 20, read: readUsers },
   { path: /^etc\/group$/, limit: 1 << 20, read: readGroups },
   { path: /(^|\/)\.?npmrc$/, limit: 1 << 20, read: readNpmrc },
+  {
+    path: /(^|\/)\.yarnrc\.yml$/,
+    limit: 1 << 20,
+    read: (text) => (/npmAuth(Token|Ident)["']?:\s*["']?[^\s"'$]/.test(text) ? { type: 'npmToken' } : null),
+  },
 ];
 
 /** Keys are at the beginning of a file, but for those that a program exports with a text above. */

@@ -23,40 +23,45 @@ const LEVELS: Level[] = ['info', 'warning', 'error'];
 
 /** Compares a report with the budgets, each limit by itself. Pure: the same report and budgets give the same answer. */
 export function checkBudgets(report: Report, { budgets }: Config): CheckResult[] {
-  return Object.entries(budgets).flatMap(([chapter, variants]) => {
+  const results = Object.entries(budgets).flatMap(([chapter, variants]): CheckResult[] => {
     if (!report.images.some((image) => image.chapter === chapter)) {
       return skip(chapter, 'it is not in this run');
     }
     return Object.entries(variants).flatMap(([variant, budget]) => {
       const image = report.images.find((one) => one.chapter === chapter && one.variant === variant);
       if (!image) return skip(subjectName({ chapter, variant }), 'it is not in this run');
-      if (!image.ok) return skip(subjectName(image), 'it failed');
+      if (!image.ok) return [result(image, 'budget', { status: 'FAIL', text: 'the image failed' })];
       return checkImage(report, image, budget);
     });
   });
+  const unlimited = report.images.filter(({ chapter, variant }) => !budgets[chapter]?.[variant]);
+  return [...results, ...unlimited.flatMap((image) => skip(imageLabel(image), 'it has none'))];
 }
 
 function skip(image: string, reason: string): CheckResult[] {
   return [{ status: 'SKIP', image, what: 'budget', text: reason, advice: null }];
 }
 
+const result = (image: ImageReport, what: CheckResult['what'], { status, text, advice }: Outcome): CheckResult => ({
+  status,
+  image: imageLabel(image),
+  what,
+  text,
+  advice: advice ?? null,
+});
+
 function checkImage(report: Report, image: ImageReport, budget: Budget): CheckResult[] {
-  const result = (what: CheckResult['what'], { status, text, advice }: Outcome): CheckResult => ({
-    status,
-    image: imageLabel(image),
-    what,
-    text,
-    advice: advice ?? null,
-  });
   const sizes = [
     ['on disk', 'unpackedBytes', budget.onDisk],
     ['pull', 'pullBytes', budget.pull],
   ] as const;
   return [
     ...sizes.flatMap(([what, key, limits]) =>
-      [limits ?? []].flat().map((limit) => result(what, checkLimit(report, image, key, parseLimit(limit)))),
+      [limits ?? []].flat().map((limit) => result(image, what, checkLimit(report, image, key, parseLimit(limit)))),
     ),
-    ...(budget.findings ? checkFindings(image, budget.findings).map((outcome) => result('findings', outcome)) : []),
+    ...(budget.findings
+      ? checkFindings(image, budget.findings).map((outcome) => result(image, 'findings', outcome))
+      : []),
   ];
 }
 
@@ -88,7 +93,7 @@ function checkLimit(report: Report, image: ImageReport, key: 'unpackedBytes' | '
   return {
     status: 'FAIL',
     text: `${figures}: ${difference} too much`,
-    advice: `Where it is: npm run compare -- ${image.dockerfile === null ? `--image ${image.variant}` : image.chapter} --inside. To allow it: ${CONFIG_NAME}`,
+    advice: `Where it is: npm run compare -- ${image.dockerfile === null ? `--image ${image.variant}` : image.chapter} --inside. To allow more, change ${CONFIG_NAME}.`,
   };
 }
 
@@ -101,7 +106,10 @@ function checkFindings({ findings }: ImageReport, failing: NonNullable<Budget['f
   const found = findings.filter(({ code, level }) => failing.includes(code) || LEVELS.indexOf(level) >= least);
   if (found.length === 0) {
     const codes = failing.filter((name) => (CODES as string[]).includes(name));
-    const names = [...(least < LEVELS.length ? [`of level ${LEVELS[least]} or worse`] : []), ...codes];
+    const names = [
+      ...(least < LEVELS.length ? [`of level ${LEVELS[least]}${least < LEVELS.length - 1 ? ' or worse' : ''}`] : []),
+      ...codes,
+    ];
     return [{ status: 'PASS', text: `none ${names.join(', ')}`.trimEnd() }];
   }
   return found.map(({ code, level, message, count, evidence }) => ({

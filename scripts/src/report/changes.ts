@@ -17,7 +17,7 @@ export interface ImageChanges {
   reason: string | null;
   /** On disk, pull, and each group: only what changed. */
   figures: Change[];
-  /** Codes of findings that were not there before, and of those that are no more. */
+  /** Findings that were not there before, and those that are no more, each as a code with its places. */
   newFindings: string[];
   mendedFindings: string[];
 }
@@ -36,16 +36,24 @@ export interface Changes {
  */
 const NOISE = { bytes: 1024, pullBytes: 16_384, pullRatio: 0.0002 };
 
+/** How many places of a finding are told. */
+const SHOWN_PATHS = 3;
+
 /** What changed since an older report, image by image. */
 export function findChanges(report: Report, older: Report): Changes {
   const find = (images: ImageReport[], { chapter, variant }: ImageReport) =>
     images.find((image) => image.chapter === chapter && image.variant === variant);
   const sameZlib = report.zlib === older.zlib;
+  const samePlatform = report.platform === older.platform;
   return {
     since: older.createdAt,
     sameZlib,
     images: [
-      ...report.images.map((image) => imageChanges(image, find(older.images, image), sameZlib)),
+      ...report.images.map((image) =>
+        samePlatform
+          ? imageChanges(image, find(older.images, image), sameZlib)
+          : { ...nothing(image), state: 'not comparable' as const, reason: `the other report is of ${older.platform}` },
+      ),
       ...older.images
         .filter((image) => !find(report.images, image))
         .map((image) => ({ ...nothing(image), state: 'not in this run' as const })),
@@ -76,11 +84,26 @@ function imageChanges(image: ImageReport, older: ImageReport | undefined, sameZl
       changeOf(GROUPS[group], older.contents?.groups[group], image.contents?.groups[group], NOISE.bytes),
     ),
   ];
-  const codes = (one: ImageReport) => (one.findings ?? []).map(({ code }) => code);
-  const newFindings = codes(image).filter((code) => !codes(older).includes(code));
-  const mendedFindings = codes(older).filter((code) => !codes(image).includes(code));
+  const newFindings = findingsOnlyIn(image, older);
+  const mendedFindings = findingsOnlyIn(older, image);
   const changed = figures.length + newFindings.length + mendedFindings.length > 0;
   return { ...nothing(image), state: changed ? 'changed' : 'unchanged', figures, newFindings, mendedFindings };
+}
+
+/** Findings that only one of two reports has, each with its place: a second secret is as new as the first. */
+function findingsOnlyIn(one: ImageReport, other: ImageReport): string[] {
+  return (one.findings ?? []).flatMap(({ code, evidence }) => {
+    const same = other.findings?.find((finding) => finding.code === code);
+    // Where not all places are told, those that are cannot be compared.
+    if (same && Math.max(same.count - same.evidence.length, 0) > 0) return [];
+    const paths = evidence
+      .map(({ path }) => path)
+      .filter((path) => !same?.evidence.some((place) => place.path === path));
+    if (paths.length === 0) return [];
+    return [
+      `${code}: ${paths.slice(0, SHOWN_PATHS).join(', ')}${paths.length > SHOWN_PATHS ? ` and ${paths.length - SHOWN_PATHS} more` : ''}`,
+    ];
+  });
 }
 
 function whyNotComparable(image: ImageReport, older: ImageReport): string | null {
@@ -130,8 +153,8 @@ export function renderChanges(changes: Changes, paint: Paint): string {
         const text = `${bytes(figure.before)} → ${bytes(figure.after)}  ${difference(figure)}`;
         return `    ${figure.name.padEnd(27)} ${paint(figure.after > figure.before ? 'red' : 'green', text)}`;
       }),
-      ...newFindings.map((code) => `    ${paint('red', `new finding: ${code}`)}`),
-      ...mendedFindings.map((code) => `    ${paint('green', `no more: ${code}`)}`),
+      ...newFindings.map((text) => `    ${paint('red', `new finding: ${printable(text)}`)}`),
+      ...mendedFindings.map((text) => `    ${paint('green', `no more: ${printable(text)}`)}`),
     ]),
     ...list('unchanged'),
     ...list('new'),

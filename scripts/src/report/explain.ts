@@ -1,4 +1,4 @@
-import { CATALOG, type Code, type Explanation } from '../inspect/catalog.ts';
+import { CATALOG, CODES, type Code, type Explanation } from '../inspect/catalog.ts';
 import { levelColour, painter } from './format.ts';
 
 /** What a finding means and how to mend it, as a person reads it. */
@@ -15,4 +15,14 @@ export function renderExplanation(code: Code, colour: boolean): string {
     paint('bold', 'What to do'),
     fix,
   ].join('\n');
+}
+
+/** All findings that there are, a line each. */
+export function renderFindingList(colour: boolean): string {
+  const paint = painter(colour);
+  const width = Math.max(...CODES.map((code) => code.length));
+  return CODES.map((code) => {
+    const { level, message }: Explanation = CATALOG[code];
+    return `${paint(levelColour[level], level.padEnd(7))}  ${code.padEnd(width)}  ${message}`;
+  }).join('\n');
 }

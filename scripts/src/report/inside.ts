@@ -9,6 +9,8 @@ type Contents = NonNullable<ImageReport['contents']>;
 const BAR_LENGTH = 40;
 const EIGHTHS = ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉'];
 const SHOWN_WASTE = 5;
+/** Less, such as a line more in /etc/passwd, is no news. */
+const WORTH_SHOWING_BYTES = 10_000;
 const SHOWN_EVIDENCE = 3;
 const INSTRUCTION_LENGTH = 60;
 
@@ -72,7 +74,7 @@ function largest({ largest: things, packages }: Contents, paint: Paint): string[
       const details = packages.find((one) => one.path === path);
       const notes = [
         ...(details?.dev ? ['dev'] : []),
-        ...(details?.broughtBy.length ? [`brought by ${details.broughtBy.join(', ')}`] : []),
+        ...(details ? brought(details) : []),
         ...(details?.deleted ? ['deleted by a later layer'] : []),
       ].join('; ');
       const name = found ? `${found.name} ${found.version ?? ''}`.trimEnd() : path;
@@ -81,18 +83,24 @@ function largest({ largest: things, packages }: Contents, paint: Paint): string[
   ];
 }
 
+/** Why a package is there. */
+function brought({ name, broughtBy }: Contents['packages'][number]): string[] {
+  if (broughtBy.includes(name)) return ['direct'];
+  return broughtBy.length === 0 ? [] : [`brought by ${broughtBy.join(', ')}`];
+}
+
 function waste({ wasteBytes, waste: all }: Contents, paint: Paint): string[] {
   if (wasteBytes === 0) return [];
-  const shown = all.slice(0, SHOWN_WASTE);
+  const shown = all.slice(0, SHOWN_WASTE).filter(({ bytes: count }) => count >= WORTH_SHOWING_BYTES);
   const rest = wasteBytes - shown.reduce((sum, one) => sum + one.bytes, 0);
   return [
     paint('bold', `  Replaced or deleted by a later layer, and still pulled: ${bytes(wasteBytes)}`),
-    ...shown.flatMap(({ path, how, bytes: count, instruction, goneBy }) => [
+    ...shown.flatMap(({ path, how, bytes: count, layer, instruction, goneIn, goneBy }) => [
       `  ${bytes(count).padStart(9)}  ${printable(path)}`,
-      paint('dim', `             written by: ${shorten(instruction ?? 'n/a', INSTRUCTION_LENGTH)}`),
-      paint('dim', `             ${how} by: ${shorten(goneBy ?? 'n/a', INSTRUCTION_LENGTH)}`),
+      paint('dim', `             written by layer ${layer + 1}: ${shorten(instruction ?? 'n/a', INSTRUCTION_LENGTH)}`),
+      paint('dim', `             ${how} by layer ${goneIn + 1}: ${shorten(goneBy ?? 'n/a', INSTRUCTION_LENGTH)}`),
     ]),
-    ...(rest > 0 ? [`  ${bytes(rest).padStart(9)}  more`] : []),
+    ...(rest > 0 && shown.length > 0 ? [`  ${bytes(rest).padStart(9)}  more`] : []),
   ];
 }
 
@@ -104,7 +112,7 @@ function findings({ findings: all, size }: ImageReport, paint: Paint): string[] 
       `  ${paint(levelColour[level], level.padEnd(7))}  ${code}: ${message}`,
       ...evidence.slice(0, SHOWN_EVIDENCE).map(({ path, layer, note }) => {
         const made =
-          layer === null ? null : `layer ${layer}, ${shorten(size?.layers[layer]?.instruction ?? 'n/a', 40)}`;
+          layer === null ? null : `layer ${layer + 1}, ${shorten(size?.layers[layer]?.instruction ?? 'n/a', 40)}`;
         const where = [made, note].filter((text) => text !== null).join('; ');
         return `           ${printable(path)}${where === '' ? '' : paint('dim', `  (${printable(where)})`)}`;
       }),

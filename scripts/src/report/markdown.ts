@@ -39,8 +39,8 @@ function renderChanges(changes: NonNullable<Extras['changes']>): string {
   const rows = changed.flatMap(({ image, figures, newFindings, mendedFindings }) =>
     [
       ...figures.map((figure) => [figure.name, bytes(figure.before), bytes(figure.after), difference(figure)]),
-      ...newFindings.map((code) => ['new finding', '', code, '']),
-      ...mendedFindings.map((code) => ['no more', code, '', '']),
+      ...newFindings.map((text) => ['new finding', '', markdownText(text), '']),
+      ...mendedFindings.map((text) => ['no more', markdownText(text), '', '']),
     ].map((cells, index) => [index === 0 ? markdownText(image) : '', ...cells]),
   );
   return [
@@ -72,9 +72,10 @@ function whereItIs({ images }: Report): string {
   const groups = (Object.keys(GROUPS) as Group[]).filter((group) =>
     measured.some(({ contents }) => (contents?.groups[group] ?? 0) > 0),
   );
-  const header = ['image', ...groups.map((group) => GROUPS[group]), 'replaced or deleted later'];
+  const header = ['image', 'on disk', ...groups.map((group) => GROUPS[group]), 'of all, replaced or deleted later'];
   const rows = measured.map((image) => [
     markdownText(imageLabel(image)),
+    bytes(image.size?.unpackedBytes ?? 0),
     ...groups.map((group) => bytes(image.contents?.groups[group] ?? 0)),
     bytes(image.contents?.wasteBytes ?? 0),
   ]);

@@ -61,8 +61,7 @@ export async function openOutputs(options: CompareOptions, folder: string): Prom
 function complain(report: Report, { check = [] }: Extras, { quiet, json, markdown }: CompareOptions): void {
   if (!quiet && json !== '-' && markdown !== '-') return;
   for (const failure of failures(report)) console.error(failure);
-  const failed = check.filter(({ status }) => status === 'FAIL');
-  if (failed.length > 0) console.error(renderCheck(failed, painter(false)));
+  if (check.some(({ status }) => status === 'FAIL')) console.error(renderCheck(check, painter(false), true));
 }
 
 /** GitHub Actions shows what is added to this file on the page of the run. */

@@ -4,6 +4,8 @@ import { text } from 'node:stream/consumers';
 import { EXIT, ToolError } from '../errors.ts';
 import { type Report, reportSchema } from './schema.ts';
 
+const PROBLEMS: Record<string, string> = { ENOENT: 'there is no such file', EISDIR: 'it is a folder' };
+
 /**
  * Reads a report that `--json` wrote. `-` is standard input.
  *
@@ -17,7 +19,7 @@ export async function readReport(path: string, folder: string): Promise<Report> 
     });
   const content = await (path === '-' ? text(process.stdin) : readFile(resolve(folder, path), 'utf8')).catch(
     (error) => {
-      throw fail(error.code === 'ENOENT' ? 'there is no such file' : (error as Error).message);
+      throw fail(PROBLEMS[error.code as string] ?? (error as Error).message);
     },
   );
   let json: unknown;
@@ -29,7 +31,9 @@ export async function readReport(path: string, folder: string): Promise<Report> 
   const parsed = reportSchema.safeParse(json);
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
-    throw fail(`it is not a report of this version: ${issue?.path.join('.')}: ${issue?.message}`);
+    throw fail(
+      `it is not a report of this version: ${[...(issue?.path ?? []).slice(0, 9), issue?.message].join(': ')}`,
+    );
   }
   return parsed.data;
 }

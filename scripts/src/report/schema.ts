@@ -35,7 +35,7 @@ const contents = z.object({
         package: z.object({ name: z.string(), version: z.string().nullable() }).nullable(),
       }),
     )
-    .describe('The largest packages, files and folders'),
+    .describe('The largest packages and files, and folders (with a slash at the end) without what is named by itself'),
   packages: z
     .array(
       z.object({

@@ -61,10 +61,11 @@ function renderTable(report: Report, paint: Paint): string {
 
 const STATUS_COLOUR = { PASS: 'green', FAIL: 'red', SKIP: 'yellow' } as const;
 
-/** What `--check` found, a line for each limit, and how many of each. */
-export function renderCheck(results: CheckResult[], paint: Paint): string {
+/** What `--check` found, a line for each limit or only for those that failed, and how many there are of each. */
+export function renderCheck(results: CheckResult[], paint: Paint, onlyFailed = false): string {
   const count = (status: CheckResult['status']) => results.filter((result) => result.status === status).length;
-  const lines = results.flatMap(({ status, image, what, text, advice }) => [
+  const shown = results.filter(({ status }) => !onlyFailed || status === 'FAIL');
+  const lines = shown.flatMap(({ status, image, what, text, advice }) => [
     `${paint(STATUS_COLOUR[status], status)}  ${printable(image)}, ${what}: ${printable(text)}`,
     ...(advice === null ? [] : [`      ${printable(advice)}`]),
   ]);
