@@ -99,7 +99,7 @@ function findingsOnlyIn(one: ImageReport, other: ImageReport): string[] {
     const paths = evidence
       .map(({ path }) => path)
       .filter((path) => !same?.evidence.some((place) => place.path === path));
-    if (paths.length === 0) return [];
+    if (paths.length === 0) return same ? [] : [code];
     return [
       `${code}: ${paths.slice(0, SHOWN_PATHS).join(', ')}${paths.length > SHOWN_PATHS ? ` and ${paths.length - SHOWN_PATHS} more` : ''}`,
     ];
