@@ -38,7 +38,7 @@ Examples:
   npm run compare -- 02 03 --inside
   npm run compare -- --json report.json --markdown report.md
   npm run compare -- --from report.json --inside
-  npm run compare -- --check --baseline main.json
+  npm run compare -- --check --baseline baseline.json
   npm run compare -- --image node:26-alpine --image my/app:1.2
   npm run -s compare -- 02 --json - | jq .comparisons
 
@@ -63,8 +63,8 @@ export function readOptions(args: string[]): CompareOptions {
     .option('--inside', 'show what is in each image: where its bytes are, what is waste, what should not be there')
     .option('--explain [code]', 'say what a finding means and how to mend it, or list them all', findingCode)
     .option('--image <name>', 'measure an image that is there already; may be repeated', collect)
-    .option('--json <file>', 'write the report, with all measurements, to a file', fileName)
-    .option('--markdown <file>', 'write the report as Markdown, for a pull request', fileName)
+    .option('--json <file>', 'write the report, with all measurements, to a file (- for standard output)', fileName)
+    .option('--markdown <file>', 'write the report as Markdown, for a pull request (- for standard output)', fileName)
     .option(
       '--from <file>',
       'show a report that was written with --json (- for standard input); needs no engine',
