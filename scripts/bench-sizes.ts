@@ -14,7 +14,7 @@ import { MeasurementCache } from './src/measure/cache.ts';
 import { readLayers } from './src/measure/layers.ts';
 import { createProgress } from './src/progress.ts';
 import type { Measurement } from './src/report/report.ts';
-import { buildAll, cleanUp, readBases } from './src/run.ts';
+import { buildAll, cleanUp, readBases } from './src/steps.ts';
 import { findChapters, type Subject, subjectName } from './src/subjects/chapters.ts';
 
 /** What reading may take at most, as a multiple of what save and gzip take. */

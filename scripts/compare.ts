@@ -13,7 +13,7 @@ import { openOutputs } from './src/report/outputs.ts';
 import { readReport } from './src/report/read.ts';
 import { type Measurement, makeReport } from './src/report/report.ts';
 import type { Report } from './src/report/schema.ts';
-import { buildAll, cleanUp, findImages, measureAll, readBases, requestAll, tagAll } from './src/run.ts';
+import { buildAll, cleanUp, findImages, measureAll, readBases, requestAll, tagAll } from './src/steps.ts';
 import { findChapters, NAMED_IMAGES, type Subject, selectChapters } from './src/subjects/chapters.ts';
 
 const ROOT = join(import.meta.dirname, '..');

@@ -4,7 +4,7 @@ const SECRET_NAME =
 
 /** What tokens of well-known services look like, a password in an address, and a private key. */
 const SECRET_VALUE =
-  /\b(?:npm_[A-Za-z0-9]{36}|gh[pousr]_[A-Za-z0-9]{36,}|github_pat_\w{20,}|glpat-[\w-]{20,}|(?:AKIA|ASIA)[A-Z0-9]{16}|xox[abprs]-[\w-]{10,}|sk_live_\w{16,}|eyJ[\w-]{8,2000}\.eyJ[\w-]{8,2000}\.[\w-]+)|(?<=:\/\/[^/\s:@]{0,100}:)[^/\s@]{1,200}(?=@)|(?<=\b(?:Bearer|Basic) )[\w.~+/=-]{6,}|(?<=-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----).{1,5000}/g;
+  /\b(?:npm_[A-Za-z0-9]{36}|gh[pousr]_[A-Za-z0-9]{36,}|github_pat_\w{20,}|glpat-[\w-]{20,}|(?:AKIA|ASIA)[A-Z0-9]{16}|xox[abprs]-[\w-]{10,}|sk_live_\w{16,}|eyJ[\w-]{8,2000}\.eyJ[\w-]{8,2000}\.[\w-]+)|(?<=:\/\/[^/\s:@]{0,100}:)[^/\s@]{1,200}(?=@)|(?<=\b(?:Bearer|Basic) )[\w.~+/=-]{6,}|(?<=-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----)[\s\S]{1,5000}/g;
 
 /** What stands for a secret. */
 export const HIDDEN = '***';

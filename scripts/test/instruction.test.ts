@@ -71,6 +71,13 @@ test.each([
   expect(buildArguments(createdBy).map(({ name }) => name)).toEqual(names);
 });
 
+test('a secret at the end of what is kept, and a key of several lines', () => {
+  const kept = instructionText(`RUN ${'x'.repeat(1980)} ${NPM}`);
+  expect(kept).not.toContain('npm_');
+  const key = instructionText(`RUN cat > k <<E\n-----BEGIN ${'PRIVATE'} KEY-----\nMIIEabc\nMIIEdef\nE`);
+  expect(key).not.toContain('MIIE');
+});
+
 test('a text of any length and content is told in no time', () => {
   for (const piece of ['a', '_', 'eyJ', '://', 'x=', '"', ' = ', '-token']) {
     expect(instructionText(piece.repeat(200_000))?.length).toBeLessThan(10_000);

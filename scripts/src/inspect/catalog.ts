@@ -1,4 +1,6 @@
-export type Level = 'info' | 'warning' | 'error';
+/** How bad a finding is, from the least to the worst. */
+export const LEVELS = ['info', 'warning', 'error'] as const;
+export type Level = (typeof LEVELS)[number];
 
 /** What a finding means, for `--explain`. */
 export interface Explanation {

@@ -2,7 +2,7 @@ import type { ImageFacts } from '../engine/engine.ts';
 import type { Note } from '../measure/files.ts';
 import { buildArguments, instructionText } from '../measure/instruction.ts';
 import { HIDDEN, looksSecret, redact } from '../redact.ts';
-import { CATALOG, type Code, type Level } from './catalog.ts';
+import { CATALOG, type Code, LEVELS, type Level } from './catalog.ts';
 import type { Group } from './groups.ts';
 import { type Package, packageFolder } from './packages.ts';
 import type { ImageFile, ImageTree } from './tree.ts';
@@ -46,7 +46,6 @@ const MAX_EVIDENCE = 50;
 
 /** Everything about an image that somebody should look at, the worst first. */
 export function findFindings(inspected: Inspected): Finding[] {
-  const order: Level[] = ['error', 'warning', 'info'];
   return (Object.entries(DETECTORS) as [Code, (inspected: Inspected) => Found][])
     .flatMap(([code, detect]) => {
       const { evidence, level } = detect(inspected);
@@ -60,7 +59,7 @@ export function findFindings(inspected: Inspected): Finding[] {
         evidence: evidence.slice(0, MAX_EVIDENCE),
       };
     })
-    .sort((a, b) => order.indexOf(a.level) - order.indexOf(b.level));
+    .sort((a, b) => LEVELS.indexOf(b.level) - LEVELS.indexOf(a.level));
 }
 
 interface Found {

@@ -3,14 +3,12 @@ import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { LayerStore } from './archive.ts';
-import { type LayerFile, type LayerFiles, note } from './files.ts';
+import { KINDS, type LayerFile, type LayerFiles, note } from './files.ts';
 import type { Layer } from './layer.ts';
 
 /** In the folder's name, so that a change in what is measured never mixes with older entries. */
 const VERSION = 2;
 const LINES_AT_ONCE = 1000;
-
-const KINDS = ['file', 'directory', 'link', 'symlink', 'other', 'whiteout', 'opaque'] as const;
 
 /** path, kind, bytes, mode, uid, gid, target: as a list, because an image has tens of thousands of files. */
 const fileEntry = z.tuple([z.string(), z.enum(KINDS), z.int(), z.int(), z.int(), z.int(), z.string().optional()]);

@@ -1,10 +1,12 @@
 import { z } from 'zod';
 
+/** `whiteout` deletes a path of the layers below, `opaque` all that they have in a folder. */
+export const KINDS = ['file', 'directory', 'link', 'symlink', 'other', 'whiteout', 'opaque'] as const;
+
 /** One entry of a layer's tar. Paths have no leading slash. */
 export interface LayerFile {
   path: string;
-  /** `whiteout` deletes a path of the layers below, `opaque` all that they have in a folder. */
-  kind: 'file' | 'directory' | 'link' | 'symlink' | 'other' | 'whiteout' | 'opaque';
+  kind: (typeof KINDS)[number];
   /** Bytes of a regular file; 0 for everything else, hard links included. */
   bytes: number;
   /** Permission bits, with setuid, setgid and sticky. */

@@ -2,6 +2,7 @@ import { redact } from '../redact.ts';
 
 /** A here-document may be a whole program: more than its beginning, in characters, is not kept. */
 const MAX_TEXT = 2000;
+const MAX_READ = 20_000;
 
 /** An instruction as it stands in a Dockerfile, without what builders put around it and without secrets. */
 export function instructionText(createdBy: string): string | null {
@@ -11,7 +12,9 @@ export function instructionText(createdBy: string): string | null {
     .replace(/^(\|\d+ .*?)?\/bin\/sh -c /, 'RUN ')
     .replace(/ # buildkit$/, '')
     .trim();
-  return redact(text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}…` : text) || null;
+  // Cut after: half a secret would not be recognised.
+  const told = redact(text.slice(0, MAX_READ));
+  return (told.length > MAX_TEXT ? `${told.slice(0, MAX_TEXT)}…` : told) || null;
 }
 
 /**

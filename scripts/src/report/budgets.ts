@@ -1,4 +1,4 @@
-import { CODES, type Level } from '../inspect/catalog.ts';
+import { CODES, LEVELS, type Level } from '../inspect/catalog.ts';
 import { subjectName } from '../subjects/chapters.ts';
 import { type Budget, CONFIG_NAME, type Config, type Limit, parseLimit } from './config.ts';
 import { bytes, distinctBytes } from './format.ts';
@@ -17,9 +17,6 @@ export interface CheckResult {
 }
 
 type Outcome = Pick<CheckResult, 'status' | 'text'> & { advice?: string };
-
-/** From the least to the worst. */
-const LEVELS: Level[] = ['info', 'warning', 'error'];
 
 /** Compares a report with the budgets, each limit by itself. Pure: the same report and budgets give the same answer. */
 export function checkBudgets(report: Report, { budgets }: Config): CheckResult[] {

@@ -1,5 +1,5 @@
 import { GROUPS, type Group } from '../inspect/groups.ts';
-import { bytes, type Paint, printable, signedBytes } from './format.ts';
+import { signedBytes } from './format.ts';
 import { imageLabel } from './rows.ts';
 import type { ImageReport, Report } from './schema.ts';
 
@@ -95,7 +95,7 @@ function findingsOnlyIn(one: ImageReport, other: ImageReport): string[] {
   return (one.findings ?? []).flatMap(({ code, evidence }) => {
     const same = other.findings?.find((finding) => finding.code === code);
     // Where not all places are told, those that are cannot be compared.
-    if (same && Math.max(same.count - same.evidence.length, 0) > 0) return [];
+    if (same && same.count > same.evidence.length) return [];
     const paths = evidence
       .map(({ path }) => path)
       .filter((path) => !same?.evidence.some((place) => place.path === path));
@@ -132,33 +132,3 @@ export const since = ({ since: time }: Changes) => `${time.slice(0, 10)} ${time.
 /** Why pull sizes are missing. */
 export const OTHER_ZLIB =
   'Pull sizes are not compared: the other report was made with another zlib, which comes with Node.';
-
-/** The changes as a person reads them. */
-export function renderChanges(changes: Changes, paint: Paint): string {
-  const named = (state: ImageChanges['state']) => changes.images.filter((image) => image.state === state);
-  const list = (state: ImageChanges['state']) =>
-    named(state).length === 0
-      ? []
-      : [
-          `  ${state}: ${named(state)
-            .map(({ image }) => printable(image))
-            .join(', ')}`,
-        ];
-  return [
-    paint('bold', `Since ${since(changes)}`),
-    ...(changes.sameZlib ? [] : [`  ${OTHER_ZLIB}`]),
-    ...named('changed').flatMap(({ image, figures, newFindings, mendedFindings }) => [
-      `  ${printable(image)}`,
-      ...figures.map((figure) => {
-        const text = `${bytes(figure.before)} → ${bytes(figure.after)}  ${difference(figure)}`;
-        return `    ${figure.name.padEnd(27)} ${paint(figure.after > figure.before ? 'red' : 'green', text)}`;
-      }),
-      ...newFindings.map((text) => `    ${paint('red', `new finding: ${printable(text)}`)}`),
-      ...mendedFindings.map((text) => `    ${paint('green', `no more: ${printable(text)}`)}`),
-    ]),
-    ...list('unchanged'),
-    ...list('new'),
-    ...list('not in this run'),
-    ...named('not comparable').map(({ image, reason }) => `  ${printable(image)}: not compared, ${reason}`),
-  ].join('\n');
-}

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { EXIT, ToolError } from '../errors.ts';
-import { CODES, type Code, type Level } from '../inspect/catalog.ts';
+import { CODES, type Code, LEVELS, type Level } from '../inspect/catalog.ts';
 import { NAMED_IMAGES, type Subject, subjectName } from '../subjects/chapters.ts';
 
 /** Where the JSON Schema of the configuration is published: beside this file. `npm run sync` writes it. */
@@ -16,15 +16,13 @@ const EXPECTED = 'a limit is a size, such as "60 MB", or a part of another varia
 const limit = z.string({ error: EXPECTED }).regex(LIMIT, EXPECTED);
 const limits = z.union([limit, z.array(limit).min(1)], { error: `${EXPECTED}; or a list of both` });
 
-const levels = ['info', 'warning', 'error'] as const satisfies Level[];
-
 const budget = z.strictObject({
   onDisk: limits
     .optional()
     .describe('The most that the image may unpack to: "200 MB", "60% of single", or a list of both'),
   pull: limits.optional().describe('The most that a registry may have to send'),
   findings: z
-    .array(z.enum([...levels, ...CODES] as [Level | Code, ...(Level | Code)[]]))
+    .array(z.enum([...LEVELS, ...CODES] as [Level | Code, ...(Level | Code)[]]))
     .min(1)
     .optional()
     .describe('The findings that fail: codes, or a level, which stands for itself and all that are worse'),

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { z } from 'zod';
-import { CODES, type Code, type Level } from '../inspect/catalog.ts';
+import { CODES, type Code, LEVELS } from '../inspect/catalog.ts';
 import { GROUPS, type Group } from '../inspect/groups.ts';
 
 /** Where the JSON Schema of the report is published: beside this file. `npm run sync` writes it, a test compares it. */
@@ -77,7 +77,7 @@ const contents = z.object({
 
 const finding = z.object({
   code: z.enum(CODES as [Code, ...Code[]]),
-  level: z.enum(['info', 'warning', 'error'] satisfies Level[]),
+  level: z.enum(LEVELS),
   message: z.string(),
   count: z.int().positive().describe('How many there are'),
   evidence: z

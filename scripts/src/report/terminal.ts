@@ -1,8 +1,8 @@
 import { table } from 'table';
 import { subjectName } from '../subjects/chapters.ts';
 import type { CheckResult } from './budgets.ts';
-import { type Changes, renderChanges } from './changes.ts';
-import { type Paint, painter, printable, printableLines } from './format.ts';
+import { type Changes, difference, type ImageChanges, OTHER_ZLIB, since } from './changes.ts';
+import { bytes, type Paint, painter, printable, printableLines } from './format.ts';
 import { renderInside } from './inside.ts';
 import { HEADER, RIGHT_ALIGNED, tableNotes, tableRow } from './rows.ts';
 import type { Report } from './schema.ts';
@@ -57,6 +57,36 @@ function renderTable(report: Report, paint: Paint): string {
     .map((line) => line.trimEnd())
     .join('\n')
     .trimEnd();
+}
+
+/** The changes as a person reads them. */
+function renderChanges(changes: Changes, paint: Paint): string {
+  const named = (state: ImageChanges['state']) => changes.images.filter((image) => image.state === state);
+  const list = (state: ImageChanges['state']) =>
+    named(state).length === 0
+      ? []
+      : [
+          `  ${state}: ${named(state)
+            .map(({ image }) => printable(image))
+            .join(', ')}`,
+        ];
+  return [
+    paint('bold', `Since ${since(changes)}`),
+    ...(changes.sameZlib ? [] : [`  ${OTHER_ZLIB}`]),
+    ...named('changed').flatMap(({ image, figures, newFindings, mendedFindings }) => [
+      `  ${printable(image)}`,
+      ...figures.map((figure) => {
+        const text = `${bytes(figure.before)} → ${bytes(figure.after)}  ${difference(figure)}`;
+        return `    ${figure.name.padEnd(27)} ${paint(figure.after > figure.before ? 'red' : 'green', text)}`;
+      }),
+      ...newFindings.map((text) => `    ${paint('red', `new finding: ${printable(text)}`)}`),
+      ...mendedFindings.map((text) => `    ${paint('green', `no more: ${printable(text)}`)}`),
+    ]),
+    ...list('unchanged'),
+    ...list('new'),
+    ...list('not in this run'),
+    ...named('not comparable').map(({ image, reason }) => `  ${printable(image)}: not compared, ${reason}`),
+  ].join('\n');
 }
 
 const STATUS_COLOUR = { PASS: 'green', FAIL: 'red', SKIP: 'yellow' } as const;
