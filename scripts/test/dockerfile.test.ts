@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { readDockerfile } from '../src/subjects/dockerfile.ts';
+import { readDockerfile, replaceBases } from '../src/subjects/dockerfile.ts';
 
 const read = (text: string) => readDockerfile(text, 'Dockerfile');
 
@@ -33,4 +33,12 @@ test.each(['', 'hello', '# only a comment\n'])('no FROM is a clear error: %j', (
 
 test('a variable without a value is a clear error', () => {
   expect(() => read('ARG V\nFROM node:${V}\n')).toThrow('node:${V} needs a value for V');
+});
+
+test('other images in the place of those that it is built on', () => {
+  const text =
+    'ARG V=26\nFROM --platform=$BUILDPLATFORM node:${V} AS a\nRUN true\nFROM a AS b\nfrom scratch\nCOPY --from=a /x /x\nCOPY --chown=1 --from=node:${V}-slim \\\n  /y /y\n';
+  expect(replaceBases(text, 'Dockerfile', (image) => `other/${image}`)).toBe(
+    'ARG V=26\nFROM --platform=$BUILDPLATFORM other/node:26 AS a\nRUN true\nFROM a AS b\nfrom other/scratch\nCOPY --from=a /x /x\nCOPY --chown=1 --from=other/node:26-slim \\\n  /y /y\n',
+  );
 });

@@ -1,7 +1,9 @@
 import { dirname } from 'node:path';
+import spawn from 'nano-spawn';
 import { z } from 'zod';
 import { ToolError } from '../errors.ts';
-import type { Engine, EngineInfo } from './engine.ts';
+import { ask } from './ask.ts';
+import type { Engine, EngineInfo, MemoryFacts, OutputLine } from './engine.ts';
 import { run, runInto, runLines, runStream } from './process.ts';
 
 /**
@@ -32,7 +34,19 @@ const inspectedImage = z.object({
 });
 
 const inspectedContainer = z.object({
-  State: z.object({ Running: z.boolean(), ExitCode: z.number() }),
+  State: z.object({
+    Running: z.boolean(),
+    ExitCode: z.number(),
+    Pid: z.number(),
+    StartedAt: z.string(),
+    FinishedAt: z.string(),
+    Health: z
+      .object({
+        Status: z.string(),
+        Log: z.array(z.object({ Start: z.string(), ExitCode: z.number(), Output: z.string() })).nullish(),
+      })
+      .nullish(),
+  }),
   NetworkSettings: z.object({
     Ports: z.record(z.string(), z.array(z.object({ HostIp: z.string(), HostPort: z.string() })).nullable()).nullish(),
   }),
@@ -53,10 +67,12 @@ export function dockerEngine(info: EngineInfo): Engine {
       if (target) args.push('--target', target);
       if (noCache) args.push('--no-cache');
       for (const [key, value] of Object.entries(buildArgs)) args.push('--build-arg', `${key}=${value}`);
+      const begin = performance.now();
       await runLines(info.command, [...args, context], { env, cwd: dirname(dockerfile), signal, onLine });
+      const ms = performance.now() - begin;
       const image = await engine.image(name);
       if (!image) throw new ToolError(`The engine built ${name}, but does not have it.`);
-      return image;
+      return { image, ms };
     },
 
     async pull(image, onLine) {
@@ -111,10 +127,24 @@ export function dockerEngine(info: EngineInfo): Engine {
 
     async container(id) {
       const [found] = z.tuple([inspectedContainer]).parse(JSON.parse(await docker('container', 'inspect', id)));
+      const { State: state } = found;
       const binding = Object.values(found.NetworkSettings.Ports ?? {}).flatMap((bindings) => bindings ?? [])[0];
       return {
-        running: found.State.Running,
-        exitCode: found.State.ExitCode,
+        running: state.Running,
+        exitCode: state.ExitCode,
+        startedAt: engineTime(state.StartedAt),
+        endedAt: state.Running ? null : engineTime(state.FinishedAt),
+        processId: state.Pid,
+        health: state.Health
+          ? {
+              status: state.Health.Status,
+              checks: (state.Health.Log ?? []).map(({ Start, ExitCode, Output }) => ({
+                startedAt: Start,
+                exitCode: ExitCode,
+                output: Output,
+              })),
+            }
+          : null,
         address: binding ? { host: binding.HostIp, port: Number(binding.HostPort) } : null,
       };
     },
@@ -124,6 +154,45 @@ export function dockerEngine(info: EngineInfo): Engine {
       await runLines(info.command, ['logs', '--tail', String(lines), id], { env, onLine: (line) => output.push(line) });
       return output;
     },
+
+    async output(id) {
+      const { stdout, stderr } = await spawn(info.command, ['logs', '--timestamps', id], { env, stdin: 'ignore' });
+      return { stdout: outputLines(stdout), stderr: outputLines(stderr) };
+    },
+
+    async memory(id) {
+      const stats = memoryStats.parse(
+        await ask(info.command, `/containers/${id}/stats?stream=false&one-shot=true`, { env }),
+      );
+      return memoryFacts(stats.memory_stats);
+    },
+
+    async processes(id) {
+      const [, ...rows] = await lines('top', id, '-eo', 'pid,args');
+      return rows.map((row) => {
+        const [, processId, command = ''] = /^\s*(\d+)\s+(.*)$/.exec(row) ?? [];
+        return { processId: Number(processId), command };
+      });
+    },
+
+    exec: (id, command) => docker('exec', id, ...command),
+
+    async kill(id, signal) {
+      await docker('kill', '--signal', signal, id);
+    },
+
+    async killedAt(id) {
+      const { endedAt } = await engine.container(id);
+      if (endedAt === null) return null;
+      // `--until` is by the engine's clock, and events of the past are told at once.
+      const until = ((endedAt + 1) / 1000).toFixed(3);
+      const filter = ['--filter', `container=${id}`, '--filter', 'event=kill'];
+      const events = await lines('events', '--since', '0', '--until', until, ...filter, '--format', '{{.TimeNano}}');
+      const last = events.at(-1);
+      return last === undefined ? null : Number(BigInt(last) / 1000n) / 1000;
+    },
+
+    wait: async (id) => Number(await docker('wait', id)),
 
     async stop(id, limitSeconds) {
       await docker('stop', '-t', String(limitSeconds), id);
@@ -149,6 +218,44 @@ export function dockerEngine(info: EngineInfo): Engine {
     },
   };
   return engine;
+}
+
+/** A time as the engine writes it, with nanoseconds, in milliseconds since 1970; null for its year 1, which means never. */
+export function engineTime(text: string): number | null {
+  const [, seconds = '', fraction = '', zone = 'Z'] = /^(.*?:\d\d)(\.\d+)?(Z|[+-]\d\d:\d\d)$/.exec(text) ?? [];
+  const time = Date.parse(`${seconds}${zone}`);
+  return Number.isNaN(time) || time < 0 ? null : time + Number(`0${fraction}`) * 1000;
+}
+
+function outputLines(text: string): OutputLine[] {
+  return text
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => {
+      const space = line.indexOf(' ');
+      return {
+        at: engineTime(space < 0 ? line : line.slice(0, space)) ?? 0,
+        text: space < 0 ? '' : line.slice(space + 1),
+      };
+    });
+}
+
+const memoryStats = z.object({
+  memory_stats: z.object({ usage: z.number().optional(), stats: z.record(z.string(), z.number()).optional() }),
+});
+
+/**
+ * Memory in use without the file pages that the kernel can take back. The counters of cgroup v1 have a `total_` before
+ * their names, those of v2 not, as in Docker's own `stats`.
+ */
+export function memoryFacts({ usage, stats = {} }: z.infer<typeof memoryStats>['memory_stats']): MemoryFacts {
+  if (!usage)
+    throw new ToolError('The engine does not count the memory of containers: its cgroup has no memory controller.');
+  const [counter, name] =
+    stats.total_inactive_file === undefined
+      ? ['cgroup v2: memory.current − inactive_file', 'inactive_file']
+      : ['cgroup v1: memory.usage_in_bytes − total_inactive_file', 'total_inactive_file'];
+  return { bytes: Math.max(0, usage - (stats[name] ?? 0)), counter };
 }
 
 function labelArgs(labels: Record<string, string>): string[] {

@@ -52,11 +52,37 @@ export interface ImageFacts {
   diffIds: string[];
 }
 
+export interface Built {
+  image: ImageFacts;
+  /** How long the builder took, in milliseconds, what it takes to start its client included. */
+  ms: number;
+}
+
 export interface ContainerFacts {
   running: boolean;
   exitCode: number;
+  /** When process 1 was started and when it ended, in milliseconds since 1970 by the engine's clock, or null. */
+  startedAt: number | null;
+  endedAt: number | null;
+  /** Process 1, as the engine's machine counts processes. */
+  processId: number;
+  /** What the health check says, such as `healthy`, and the last checks that ended; null when there is none. */
+  health: { status: string; checks: { startedAt: string; exitCode: number; output: string }[] } | null;
   /** Where the published port can be reached, once the engine has bound it. */
   address: { host: string; port: number } | null;
+}
+
+/** A line that a container printed, and when the engine got it, in milliseconds since 1970. */
+export interface OutputLine {
+  at: number;
+  text: string;
+}
+
+/** What a container uses, by the engine's own counters. */
+export interface MemoryFacts {
+  bytes: number;
+  /** The counters that `bytes` is made of. */
+  counter: string;
 }
 
 /** A container engine. `measure/` and `bases/` know engines only through this. */
@@ -69,7 +95,7 @@ export interface Engine {
    *
    * @throws {ToolError} with the builder's last lines.
    */
-  build(request: BuildRequest): Promise<ImageFacts>;
+  build(request: BuildRequest): Promise<Built>;
   /** Fetches an image from its registry. @throws {ToolError} with the engine's last lines. */
   pull(image: string, onLine?: (line: string) => void): Promise<void>;
   /** An image that the engine has, or null. Never asks a registry. */
@@ -87,6 +113,25 @@ export interface Engine {
   container(id: string): Promise<ContainerFacts>;
   /** The last lines that a container printed, on both of its streams. */
   logs(id: string, lines: number): Promise<string[]>;
+  /** All that a container printed, each stream by itself. */
+  output(id: string): Promise<{ stdout: OutputLine[]; stderr: OutputLine[] }>;
+  /**
+   * What a container uses now: its cgroup's counter without the file pages that the kernel can take back, as
+   * `docker stats` reckons it (https://docs.docker.com/reference/cli/docker/container/stats/).
+   *
+   * @throws {ToolError} with the reason when the engine does not count.
+   */
+  memory(id: string): Promise<MemoryFacts>;
+  /** The processes in a container, zombies included as far as the engine's machine lists them. */
+  processes(id: string): Promise<{ processId: number; command: string }[]>;
+  /** Runs a command in a running container, and returns what it printed. @throws {ToolError} when it fails. */
+  exec(id: string, command: string[]): Promise<string>;
+  /** Sends a signal, such as `SIGTERM`, to process 1. */
+  kill(id: string, signal: string): Promise<void>;
+  /** When a signal was last sent, in milliseconds since 1970 by the engine's clock. The container has ended. */
+  killedAt(id: string): Promise<number | null>;
+  /** Waits until a container has ended, and returns its exit code. */
+  wait(id: string): Promise<number>;
   /** SIGTERM, and SIGKILL after a limit. */
   stop(id: string, limitSeconds: number): Promise<void>;
 

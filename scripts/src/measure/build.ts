@@ -1,4 +1,4 @@
-import { type Engine, type ImageFacts, RUN_LABEL } from '../engine/engine.ts';
+import { type Built, type Engine, RUN_LABEL } from '../engine/engine.ts';
 import { saysUnreachable } from '../engine/unreachable.ts';
 import { ToolError } from '../errors.ts';
 import { buildStep } from '../progress.ts';
@@ -7,21 +7,14 @@ import { type Subject, subjectName } from '../subjects/chapters.ts';
 /** The label that says which subject an image was built from. */
 const SUBJECT_LABEL = 'multi-stage-node.compare-subject';
 
-export interface Built {
-  image: ImageFacts;
-  /** How long the build took, in milliseconds. Other builds may have run beside it. */
-  ms: number;
-}
-
 /** Builds a subject with the engine's layer cache. @throws {ToolError} with the builder's last lines. */
 export async function buildSubject(
   engine: Engine,
   subject: Subject,
   options: { runId: string; name: string; signal: AbortSignal; onStep: (text: string) => void },
 ): Promise<Built> {
-  const begin = performance.now();
   try {
-    const image = await engine.build({
+    return await engine.build({
       context: subject.context,
       dockerfile: subject.dockerfile,
       name: options.name,
@@ -33,7 +26,6 @@ export async function buildSubject(
         if (text) options.onStep(text);
       },
     });
-    return { image, ms: performance.now() - begin };
   } catch (error) {
     if (!(error instanceof ToolError) || !saysUnreachable(error.lines.join('\n'))) throw error;
     throw new ToolError(error.message, {

@@ -1,4 +1,4 @@
-import { get } from 'node:http';
+import { type IncomingHttpHeaders, request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Engine } from '../engine/engine.ts';
 import { ToolError } from '../errors.ts';
@@ -27,24 +27,49 @@ export interface Answer {
   body: string;
 }
 
+/** A container that answers. */
+export interface Server {
+  id: string;
+  /** Where its port is published on the loopback address. */
+  address: Address;
+  answer: Answer;
+}
+
+export interface Address {
+  host: string;
+  port: number;
+}
+
+export interface RunOptions {
+  /** The port that the app listens on. */
+  port: number;
+  labels: Record<string, string>;
+  signal: AbortSignal;
+  /** More options for the engine's `run`, such as `--read-only`. */
+  args?: string[];
+}
+
+/** Starts an image, requests `GET /` until it answers, stops and removes the container. @throws as {@link serve} does. */
+export async function runAndRequest(engine: Engine, image: string, options: RunOptions): Promise<Answer> {
+  const { id, answer } = await serve(engine, image, options);
+  await end(engine, id, options.signal);
+  return answer;
+}
+
 /**
- * Starts an image, requests `GET /` on the loopback address until it answers, stops and removes the container. An answer
- * of 503 means "not yet" and is asked again.
+ * Starts an image and requests `GET /` on the loopback address until it answers. An answer of 503 means "not yet" and is
+ * asked again. The caller ends and removes the container.
  *
- * @throws {ToolError} with the container's last lines when it dies or does not answer in time.
+ * @throws {ToolError} with the container's last lines when it dies or does not answer in time. It is removed then.
  */
-export async function runAndRequest(
-  engine: Engine,
-  image: string,
-  options: { port: number; labels: Record<string, string>; signal: AbortSignal },
-): Promise<Answer> {
-  const { port, labels, signal } = options;
+export async function serve(engine: Engine, image: string, options: RunOptions): Promise<Server> {
+  const { port, labels, signal, args } = options;
   const begin = performance.now();
-  const id = await engine.start(image, { port, labels });
+  const id = await engine.start(image, { port, labels, args });
   try {
     let answer: Answer | undefined;
     let checked = Number.NEGATIVE_INFINITY;
-    let address: { host: string; port: number } | null = null;
+    let address: Address | null = null;
     while (performance.now() - begin < ANSWER_LIMIT_MS) {
       signal.throwIfAborted();
       if (performance.now() - checked > CHECK_PAUSE_MS) {
@@ -58,10 +83,10 @@ export async function runAndRequest(
         checked = performance.now();
       }
       const limit = Math.max(REQUEST_LIMIT_MS, performance.now() - begin);
-      const response = address && (await request(address, limit).catch(() => null));
-      if (response) {
+      const response = address && (await ask(address, '/', { limitMs: limit }).catch(() => null));
+      if (address && response) {
         answer = { ...response, firstResponseMs: performance.now() - begin };
-        if (answer.status !== 503) return answer;
+        if (answer.status !== 503) return { id, address, answer };
       }
       await sleep(REQUEST_PAUSE_MS);
     }
@@ -74,19 +99,34 @@ export async function runAndRequest(
         hint: `Does the app listen on port ${port} and on all addresses (0.0.0.0), not only on localhost?`,
       },
     );
-  } finally {
-    if (!signal.aborted) await engine.stop(id, STOP_LIMIT_SECONDS).catch(() => {}); // It may be dead already.
-    await engine.removeContainer(id);
+  } catch (error) {
+    await end(engine, id, signal);
+    throw error;
   }
 }
 
-function request(
-  { host, port }: { host: string; port: number },
-  limitMs: number,
-): Promise<{ status: number; body: string }> {
+/** Stops a container, if there is time for it, and removes it. */
+export async function end(engine: Engine, id: string, signal: AbortSignal): Promise<void> {
+  if (!signal.aborted) await engine.stop(id, STOP_LIMIT_SECONDS).catch(() => {}); // It may be dead already.
+  await engine.removeContainer(id);
+}
+
+/** What a server answered. */
+export interface Response {
+  status: number;
+  headers: IncomingHttpHeaders;
+  body: string;
+}
+
+/** Requests a path on a connection of its own. @throws when there is no whole answer within the limit. */
+export function ask(
+  { host, port }: Address,
+  path: string,
+  { method = 'GET', limitMs = REQUEST_LIMIT_MS }: { method?: string; limitMs?: number } = {},
+): Promise<Response> {
   return new Promise((resolve, reject) => {
     const signal = AbortSignal.timeout(Math.ceil(limitMs));
-    get({ host, port, path: '/', agent: false, signal }, (response) => {
+    request({ host, port, path, method, agent: false, signal }, (response) => {
       let body = '';
       response.setEncoding('utf8');
       response.on('data', (chunk: string) => {
@@ -94,7 +134,9 @@ function request(
         if (body.length > BODY_LIMIT_BYTES) response.destroy(new Error('The answer does not end.'));
       });
       response.on('error', reject);
-      response.on('end', () => resolve({ status: response.statusCode ?? 0, body }));
-    }).on('error', reject);
+      response.on('end', () => resolve({ status: response.statusCode ?? 0, headers: response.headers, body }));
+    })
+      .on('error', reject)
+      .end();
   });
 }

@@ -16,6 +16,43 @@ export interface DockerfileFacts {
  * @throws {ToolError} when there is no FROM, or one with a variable that has no value.
  */
 export function readDockerfile(text: string, name: string): DockerfileFacts {
+  const uses = imageUses(text, name);
+  const finalBase = uses.findLast(({ stage }) => stage)?.image;
+  if (!finalBase) throw new ToolError(`${name} has no FROM line`, { hint: 'Is it a Dockerfile?' });
+  const bases = uses.filter(({ external, image }) => external && image !== 'scratch').map(({ image }) => image);
+  return { bases: [...new Set(bases)], finalBase };
+}
+
+/**
+ * The Dockerfile with other images in the place of those that it is built on, `scratch` included. Its stages stay.
+ *
+ * @throws {ToolError} as {@link readDockerfile} does.
+ */
+export function replaceBases(text: string, name: string, replacement: (image: string) => string): string {
+  const lines = text.split('\n');
+  // From the end, so that a replacement does not move the places of those that are still to come.
+  for (const { image, external, place } of imageUses(text, name).reverse()) {
+    const line = lines[place.start.line] ?? '';
+    if (!external) continue;
+    lines[place.start.line] =
+      line.slice(0, place.start.character) + replacement(image) + line.slice(place.end.character);
+  }
+  return lines.join('\n');
+}
+
+/** A place in a Dockerfile that names an image or a stage. */
+interface ImageUse {
+  /** The image; for a stage, the image that it is built on. */
+  image: string;
+  /** Whether the place names an image, not a stage of this file. */
+  external: boolean;
+  /** Whether it is a FROM line. */
+  stage: boolean;
+  place: NonNullable<ReturnType<From['getImageRange']>>;
+}
+
+/** The places in the order of the file. */
+function imageUses(text: string, name: string): ImageUse[] {
   const file = DockerfileParser.parse(text);
   const variables = new Map(
     file.getInitialARGs().map((arg) => {
@@ -31,24 +68,24 @@ export function readDockerfile(text: string, name: string): DockerfileFacts {
     });
 
   const stages = new Map<string, string>();
-  const bases = new Set<string>();
-  let finalBase: string | undefined;
+  const uses: ImageUse[] = [];
   for (const instruction of file.getInstructions()) {
     if (instruction.getKeyword() === 'FROM') {
       const from = instruction as From;
       const image = expand(from.getImage() ?? '');
-      const base = stages.get(image.toLowerCase()) ?? image;
-      if (!base) continue;
-      if (!stages.has(image.toLowerCase()) && base !== 'scratch') bases.add(base);
+      const place = from.getImageRange();
+      if (!image || !place) continue;
+      const base = stages.get(image.toLowerCase());
+      uses.push({ image: base ?? image, external: base === undefined, stage: true, place });
       const stage = from.getBuildStage();
-      if (stage) stages.set(stage.toLowerCase(), base);
-      finalBase = base;
+      if (stage) stages.set(stage.toLowerCase(), base ?? image);
     } else if (instruction.getKeyword() === 'COPY') {
-      const flags = (instruction as ModifiableInstruction).getFlags();
-      const source = flags.find((flag) => flag.getName() === 'from')?.getValue();
-      if (source && !/^\d+$/.test(source) && !stages.has(source.toLowerCase())) bases.add(expand(source));
+      const flag = (instruction as ModifiableInstruction).getFlags().find((one) => one.getName() === 'from');
+      const source = flag?.getValue();
+      const place = flag?.getValueRange();
+      if (!source || !place || /^\d+$/.test(source) || stages.has(source.toLowerCase())) continue;
+      uses.push({ image: expand(source), external: true, stage: false, place });
     }
   }
-  if (!finalBase) throw new ToolError(`${name} has no FROM line`, { hint: 'Is it a Dockerfile?' });
-  return { bases: [...bases], finalBase };
+  return uses;
 }

@@ -44,7 +44,7 @@ export class Bench {
     } = {},
   ) {
     this.#count += 1;
-    return (engine as Engine).build({
+    const { image } = await (engine as Engine).build({
       context,
       dockerfile: join(context, dockerfile),
       name: `multi-stage-node/test:${this.id}-${this.#count}`,
@@ -53,6 +53,7 @@ export class Bench {
       onLine: () => {},
       ...options,
     });
+    return image;
   }
 
   /** Starts a container and waits for its first answer on /healthz. Returns its id and how to ask it. */
