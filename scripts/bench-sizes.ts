@@ -6,10 +6,11 @@ import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { median } from './src/bench/samples.ts';
 import type { Engine, ImageFacts } from './src/engine/engine.ts';
 import { findEngine } from './src/engine/find.ts';
-import { describeError, ToolError } from './src/errors.ts';
-import { interruption } from './src/interruption.ts';
+import { EXIT, ToolError } from './src/errors.ts';
+import { main } from './src/main.ts';
 import { MeasurementCache } from './src/measure/cache.ts';
 import { readLayers } from './src/measure/layers.ts';
 import { createProgress } from './src/progress.ts';
@@ -62,15 +63,14 @@ async function saveThroughGzip(engine: Engine, images: ImageFacts[], signal: Abo
   return performance.now() - begin;
 }
 
-const sorted = (samples: number[]) => [...samples].sort((a, b) => a - b);
-const median = (samples: number[]) => sorted(samples)[Math.floor(samples.length / 2)] ?? 0;
 const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`;
 const line = (name: string, samples: number[]) => {
-  const [least = 0, most = 0] = [sorted(samples)[0], sorted(samples).at(-1)];
+  const [least, most] = [Math.min(...samples), Math.max(...samples)];
   return `${name.padEnd(28)} ${seconds(median(samples)).padStart(8)}  (${seconds(least)} to ${seconds(most)})`;
 };
 
-async function bench(runs: number, signal: AbortSignal): Promise<void> {
+/** Returns whether reading takes no more than it may. */
+async function bench(runs: number, signal: AbortSignal): Promise<boolean> {
   const engine = await findEngine();
   const progress = createProgress();
   const run = { engine, id: randomUUID(), signal, progress };
@@ -103,21 +103,17 @@ async function bench(runs: number, signal: AbortSignal): Promise<void> {
     console.log(line('read, measure, look inside', read));
     console.log(line('save through gzip -6', saved));
     console.log(`ratio ${ratio.toFixed(2)}, at most ${BOUND}: ${ratio <= BOUND ? 'PASS' : 'FAIL'}`);
-    if (ratio > BOUND) process.exitCode = 1;
+    return ratio <= BOUND;
   } finally {
     progress.close();
     await cleanUp(run, false);
   }
 }
 
-const signal = interruption();
-try {
+await main(async (signal) => {
   const runs = Number(process.argv[2] ?? 3);
-  if (!Number.isInteger(runs) || runs < 1)
-    throw new ToolError('How many runs? Such as: npm run bench:sizes -w scripts 3', { exitCode: 2 });
-  await bench(runs, signal);
-} catch (error) {
-  if (!signal.aborted) console.error(describeError(error));
-  const reason = signal.aborted ? signal.reason : error;
-  process.exitCode = reason instanceof ToolError ? reason.exitCode : 1;
-}
+  if (!Number.isInteger(runs) || runs < 1) {
+    throw new ToolError('How many runs? Such as: npm run bench:sizes -w scripts 3', { exitCode: EXIT.usage });
+  }
+  return (await bench(runs, signal)) ? EXIT.ok : EXIT.failed;
+});

@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { EXIT } from './errors.ts';
 import { CODES, type Code } from './inspect/catalog.ts';
+import { REFERENCE } from './subjects/chapters.ts';
 
 export interface CompareOptions {
   /** Chapters by name or number; all when empty and no image is named either. */
@@ -17,6 +18,14 @@ export interface CompareOptions {
   baseline?: string;
   inside: boolean;
   check: boolean;
+  /** Whether to time starts, stops and builds, and how often each. */
+  bench: boolean;
+  runs: number;
+  /** Whether to try how the images behave, and whether a miss is an error. */
+  behaviour: boolean;
+  strict: boolean;
+  /** The bandwidth that a rollout is reckoned with, in bits per second. */
+  link?: number;
   keep: boolean;
   quiet: boolean;
   /** How many builds run side by side. */
@@ -26,9 +35,10 @@ export interface CompareOptions {
 }
 
 /** What commander makes of the options. */
-type Options = Partial<Omit<CompareOptions, 'chapters' | 'images' | 'jobs'>> & {
+type Options = Partial<Omit<CompareOptions, 'chapters' | 'images' | 'jobs' | 'runs'>> & {
   image?: string[];
   jobs: number;
+  runs: number;
   color: boolean;
 };
 
@@ -39,6 +49,8 @@ Examples:
   npm run compare -- --json report.json --markdown report.md
   npm run compare -- --from report.json --inside
   npm run compare -- --check --baseline baseline.json
+  npm run compare -- 03 --bench --link 100Mbps
+  npm run compare -- --behaviour --strict
   npm run compare -- --image node:26-alpine --image my/app:1.2
   npm run -s compare -- 02 --json - | jq .comparisons
 
@@ -47,8 +59,8 @@ instead of the table. Colour is used only on a terminal.
 
 Exit codes:
   0  all images were built, ran and answered
-  1  an image was not built, did not run or did not answer (the others are still shown), a budget was exceeded, or
-     something else failed
+  1  an image was not built, did not run or did not answer (the others are still shown), a budget was exceeded, --strict
+     found a miss, or something else failed
   2  wrong use
   3  no container engine answers
   130  interrupted; what was made is removed`;
@@ -72,6 +84,11 @@ export function readOptions(args: string[]): CompareOptions {
     )
     .option('--baseline <file>', 'say what changed since an older report (- for standard input)', fileName)
     .option('--check', 'compare with the budgets in compare.config.json')
+    .option('--bench', 'time starts, stops and builds, several times and in turn, and read the memory at rest')
+    .option('--runs <n>', 'how often --bench times each', wholeNumber, 5)
+    .option('--link <bandwidth>', 'say how long a node waits for its pull at, for example, 100Mbps', bandwidth)
+    .option('--behaviour', 'try what a service should do: stop on SIGTERM, run read-only, turn unhealthy, …')
+    .option('--strict', `--behaviour, and a miss is an error, except on ${REFERENCE}, which the others improve on`)
     .option('--keep', 'leave the images and print their tags')
     .option('--jobs <n>', 'how many builds run side by side', wholeNumber, availableParallelism())
     .option('--quiet', 'no progress and no table: only what went wrong, and what is asked for with -')
@@ -90,6 +107,9 @@ export function readOptions(args: string[]): CompareOptions {
     image = [],
     inside = false,
     check = false,
+    bench = false,
+    strict = false,
+    behaviour = strict,
     keep = false,
     quiet = false,
     color,
@@ -97,25 +117,29 @@ export function readOptions(args: string[]): CompareOptions {
   } = command.opts<Options>();
   // Read by everything that colours, here and in Node.
   if (!color) process.env.NO_COLOR = '1';
-  return { ...rest, chapters: command.args, images: image, inside, check, keep, quiet };
+  return { ...rest, chapters: command.args, images: image, inside, check, bench, behaviour, strict, keep, quiet };
 }
 
 /** Options that contradict each other. */
 function refuseTogether(command: Command): void {
-  const { json, markdown, from, baseline, image, keep } = command.opts<Options>();
+  const { json, markdown, from, baseline, image, keep, bench, behaviour } = command.opts<Options>();
   if (json === '-' && markdown === '-')
     command.error('error: only one of --json and --markdown can be standard output');
   if (json !== undefined && json === markdown && json !== '-')
     command.error('error: --json and --markdown must be two different files');
   if (from === '-' && baseline === '-') command.error('error: only one of --from and --baseline can be standard input');
-  if (from !== undefined && (image || keep || command.args.length > 0)) {
-    command.error('error: --from shows a report as it is: it takes no chapters, no --image and no --keep');
+  if (from !== undefined && (image || keep || bench || behaviour || command.args.length > 0)) {
+    command.error(
+      'error: --from shows a report as it is: it takes no chapters, --image, --keep, --bench and --behaviour',
+    );
   }
+  if (!bench && command.getOptionValueSource('runs') === 'cli') command.error('error: --runs belongs to --bench');
 }
 
 /** npm takes options that stand before `--` for its own, and leaves them in the environment. */
 function refuseSwallowed(): void {
   const names = ['json', 'markdown', 'from', 'baseline', 'inside', 'check', 'image', 'explain', 'keep', 'jobs'];
+  names.push('bench', 'runs', 'link', 'behaviour', 'strict');
   const option = names.find((name) => process.env[`npm_config_${name}`]);
   if (process.env.npm_lifecycle_event !== 'compare' || !option) return;
   console.error(`npm took --${option} for itself. Options come after two dashes: npm run compare -- --${option}`);
@@ -138,6 +162,14 @@ function findingCode(value: string): Code {
 function collect(value: string, earlier: string[] = []): string[] {
   if (value === '' || value.startsWith('-')) throw new InvalidArgumentError('It must be the name of an image.');
   return [...new Set([...earlier, value])];
+}
+
+/** Bits per second, as `100Mbps`. A capital B would mean bytes, and is refused. */
+function bandwidth(value: string): number {
+  const [, number, prefix] = /^(\d{1,6}(?:\.\d{1,3})?) ?([kKmMgG])(?:bps|bit\/s)$/.exec(value) ?? [];
+  const bitsPerSecond = Number(number) * { k: 1e3, m: 1e6, g: 1e9 }[prefix?.toLowerCase() as 'k'];
+  if (!(bitsPerSecond > 0)) throw new InvalidArgumentError('It must be a bandwidth in bits, such as 100Mbps or 1Gbps.');
+  return bitsPerSecond;
 }
 
 function wholeNumber(value: string): number {

@@ -12,7 +12,7 @@ import { type ImageLayers, readLayers } from './measure/layers.ts';
 import { runAndRequest } from './measure/run.ts';
 import type { Progress } from './progress.ts';
 import type { Measurement } from './report/report.ts';
-import { REFERENCE, type Subject, subjectName } from './subjects/chapters.ts';
+import { referenceOf, type Subject, subjectName } from './subjects/chapters.ts';
 import { readDockerfile } from './subjects/dockerfile.ts';
 
 const CACHE = join(import.meta.dirname, '../../node_modules/.cache/multi-stage-node');
@@ -20,7 +20,7 @@ const CACHE = join(import.meta.dirname, '../../node_modules/.cache/multi-stage-n
 /** The port to ask when the image does not EXPOSE one: what the chapters' app listens on. */
 const DEFAULT_PORT = 3000;
 /** The images of a run have names of this repository while it lasts. */
-const RUN_IMAGES = 'multi-stage-node/compare';
+export const RUN_IMAGES = 'multi-stage-node/compare';
 
 /** What all steps of one run share. */
 export interface Run {
@@ -31,7 +31,7 @@ export interface Run {
 }
 
 /** Does one step for one subject. An error becomes part of the measurement; an interruption ends the run. */
-async function attempt(run: Run, measurement: Measurement, step: () => Promise<void>): Promise<boolean> {
+export async function attempt(run: Run, measurement: Measurement, step: () => Promise<void>): Promise<boolean> {
   run.signal.throwIfAborted();
   try {
     await step();
@@ -43,7 +43,9 @@ async function attempt(run: Run, measurement: Measurement, step: () => Promise<v
   }
 }
 
-const good = <M extends Measurement>(measurements: M[]) => measurements.filter(({ error }) => error === undefined);
+/** Those for which nothing has failed so far. */
+export const good = <M extends Measurement>(measurements: M[]) =>
+  measurements.filter(({ error }) => error === undefined);
 
 export async function readBases(run: Run, measurements: Measurement<Subject>[]): Promise<void> {
   for (const measurement of measurements) {
@@ -138,16 +140,22 @@ async function countBaseLayers({ engine }: Run, { base, image }: Measurement): P
   return below?.every((diffId, index) => image?.diffIds[index] === diffId) ? below.length : null;
 }
 
+/** The port to ask. */
+export const portOf = ({ ports }: ImageFacts) => ports[0] ?? DEFAULT_PORT;
+
 /** One after the other, because what is timed must not share the machine. */
 export async function requestAll(run: Run, measurements: Measurement<Subject>[]): Promise<void> {
   for (const measurement of good(measurements)) {
     const task = run.progress.task(subjectName(measurement.subject));
     task.update('running');
     const ok = await attempt(run, measurement, async () => {
-      const { id, ports } = measurement.image as ImageFacts;
+      const image = measurement.image as ImageFacts;
       const labels = { [RUN_LABEL]: run.id };
-      const port = ports[0] ?? DEFAULT_PORT;
-      measurement.answer = await runAndRequest(run.engine, id, { port, labels, signal: run.signal });
+      measurement.answer = await runAndRequest(run.engine, image.id, {
+        port: portOf(image),
+        labels,
+        signal: run.signal,
+      });
       checkAnswer(measurement, measurements);
     });
     if (ok) task.done('answered');
@@ -159,12 +167,11 @@ export async function requestAll(run: Run, measurements: Measurement<Subject>[])
 function checkAnswer({ subject, answer }: Measurement, measurements: Measurement[]): void {
   if (answer?.status !== 200) throw new ToolError(`GET / was answered with status ${answer?.status}, not 200.`);
   if (answer.body === '') throw new ToolError('GET / was answered with an empty body.');
-  const reference = measurements.find(
-    (other) => other.subject.chapter === subject.chapter && other.subject.variant === REFERENCE,
-  )?.answer;
-  if (reference && reference.body !== answer.body) {
-    throw new ToolError(`GET / is answered differently from ${REFERENCE}.`, {
-      lines: [`${REFERENCE}: ${reference.body.slice(0, 200)}`, `${subject.variant}: ${answer.body.slice(0, 200)}`],
+  const reference = referenceOf(measurements, subject.chapter, (other) => other.subject);
+  if (reference?.answer && reference.answer.body !== answer.body) {
+    const name = reference.subject.variant;
+    throw new ToolError(`GET / is answered differently from ${name}.`, {
+      lines: [`${name}: ${reference.answer.body.slice(0, 200)}`, `${subject.variant}: ${answer.body.slice(0, 200)}`],
     });
   }
 }

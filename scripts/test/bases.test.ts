@@ -8,6 +8,7 @@ test('the base images that have a stand-in', () => {
   expect(recipeFor('docker.io/library/node:24-slim')).toEqual({ target: 'node-slim', major: '24' });
   expect(recipeFor('node:26-alpine')).toEqual({ target: 'node-alpine', major: '26' });
   expect(recipeFor('gcr.io/distroless/nodejs26-debian13:nonroot')).toEqual({ target: 'distroless', major: '26' });
+  expect(recipeFor('debian:trixie-slim')).toEqual({ target: 'debian-slim', major: '' });
   for (const other of ['node', 'node:26.1.0', 'node:26-alpine3.24', 'debian:13', 'example.com/node:26']) {
     expect(recipeFor(other)).toBeNull();
   }

@@ -49,6 +49,12 @@ test.each([
   [['--from', 'test'], /Cannot read the report test: it is a folder/],
   [['--from', 'start.mjs'], /Cannot read the report start.mjs: it is not JSON/],
   [['--baseline', '/no/such/file.json'], /Cannot read the report/],
+  [['--from', 'x.json', '--bench'], /--from shows a report as it is/],
+  [['--runs', '3'], /--runs belongs to --bench/],
+  [['--bench', '--runs', '0'], /--runs.*whole number/],
+  [['--link', '100'], /--link.*bandwidth in bits, such as 100Mbps/],
+  [['--link', '0Mbps'], /--link.*bandwidth in bits/],
+  [['--link', '100MBps'], /--link.*bandwidth in bits/],
   [['--image', ''], /--image.*name of an image/],
   [['--explain', 'nothing'], /--explain.*must be one of: dev-dependency, /],
   [['77'], /There is no chapter "77".\nThe chapters are: .*04-three-stage/],
@@ -107,6 +113,27 @@ test.each([
   const { code, stdout } = await from(...args);
   expect(code).toBe(1);
   await expect(stdout).toMatchFileSnapshot(`golden/${name}`);
+});
+
+test('--strict judges a report: exit 1 for a miss on another variant than single, 2 without behaviour', async () => {
+  const report = JSON.parse(await readFile(join(SCRIPTS, 'test/golden/report.json'), 'utf8'));
+  // Failed images are an error by themselves.
+  report.images = report.images.filter(({ ok }: { ok: boolean }) => ok);
+  const judge = async () => (await tool('compare', ['--from', '-', '--strict'], {}, JSON.stringify(report))).code;
+  expect(await judge()).toBe(0);
+  const multi = report.images.find(({ variant }: { variant: string }) => variant === 'multi');
+  multi.behaviour[0] = { name: 'same-answers', ok: false, reason: 'another body' };
+  expect(await judge()).toBe(1);
+  for (const image of report.images) image.behaviour = null;
+  const { code, stderr } = await tool('compare', ['--from', '-', '--strict'], {}, JSON.stringify(report));
+  expect(stderr).toBe('The report has no behaviour in it: it was made without --behaviour.\n');
+  expect(code).toBe(2);
+});
+
+test('--link reckons the rollout of a stored report anew', async () => {
+  const { stdout } = await tool('compare', ['--from', 'test/golden/report.json', '--link', '1Gbps']);
+  expect(stdout).toContain('a node waits, at 1 Gbps');
+  expect(stdout).toMatch(/^02-multi-stage +single \(stand-in\) +126 MB +126 GB +1\.00 s$/m);
 });
 
 test('--from writes files, reads standard input, and says nothing when it is quiet but what failed', async () => {

@@ -10,6 +10,9 @@
 ARG DEBIAN
 ARG DEBIAN_SLIM
 
+# --- debian:trixie-slim --------------------------------------------------------------------------------------------
+FROM ${DEBIAN_SLIM} AS debian-slim
+
 # --- node:NN -------------------------------------------------------------------------------------------------------
 # The package lists are those of buildpack-deps, a layer each, which node:NN is built on.
 FROM ${DEBIAN} AS node

@@ -31,7 +31,8 @@ export async function recipeVersion(): Promise<string> {
 
 /** Which stand-in fits a base image: the target of stand-ins.Dockerfile and the major version of Node. */
 interface Recipe {
-  target: 'node' | 'node-slim' | 'node-alpine' | 'distroless';
+  target: 'node' | 'node-slim' | 'node-alpine' | 'distroless' | 'debian-slim';
+  /** Empty for an image without Node. */
   major: string;
 }
 
@@ -51,6 +52,7 @@ export function recipeFor(image: string): Recipe | null {
   if (official?.[1]) {
     return { target: official[2] ? (`node-${official[2]}` as Recipe['target']) : 'node', major: official[1] };
   }
+  if (/^(?:docker\.io\/)?(?:library\/)?debian:trixie-slim$/.test(image)) return { target: 'debian-slim', major: '' };
   const distroless = /^gcr\.io\/distroless\/nodejs(\d+)-debian13:nonroot$/.exec(image);
   return distroless?.[1] ? { target: 'distroless', major: distroless[1] } : null;
 }
@@ -66,7 +68,7 @@ export async function buildStandIns(engine: Engine, images: string[], progress: 
     const recipe = recipeFor(image);
     if (!recipe) {
       throw new ToolError(`${image} cannot be pulled, and there is no stand-in for it.`, {
-        hint: 'Stand-ins exist for node:NN, node:NN-slim, node:NN-alpine and gcr.io/distroless/nodejsNN-debian13:nonroot.',
+        hint: 'Stand-ins exist for node:NN, node:NN-slim, node:NN-alpine, gcr.io/distroless/nodejsNN-debian13:nonroot and debian:trixie-slim.',
       });
     }
     return { image, ...recipe };
@@ -79,8 +81,9 @@ export async function buildStandIns(engine: Engine, images: string[], progress: 
   const work = await mkdtemp(join(tmpdir(), 'multi-stage-node-'));
   try {
     // Fetched first: it is quick to fail where the npm registry cannot be reached.
-    const contexts = new Map<string, { path: string; version: string }>();
-    for (const major of new Set(recipes.map((recipe) => recipe.major))) {
+    // What has no Node in it needs no files.
+    const contexts = new Map([['', { path: work, version: '' }]]);
+    for (const major of new Set(recipes.map((recipe) => recipe.major).filter(Boolean))) {
       const context = await step(progress, 'stand-ins', `fetched Node ${major} and npm`, (say) => {
         say('fetching the official Node build and npm from the npm registry');
         return prepareContext(join(work, major), major);
@@ -93,21 +96,26 @@ export async function buildStandIns(engine: Engine, images: string[], progress: 
     });
     for (const { image, target, major } of recipes) {
       const context = contexts.get(major) as { path: string; version: string };
-      await step(progress, `base image ${image}`, `built a stand-in with Node ${context.version}`, async (say) => {
-        await engine.build({
-          context: context.path,
-          dockerfile: join(import.meta.dirname, 'stand-ins.Dockerfile'),
-          target,
-          buildArgs: { DEBIAN: full, DEBIAN_SLIM: slim, NODE_VERSION: context.version },
-          name: image,
-          labels: { [STAND_IN_LABEL]: image, [RECIPE_LABEL]: version },
-          signal: new AbortController().signal,
-          onLine: (line) => {
-            const text = buildStep(line);
-            if (text) say(text);
-          },
-        });
-      });
+      await step(
+        progress,
+        `base image ${image}`,
+        major ? `built a stand-in with Node ${context.version}` : 'built a stand-in',
+        async (say) => {
+          await engine.build({
+            context: context.path,
+            dockerfile: join(import.meta.dirname, 'stand-ins.Dockerfile'),
+            target,
+            buildArgs: { DEBIAN: full, DEBIAN_SLIM: slim, NODE_VERSION: context.version },
+            name: image,
+            labels: { [STAND_IN_LABEL]: image, [RECIPE_LABEL]: version },
+            signal: new AbortController().signal,
+            onLine: (line) => {
+              const text = buildStep(line);
+              if (text) say(text);
+            },
+          });
+        },
+      );
     }
   } finally {
     await rm(work, { recursive: true, force: true });

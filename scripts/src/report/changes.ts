@@ -1,13 +1,16 @@
 import { GROUPS, type Group } from '../inspect/groups.ts';
-import { signedBytes } from './format.ts';
+import { differs, FIGURE_KEYS, FIGURES, showValue } from './figures.ts';
+import { bytes } from './format.ts';
 import { imageLabel } from './rows.ts';
 import type { ImageReport, Report } from './schema.ts';
 
-/** A figure then and now, in bytes. */
+/** A figure then and now, in bytes or milliseconds. */
 export interface Change {
   name: string;
   before: number;
   after: number;
+  /** How the figure and a difference of it are written. */
+  show(value: number): string;
 }
 
 export interface ImageChanges {
@@ -15,7 +18,7 @@ export interface ImageChanges {
   state: 'changed' | 'unchanged' | 'new' | 'not in this run' | 'not comparable';
   /** Why it cannot be compared. */
   reason: string | null;
-  /** On disk, pull, and each group: only what changed. */
+  /** On disk, pull, each group, and what was timed: only what changed. */
   figures: Change[];
   /** Findings that were not there before, and those that are no more, each as a code with its places. */
   newFindings: string[];
@@ -83,6 +86,7 @@ function imageChanges(image: ImageReport, older: ImageReport | undefined, sameZl
     ...groups.flatMap((group) =>
       changeOf(GROUPS[group], older.contents?.groups[group], image.contents?.groups[group], NOISE.bytes),
     ),
+    ...timeChanges(image, older),
   ];
   const newFindings = findingsOnlyIn(image, older);
   const mendedFindings = findingsOnlyIn(older, image);
@@ -116,14 +120,27 @@ function whyNotComparable(image: ImageReport, older: ImageReport): string | null
 }
 
 function changeOf(name: string, before = 0, after = 0, noise = 0, noiseRatio = 0): Change[] {
-  return Math.abs(after - before) > Math.max(noise, noiseRatio * before) ? [{ name, before, after }] : [];
+  return Math.abs(after - before) > Math.max(noise, noiseRatio * before) ? [{ name, before, after, show: bytes }] : [];
 }
 
-/** A figure's difference in bytes and percent. */
-export function difference({ before, after }: Change): string {
+/** What --bench timed: a difference that is not larger than the spread of either run is none. */
+function timeChanges(image: ImageReport, older: ImageReport): Change[] {
+  const [now, then] = [image.bench, older.bench];
+  if (!now || !then) return [];
+  return FIGURE_KEYS.flatMap((key) => {
+    const [after, before] = [now[key].median, then[key].median];
+    const verdict = differs(key, now[key], then[key]);
+    if (verdict === null || verdict === 'same' || after === null || before === null) return [];
+    return [{ name: FIGURES[key].name, before, after, show: showValue(key) }];
+  });
+}
+
+/** A figure's difference in its unit and in percent. */
+export function difference({ before, after, show }: Change): string {
   const ratio = before === 0 ? null : ((after - before) / before) * 100;
-  const percent = ratio === null ? 'was 0' : `${ratio > 0 ? '+' : '−'}${Math.abs(ratio).toFixed(1)} %`;
-  return `${signedBytes(after - before)} (${percent})`;
+  const sign = after > before ? '+' : '−';
+  const percent = ratio === null ? 'was 0' : `${sign}${Math.abs(ratio).toFixed(1)} %`;
+  return `${sign}${show(Math.abs(after - before))} (${percent})`;
 }
 
 /** The day and minute of a report. */

@@ -12,6 +12,36 @@ export const painter =
 /** Three digits and decimal units, as Docker prints sizes. */
 export const bytes = (count: number) => prettyBytes(count);
 
+/** Milliseconds, or seconds with three digits. */
+export const duration = (milliseconds: number) => inUnit(milliseconds, timeUnit(milliseconds), true);
+
+/** A number of one unit: what to divide by, how the unit is called, and how many digits there are after the point. */
+interface Unit {
+  divisor: number;
+  name: string;
+  digits: number;
+}
+
+function timeUnit(milliseconds: number): Unit {
+  if (milliseconds < 999.5) return { divisor: 1, name: 'ms', digits: 0 };
+  return { divisor: 1000, name: 's', digits: milliseconds < 9995 ? 2 : milliseconds < 99_950 ? 1 : 0 };
+}
+
+function byteUnit(count: number): Unit {
+  const power = Math.max(0, Math.min(4, Math.floor(Math.log10(Math.max(1, count)) / 3)));
+  const divisor = 1000 ** power;
+  return { divisor, name: ['B', 'kB', 'MB', 'GB', 'TB'][power] ?? 'B', digits: count / divisor < 99.95 ? 1 : 0 };
+}
+
+const inUnit = (value: number, { divisor, name, digits }: Unit, named: boolean) =>
+  `${(value / divisor).toFixed(digits)}${named ? ` ${name}` : ''}`;
+
+/** A median with the least and the most, all in the median's unit: `410 ms (374–447)`. */
+export function withRange(kind: 'time' | 'bytes', median: number, least: number, most: number): string {
+  const unit = kind === 'time' ? timeUnit(median) : byteUnit(median);
+  return `${inUnit(median, unit, true)} (${inUnit(least, unit, false)}–${inUnit(most, unit, false)})`;
+}
+
 /** A part of a whole in percent. */
 export const percent = (ratio: number) => `${Math.round(ratio * 100)} %`;
 
@@ -22,10 +52,6 @@ export function distinctBytes(...counts: number[]): string[] {
     ? texts
     : counts.map((count) => `${count.toLocaleString('en')} B`);
 }
-
-/** A difference with its sign. */
-export const signedBytes = (count: number) =>
-  count === 0 ? '0 B' : `${count > 0 ? '+' : '−'}${bytes(Math.abs(count))}`;
 
 /** A text from an image, which may hold anything, without what a terminal would take for commands. */
 export function printable(text: string): string {

@@ -5,6 +5,7 @@ import { difference, OTHER_ZLIB, since } from './changes.ts';
 import { bytes, markdownCode, markdownText, printableLines } from './format.ts';
 import { HEADER, imageLabel, RIGHT_ALIGNED, tableNotes, tableRow } from './rows.ts';
 import type { Report } from './schema.ts';
+import { type Section, sections } from './sections.ts';
 import type { Extras } from './terminal.ts';
 
 /** What an error says is in its last lines; more, in characters, would not fit where Markdown is shown. */
@@ -24,10 +25,19 @@ export function renderMarkdown(report: Report, { changes, check }: Omit<Extras, 
     ...report.images
       .filter(({ ok }) => !ok)
       .map((image) => `**FAILED ${markdownText(subjectName(image))}**\n\n${codeBlock(image.error ?? 'n/a')}`),
+    ...sections(report).map(renderSection),
     folded('Where it is', whereItIs(report)),
     folded('Findings', findings(report)),
     folded('How it was measured', tableNotes(report).map(markdownText).join('\n')),
   ].join('\n\n');
+}
+
+function renderSection({ title, header, rows, notes }: Section): string {
+  const cells = rows.map((row) => row.map(markdownText));
+  const lines = notes.map((line) => markdownText(line.trim())).join('\n');
+  return [`### ${title}`, table(header, cells, new Set(header.slice(2))), folded('What this means', lines)].join(
+    '\n\n',
+  );
 }
 
 function renderChanges(changes: NonNullable<Extras['changes']>): string {
@@ -38,7 +48,12 @@ function renderChanges(changes: NonNullable<Extras['changes']>): string {
   });
   const rows = changed.flatMap(({ image, figures, newFindings, mendedFindings }) =>
     [
-      ...figures.map((figure) => [figure.name, bytes(figure.before), bytes(figure.after), difference(figure)]),
+      ...figures.map((figure) => [
+        figure.name,
+        figure.show(figure.before),
+        figure.show(figure.after),
+        difference(figure),
+      ]),
       ...newFindings.map((text) => ['new finding', '', markdownText(text), '']),
       ...mendedFindings.map((text) => ['no more', markdownText(text), '', '']),
     ].map((cells, index) => [index === 0 ? markdownText(image) : '', ...cells]),

@@ -7,6 +7,9 @@ import { renderMarkdown } from './markdown.ts';
 import type { Report } from './schema.ts';
 import { type Extras, failures, renderCheck, renderTerminal } from './terminal.ts';
 
+/** Where a report goes. */
+export type OutputOptions = Pick<CompareOptions, 'json' | 'markdown' | 'quiet'>;
+
 /** The files that a run writes at its end. */
 export interface Outputs {
   /** Writes everything that the options ask for. */
@@ -21,7 +24,7 @@ export interface Outputs {
  *
  * @throws {ToolError} with exit code 2 when it cannot.
  */
-export async function openOutputs(options: CompareOptions, folder: string): Promise<Outputs> {
+export async function openOutputs(options: OutputOptions, folder: string): Promise<Outputs> {
   const reserve = async (path: string | undefined) =>
     path === undefined || path === '-' ? undefined : reserveFile(resolve(folder, path));
   const json = await reserve(options.json);
@@ -58,7 +61,7 @@ export async function openOutputs(options: CompareOptions, folder: string): Prom
 }
 
 /** Where no table is printed, what failed still is. */
-function complain(report: Report, { check = [] }: Extras, { quiet, json, markdown }: CompareOptions): void {
+function complain(report: Report, { check = [] }: Extras, { quiet, json, markdown }: OutputOptions): void {
   if (!quiet && json !== '-' && markdown !== '-') return;
   for (const failure of failures(report)) console.error(failure);
   if (check.some(({ status }) => status === 'FAIL')) console.error(renderCheck(check, painter(false), true));

@@ -1,10 +1,13 @@
 import { relative, sep } from 'node:path';
+import type { Tried } from '../behaviour/behaviour.ts';
+import type { Timings } from '../bench/bench.ts';
 import type { Engine, ImageFacts } from '../engine/engine.ts';
 import type { Finding } from '../inspect/findings.ts';
 import type { Contents } from '../inspect/inspect.ts';
 import type { ImageLayer } from '../measure/layers.ts';
 import type { Answer } from '../measure/run.ts';
-import { type NamedImage, REFERENCE, type Subject, subjectName } from '../subjects/chapters.ts';
+import { type NamedImage, referenceOf, type Subject, subjectName } from '../subjects/chapters.ts';
+import { benchReport } from './bench.ts';
 import { type Comparison, type ImageReport, type Report, reportSchema } from './schema.ts';
 
 /** Everything measured about one subject, filled in step by step. What is absent was not reached. */
@@ -20,6 +23,8 @@ export interface Measurement<S extends Subject | NamedImage = Subject | NamedIma
   contents?: Contents;
   findings?: Finding[];
   answer?: Answer;
+  timings?: Timings;
+  behaviour?: Tried[];
   /** Why this subject failed, as text for a person. */
   error?: string;
 }
@@ -44,7 +49,7 @@ export function makeReport({ info }: Engine, measurements: Measurement[], root: 
 }
 
 function imageReport(measurement: Measurement, all: Measurement[], root: string): ImageReport {
-  const { subject, base, standIn, image, buildMs, contents, findings, answer, error } = measurement;
+  const { subject, base, standIn, image, buildMs, contents, findings, answer, timings, behaviour, error } = measurement;
   return {
     chapter: subject.chapter,
     variant: subject.variant,
@@ -58,6 +63,9 @@ function imageReport(measurement: Measurement, all: Measurement[], root: string)
     findings: findings ?? null,
     build: buildMs === undefined ? null : { ms: Math.round(buildMs) },
     run: answer ? { firstResponseMs: Math.round(answer.firstResponseMs), status: answer.status } : null,
+    bench: timings ? benchReport(timings) : null,
+    rollout: null,
+    behaviour: behaviour ?? null,
     config: image ? { user: image.user } : null,
   };
 }
@@ -80,18 +88,18 @@ function sizeOf(measurement: Measurement, all: Measurement[]): ImageReport['size
 /** Compares every variant with the reference of its chapter, where both were measured. */
 export function compareImages(images: ImageReport[]): Comparison[] {
   return images.flatMap(({ chapter, variant, size }) => {
-    const reference = images.find((image) => image.chapter === chapter && image.variant === REFERENCE)?.size;
-    if (variant === REFERENCE || !size || !reference) return [];
-    const unpackedSavedBytes = reference.unpackedBytes - size.unpackedBytes;
-    const pullSavedBytes = reference.pullBytes - size.pullBytes;
+    const reference = referenceOf(images, chapter, (image) => image);
+    if (!reference?.size || variant === reference.variant || !size) return [];
+    const unpackedSavedBytes = reference.size.unpackedBytes - size.unpackedBytes;
+    const pullSavedBytes = reference.size.pullBytes - size.pullBytes;
     return {
       chapter,
       variant,
-      reference: REFERENCE,
+      reference: reference.variant,
       unpackedSavedBytes,
-      unpackedSavedRatio: unpackedSavedBytes / reference.unpackedBytes,
+      unpackedSavedRatio: unpackedSavedBytes / reference.size.unpackedBytes,
       pullSavedBytes,
-      pullSavedRatio: pullSavedBytes / reference.pullBytes,
+      pullSavedRatio: pullSavedBytes / reference.size.pullBytes,
     };
   });
 }

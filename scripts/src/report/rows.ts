@@ -1,4 +1,4 @@
-import { subjectName } from '../subjects/chapters.ts';
+import { REFERENCE, subjectName } from '../subjects/chapters.ts';
 import { bytes, percent, printable } from './format.ts';
 import type { ImageReport, Report } from './schema.ts';
 
@@ -39,10 +39,10 @@ export function tableRow(report: Report, image: ImageReport): string[] {
 }
 
 /** What the words of the table mean, and what it was measured with. */
-export function tableNotes({ engine, images }: Report): string[] {
+export function tableNotes({ engine, images, comparisons }: Report): string[] {
   const lines = [
     'on disk: the bytes of all files in all layers. pull: the layers as gzip, what a registry sends.',
-    'saved: on disk, against single. first answer: from asking for the container to its first HTTP answer, one run.',
+    `saved: on disk, against ${printable(comparisons[0]?.reference ?? REFERENCE)}. first answer: from asking for the container to its first HTTP answer, one run.`,
     `Measured with Docker ${printable(engine.version)}, builder ${printable(engine.builder)}, image store ${printable(engine.imageStore)}.`,
   ];
   if (images.some(({ dockerfile }) => dockerfile === null)) {

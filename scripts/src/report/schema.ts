@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { z } from 'zod';
+import { BEHAVIOURS, type Behaviour } from '../behaviour/catalog.ts';
 import { CODES, type Code, LEVELS } from '../inspect/catalog.ts';
 import { GROUPS, type Group } from '../inspect/groups.ts';
 
@@ -18,6 +19,56 @@ const layer = z.object({
     .array(z.string())
     .default([])
     .describe('The other images of this run that have the same layer, such as "02-multi-stage multi"'),
+});
+
+const sampled = (unit: z.ZodType<number>, what: string) =>
+  z
+    .object({
+      samples: z.array(unit).describe('In the order in which they were taken; empty when it could not be measured'),
+      median: unit.nullable(),
+      reason: z.string().nullable().describe('Why it could not be measured'),
+    })
+    .describe(what);
+
+const builds = (what: string) =>
+  sampled(milliseconds, what).extend({
+    steps: z
+      .object({
+        total: z.int().nonnegative(),
+        cached: z.int().nonnegative(),
+        slowest: z.array(z.object({ name: z.string(), ms: milliseconds })).describe('At most three'),
+      })
+      .nullable()
+      .describe('Of the build that is nearest to the median; null where the builder does not tell'),
+  });
+
+const bench = z.object({
+  runs: z.int().positive(),
+  startMs: sampled(milliseconds, 'From asking the engine to run it to the first good answer'),
+  nodeStartMs: sampled(milliseconds, "From the start of process 1 to its line that it listens, by the engine's clock"),
+  memoryBytes: sampled(bytes, 'At rest after the first answer').extend({
+    counter: z.string().nullable().describe("The engine's counters that it is made of"),
+  }),
+  stopMs: sampled(milliseconds, "From SIGTERM to the end of process 1, by the engine's clock"),
+  buildColdMs: builds('With no layer cache and no cache mount, base images there'),
+  buildNoopMs: builds('Again, with nothing changed'),
+  buildAfterEditMs: builds('After one line was added to a source file'),
+  buildAfterDependencyMs: builds('After one dependency was added'),
+});
+
+const rollout = z
+  .object({
+    pulls: z.int().positive(),
+    bytes: bytes.describe('What that many pulls move: size.pullBytes times pulls'),
+    linkBitsPerSecond: z.number().positive().nullable(),
+    waitMs: milliseconds.nullable().describe('How long one pull takes at that bandwidth; null without one'),
+  })
+  .describe('Arithmetic on the measured pull size, not a measurement');
+
+const behaviour = z.object({
+  name: z.enum(Object.keys(BEHAVIOURS) as [Behaviour, ...Behaviour[]]),
+  ok: z.boolean().nullable().describe('Null where it does not apply or could not be found out'),
+  reason: z.string().nullable().describe('Why it is not ok, or does not apply'),
 });
 
 const path = z.string().describe('Begins with a slash');
@@ -121,6 +172,9 @@ const image = z.object({
       status: z.int().nullable().describe('HTTP status of GET /'),
     })
     .nullable(),
+  bench: bench.nullable().default(null).describe('What --bench timed'),
+  rollout: rollout.nullable().default(null),
+  behaviour: z.array(behaviour).nullable().default(null).describe('What --behaviour found'),
   config: z.object({ user: z.string().describe('As the image has it; empty means root') }).nullable(),
 });
 
@@ -156,6 +210,7 @@ export const reportSchema = z.object({
 /** The document that holds all measurements of a run. Every output is a pure function of it. */
 export type Report = z.infer<typeof reportSchema>;
 export type ImageReport = z.infer<typeof image>;
+export type Bench = z.infer<typeof bench>;
 export type Comparison = z.infer<typeof comparison>;
 
 /** The JSON Schema of the report, as text. */

@@ -2,10 +2,11 @@ import { table } from 'table';
 import { subjectName } from '../subjects/chapters.ts';
 import type { CheckResult } from './budgets.ts';
 import { type Changes, difference, type ImageChanges, OTHER_ZLIB, since } from './changes.ts';
-import { bytes, type Paint, painter, printable, printableLines } from './format.ts';
+import { type Paint, painter, printable, printableLines } from './format.ts';
 import { renderInside } from './inside.ts';
 import { HEADER, RIGHT_ALIGNED, tableNotes, tableRow } from './rows.ts';
 import type { Report } from './schema.ts';
+import { type Section, sections } from './sections.ts';
 
 /** What may be shown beside the table. */
 export interface Extras {
@@ -18,10 +19,11 @@ export interface Extras {
 export function renderTerminal(report: Report, colour: boolean, extras: Extras = {}): string {
   const paint = painter(colour);
   return [
-    renderTable(report, paint),
+    renderSizes(report, paint),
     tableNotes(report)
       .map((line) => paint('dim', line))
       .join('\n'),
+    ...sections(report).map((section) => renderSection(section, paint)),
     ...(extras.inside ? renderInside(report, paint) : []),
     ...(extras.changes ? [renderChanges(extras.changes, paint)] : []),
     ...(extras.check ? [renderCheck(extras.check, paint)] : []),
@@ -29,14 +31,31 @@ export function renderTerminal(report: Report, colour: boolean, extras: Extras =
   ].join('\n\n');
 }
 
-function renderTable(report: Report, paint: Paint): string {
-  const rows = report.images.map((image, index) => {
-    const cells = tableRow(report, image);
-    // A chapter is named once, on its first row.
-    if (report.images[index - 1]?.chapter === image.chapter) cells[0] = '';
-    return image.ok ? cells : cells.map((cell) => paint('red', cell));
-  });
-  const lines = table([HEADER.map((cell) => paint('bold', cell)), ...rows], {
+function renderSizes(report: Report, paint: Paint): string {
+  const rows = report.images.map((image) =>
+    image.ok ? tableRow(report, image) : tableRow(report, image).map((cell) => paint('red', cell)),
+  );
+  const chapters = report.images.map(({ chapter }) => chapter);
+  return renderTable(HEADER, onceEach(chapters, rows), RIGHT_ALIGNED, paint);
+}
+
+function renderSection({ title, header, rows, notes }: Section, paint: Paint): string {
+  const coloured = rows.map((row) => row.map((cell) => (cell === 'MISS' ? paint('red', cell) : cell)));
+  const chapters = rows.map(([chapter = '']) => chapter);
+  return [
+    paint('bold', title),
+    renderTable(header, onceEach(chapters, coloured), new Set(header.slice(2)), paint),
+    ...notes.map((line) => paint(line.startsWith('MISS') ? 'red' : 'dim', line)),
+  ].join('\n');
+}
+
+/** The rows with each chapter named once, on its first row. */
+function onceEach(chapters: string[], rows: string[][]): string[][] {
+  return rows.map((row, index) => (chapters[index - 1] === chapters[index] ? ['', ...row.slice(1)] : row));
+}
+
+function renderTable(header: string[], rows: string[][], right: Set<string>, paint: Paint): string {
+  const lines = table([header.map((cell) => paint('bold', cell)), ...rows], {
     border: {
       ...Object.fromEntries(['topBody', 'topJoin', 'topLeft', 'topRight'].map((key) => [key, ''])),
       ...Object.fromEntries(['bottomBody', 'bottomJoin', 'bottomLeft', 'bottomRight'].map((key) => [key, ''])),
@@ -45,8 +64,8 @@ function renderTable(report: Report, paint: Paint): string {
       joinBody: '─',
       joinJoin: '─',
     },
-    columns: HEADER.map((name, index) => ({
-      alignment: RIGHT_ALIGNED.has(name) ? 'right' : 'left',
+    columns: header.map((name, index) => ({
+      alignment: right.has(name) ? 'right' : 'left',
       paddingLeft: index === 0 ? 0 : 1,
       paddingRight: 0,
     })),
@@ -76,7 +95,7 @@ function renderChanges(changes: Changes, paint: Paint): string {
     ...named('changed').flatMap(({ image, figures, newFindings, mendedFindings }) => [
       `  ${printable(image)}`,
       ...figures.map((figure) => {
-        const text = `${bytes(figure.before)} → ${bytes(figure.after)}  ${difference(figure)}`;
+        const text = `${figure.show(figure.before)} → ${figure.show(figure.after)}  ${difference(figure)}`;
         return `    ${figure.name.padEnd(27)} ${paint(figure.after > figure.before ? 'red' : 'green', text)}`;
       }),
       ...newFindings.map((text) => `    ${paint('red', `new finding: ${printable(text)}`)}`),

@@ -26,10 +26,18 @@ export interface NamedImage {
 export const NAMED_IMAGES = 'image';
 
 /** How a subject is called in messages. */
-export const subjectName = ({ chapter, variant }: Pick<Subject, 'chapter' | 'variant'>) => `${chapter} ${variant}`;
+export const subjectName = ({ chapter, variant }: Variant) => `${chapter} ${variant}`;
 
 /** The variant that the others are compared with. */
 export const REFERENCE = 'single';
+
+/** The one that the others of its chapter are compared with: `single`, or else the first. Named images have none. */
+export function referenceOf<T>(all: T[], chapter: string, nameOf: (one: T) => Variant): T | undefined {
+  const variants = chapter === NAMED_IMAGES ? [] : all.filter((one) => nameOf(one).chapter === chapter);
+  return variants.find((one) => nameOf(one).variant === REFERENCE) ?? variants[0];
+}
+
+type Variant = Pick<Subject, 'chapter' | 'variant'>;
 
 /**
  * Finds the chapters below `root` (folders that begin with two digits and hold a `Dockerfile.*`) and their variants:

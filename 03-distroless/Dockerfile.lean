@@ -1,0 +1,127 @@
+# As small and as quick to start as Node gets without giving up what a service needs: one bundled file, a Node without
+# symbols, and of distroless only what Node loads. Needs start.cjs beside it and esbuild in the devDependencies.
+#
+# The limit: a bundle has no native addons (.node files), and the libraries that they want may be missing here. It also
+# has no files that the app reads while it runs: COPY those. With native addons, use Dockerfile.multi.
+#
+# Measured and not taken:
+# - Minified code: 0.35 MB less on disk, 0.03 MB less to pull, 3 ms quicker. Stack traces would name nothing.
+# - A source map: 0.5 MB more, and --enable-source-maps takes 5 to 10 ms. The bundle is readable without one.
+# - NODE_COMPILE_CACHE: 12 ms quicker, the bytecode below 19 ms. It saves less, and only for one user id.
+# - A V8 start-up snapshot: Node 26 crashes when it builds one with node:http in it.
+# - An ES module as bundle: no quicker. V8 flags for memory, garbage collection and threads: no difference.
+ARG NODE_VERSION=26
+
+# Only read from, never shipped as it is.
+FROM gcr.io/distroless/nodejs${NODE_VERSION}-debian13:nonroot AS distroless
+
+# The files of the image without the app. The full Node image, because it has `strip`. Nothing here depends on the app,
+# so an edit reuses it, and apps that are built this way share the layer.
+FROM node:${NODE_VERSION} AS base
+
+COPY --from=distroless / /distroless
+
+WORKDIR /distroless
+
+# An allow-list. Of distroless stay:
+# - all outside of /usr and /nodejs: users, CA certificates, name lookup, /tmp, the home folder, the list of packages
+# - the libraries that Node says it has loaded. What goes: OpenSSL (Node brings its own), zlib, zstd, OpenMP, gconv
+# - licences, the name of the system, and time zones. TZ works without these 1.3 MB, because Node brings its own,
+#   but a mounted /etc/localtime is then taken for another city's. Locales are all in Node itself.
+# That is 8 MB instead of 28, and 3.1 MB to pull instead of 10.7.
+RUN set -eu; \
+    mkdir /lean; \
+    for path in *; do \
+      case "$path" in nodejs | usr) ;; *) cp -a "$path" /lean/ ;; esac; \
+    done; \
+    for folder in usr/*/; do mkdir -p "/lean/$folder"; done; \
+    chroot . /nodejs/bin/node -p 'process.report.getReport().sharedObjects.join("\n")' > /tmp/loaded; \
+    for library in $(grep '^/.*\.so' /tmp/loaded); do cp -Lp --parents ".$library" /lean/; done; \
+    for path in nodejs/LICENSE usr/lib/os-release usr/share/zoneinfo usr/share/common-licenses \
+        $(find usr/share/doc -name copyright -o -type l); do \
+      [ ! -e "$path" ] || cp -a --parents "$path" /lean/; \
+    done
+
+# Without its symbols Node has 116 MB instead of 150, and 42 MB to pull instead of 49. It starts no quicker. The cost:
+# when Node itself crashes, the native stack trace has fewer names. Those of JavaScript stay.
+RUN mkdir -p /lean/nodejs/bin && strip -o /lean/nodejs/bin/node nodejs/bin/node
+
+# The list of packages must stay true, because scanners read it: an entry goes when its package had files in distroless
+# and has none here. A package that this stage does not know keeps its entry.
+RUN set -eu; \
+    for entry in /lean/var/lib/dpkg/status.d/*; do \
+      package=$(basename "$entry" .md5sums); \
+      gone=''; \
+      for file in $(dpkg -L "$package" 2> /dev/null | grep -v ^/usr/share/doc/); do \
+        [ ! -f "/lean$file" ] || continue 2; \
+        [ ! -f "/distroless$file" ] || gone=yes; \
+      done; \
+      [ -z "$gone" ] || rm -rf "$entry" "/lean/usr/share/doc/$package"; \
+    done
+
+# The names, versions and licences of what is in the bundle: scanners look for them, and the licences ask for it.
+# 0.2 MB on disk, 0.03 MB to pull.
+FROM node:${NODE_VERSION}-slim AS packages
+
+WORKDIR /app
+
+COPY package.json package-lock.json ./
+RUN npm ci --omit=dev \
+ && find node_modules ! -type d ! -name package.json ! -iname 'licen[cs]e*' -delete \
+ && find node_modules -type d -empty -delete
+
+FROM node:${NODE_VERSION}-slim AS build
+
+WORKDIR /app
+
+# The manifests first: this layer and the next are reused until a dependency changes.
+COPY package.json package-lock.json ./
+RUN npm ci
+
+COPY . .
+RUN npm run build
+
+# One file instead of several hundred: 1.2 MB instead of 2.4, 0.3 MB to pull instead of 0.7, and 28 ms quicker. Names
+# and lines stay readable in stack traces; a comment above each module says from which file it is. CommonJS, so the app
+# cannot use `await` outside of functions or `import.meta`.
+RUN npx esbuild dist/index.js --bundle --platform=node --format=cjs --outfile=server.cjs
+
+# What distroless sets, too.
+FROM scratch AS rootfs
+
+COPY --from=base /lean /
+
+ENV SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt NODE_ENV=production
+
+FROM rootfs AS app
+
+COPY --from=packages /app/package.json /app/
+COPY --from=packages /app/node_modules /app/node_modules
+COPY --from=build /app/start.cjs /app/server.cjs /app/
+
+# The bytecode of what runs at the start: another 19 ms quicker, for 0.5 MB on disk and 0.16 MB to pull. It is only
+# read, so it works for any user and on a read-only disk. The Node that will use it makes it: no other accepts it.
+# This starts the app for a moment. An app that ends when its database or its settings are missing needs them here.
+RUN ["/nodejs/bin/node", "/app/start.cjs", "--save-bytecode"]
+
+FROM rootfs AS runtime
+
+# All of it belongs to root, so the app cannot change its own code.
+COPY --from=app /app /app
+
+WORKDIR /app
+
+# A number lets Kubernetes check that it is not root.
+USER 65532
+
+EXPOSE 3000
+
+# There is no shell and no curl: Node asks the app. The full path, because /nodejs/bin is not on the PATH.
+HEALTHCHECK --interval=10s --timeout=3s --start-period=5s \
+  CMD ["/nodejs/bin/node", "-e", "fetch('http://127.0.0.1:' + (process.env.PORT || 3000) + '/healthz').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
+
+# As distroless has it. A FROM scratch has none.
+ENTRYPOINT ["/nodejs/bin/node"]
+
+# The flag keeps the heap below the memory limit of the container: below 512 MB, Node by itself would go beyond.
+CMD ["--max-old-space-size-percentage=75", "start.cjs"]

@@ -1,0 +1,81 @@
+// `npm run bench:shapes -w scripts`: our own Dockerfiles beside the strongest public shapes, rebuilt for the same app on
+// the same base images. All are measured, tried and timed in one run, as `npm run compare -- --behaviour --bench` does.
+import { readdir } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { provideBases } from './src/bases/bases.ts';
+import { findEngine } from './src/engine/find.ts';
+import { EXIT } from './src/errors.ts';
+import { main } from './src/main.ts';
+import { measureSubjects } from './src/pipeline.ts';
+import { createProgress } from './src/progress.ts';
+import { openOutputs } from './src/report/outputs.ts';
+import { basesOf, findChapters, REFERENCE, type Subject, subjectName } from './src/subjects/chapters.ts';
+
+const HELP = `Usage: npm run bench:shapes -w scripts -- [--runs n] [--json file] [--markdown file]
+
+Compares the chapters' Dockerfiles with the public shapes in scripts/shapes: sizes, behaviour, times.
+Takes about four minutes for each run; 5 runs are the default.`;
+
+const ROOT = join(import.meta.dirname, '..');
+const SHAPES = join(import.meta.dirname, 'shapes');
+/** The chapter that the shapes are compared with, and whose app they are built for. */
+const OURS = '04-three-stage';
+
+/** Our own Dockerfiles, that of {@link OURS} first, then the shapes. */
+async function findSubjects(): Promise<Subject[]> {
+  const own = (await findChapters(ROOT)).filter(({ variant }) => variant !== REFERENCE);
+  const variants = (await readdir(SHAPES))
+    .map((file) => /^Dockerfile\.(.+)$/.exec(file)?.[1])
+    .filter((name) => name !== undefined);
+  return [
+    ...own
+      .sort((a, b) => Number(b.chapter === OURS) - Number(a.chapter === OURS))
+      .map((subject) => ({
+        ...subject,
+        chapter: 'shapes',
+        variant: subjectName(subject),
+      })),
+    ...variants.sort().map((variant) => ({
+      chapter: 'shapes',
+      variant,
+      context: join(ROOT, OURS),
+      dockerfile: join(SHAPES, `Dockerfile.${variant}`),
+    })),
+  ];
+}
+
+await main(async (signal) => {
+  const { values } = parseArgs({
+    options: {
+      runs: { type: 'string', default: '5' },
+      json: { type: 'string' },
+      markdown: { type: 'string' },
+      help: { type: 'boolean', short: 'h' },
+    },
+  });
+  if (values.help) {
+    console.log(HELP);
+    return EXIT.ok;
+  }
+  const runs = Number(values.runs);
+  if (!Number.isInteger(runs) || runs < 1) {
+    console.error(HELP);
+    return EXIT.usage;
+  }
+  const { json, markdown } = values;
+  const outputs = await openOutputs({ json, markdown, quiet: false }, process.env.INIT_CWD ?? process.cwd());
+  try {
+    const engine = await findEngine();
+    const subjects = await findSubjects();
+    const progress = createProgress();
+    await provideBases(engine, await basesOf(subjects), progress);
+    const extent = { jobs: availableParallelism(), keep: false, behaviour: true, bench: true, runs };
+    const report = await measureSubjects(engine, { subjects, images: [], root: ROOT }, extent, { signal, progress });
+    await outputs.write(report, {});
+    return report.images.every(({ ok }) => ok) ? EXIT.ok : EXIT.failed;
+  } finally {
+    await outputs.release();
+  }
+});

@@ -1,0 +1,97 @@
+import { type ImageFacts, RUN_LABEL } from '../engine/engine.ts';
+import { describeError } from '../errors.ts';
+import type { Measurement } from '../report/report.ts';
+import { attempt, good, portOf, RUN_IMAGES, type Run } from '../steps.ts';
+import { type Subject, subjectName } from '../subjects/chapters.ts';
+import { type BuildKind, measureBuilds, type TimedBuild } from './builds.ts';
+import { addDependency, type Manifests } from './context.ts';
+import { measureStart, type Start } from './starts.ts';
+
+/** Everything that was timed of one subject, in the order in which it was taken. */
+export interface Timings {
+  runs: number;
+  starts: Start[];
+  builds: Record<BuildKind, TimedBuild>[];
+  /** Why builds were not timed, as text for a person. */
+  noBuilds: string | null;
+}
+
+/**
+ * Times starts, stops and builds of all subjects: in rounds, each of which has every subject once, so that what slows the
+ * machine for a while slows all of them. A round before the first one warms up and does not count. Nothing else runs
+ * meanwhile.
+ */
+export async function benchAll(run: Run, measurements: Measurement<Subject>[], runs: number): Promise<void> {
+  for (const measurement of good(measurements)) {
+    measurement.timings = { runs, starts: [], builds: [], noBuilds: null };
+  }
+  await inRounds(run, measurements, { what: 'starts', from: 0, to: runs }, async (measurement, round) => {
+    const image = measurement.image as ImageFacts;
+    const labels = { [RUN_LABEL]: run.id };
+    const start = await measureStart(run.engine, image.id, { port: portOf(image), labels, signal: run.signal });
+    if (round > 0) measurement.timings?.starts.push(start);
+  });
+  const manifests = await manifestsOf(run, measurements);
+  // The builds of the run itself were the warm-up here.
+  await inRounds(run, measurements, { what: 'builds', from: 1, to: runs }, async (measurement, round, say) => {
+    const { subject, timings } = measurement;
+    const withDependency = manifests.get(subject.context);
+    if (!timings || timings.noBuilds !== null || !withDependency) return;
+    const salt = `${run.id}-${round}-${measurements.indexOf(measurement)}`;
+    const builds = await measureBuilds(run.engine, subject, {
+      runId: run.id,
+      name: `${RUN_IMAGES}:${salt}`,
+      salt,
+      withDependency,
+      signal: run.signal,
+      onStep: (kind, text) => say(`${BUILD_NAMES[kind]}: ${text}`),
+    });
+    timings.builds.push(builds);
+  });
+}
+
+/** How the builds are called. */
+export const BUILD_NAMES: Record<BuildKind, string> = {
+  cold: 'cold build',
+  noop: 'build without a change',
+  afterEdit: 'build after an edit',
+  afterDependency: 'build after a new dependency',
+};
+
+/** Does one thing for each subject in turn, round after round. Round 0 is a warm-up. */
+async function inRounds(
+  run: Run,
+  measurements: Measurement<Subject>[],
+  { what, from, to }: { what: string; from: number; to: number },
+  work: (measurement: Measurement<Subject>, round: number, say: (text: string) => void) => Promise<void>,
+): Promise<void> {
+  if (good(measurements).length === 0) return;
+  const task = run.progress.task(what);
+  for (let round = from; round <= to; round += 1) {
+    for (const measurement of good(measurements)) {
+      const where = round === 0 ? 'warm-up' : `round ${round} of ${to}`;
+      const say = (text: string) => task.update(`${where}, ${subjectName(measurement.subject)}${text && `, ${text}`}`);
+      say('');
+      await attempt(run, measurement, () => work(measurement, round, say));
+    }
+  }
+  task.done('timed');
+}
+
+/** The manifests with one more dependency, for each context. Without them, a subject's builds are not timed. */
+async function manifestsOf(run: Run, measurements: Measurement<Subject>[]): Promise<Map<string, Manifests>> {
+  const manifests = new Map<string, Manifests>();
+  const problems = new Map<string, string>();
+  for (const { subject, timings } of good(measurements)) {
+    const { context } = subject;
+    if (!manifests.has(context) && !problems.has(context)) {
+      run.signal.throwIfAborted();
+      await addDependency(context, run.signal).then(
+        (found) => manifests.set(context, found),
+        (error: unknown) => problems.set(context, describeError(error)),
+      );
+    }
+    if (timings) timings.noBuilds = problems.get(context) ?? null;
+  }
+  return manifests;
+}

@@ -1,0 +1,127 @@
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type BuildRequest, type Engine, RUN_LABEL } from '../engine/engine.ts';
+import { buildStep } from '../progress.ts';
+import type { Subject } from '../subjects/chapters.ts';
+import { replaceBases } from '../subjects/dockerfile.ts';
+import { type BuildStep, readBuildSteps } from './build-steps.ts';
+import { copyContext, type Manifests } from './context.ts';
+
+/** One timed build. */
+export interface TimedBuild {
+  ms: number;
+  steps: BuildStep[];
+}
+
+/** The builds that follow each other: from nothing, again, after an edit of the source, after a dependency was added. */
+export const BUILDS = ['cold', 'noop', 'afterEdit', 'afterDependency'] as const;
+export type BuildKind = (typeof BUILDS)[number];
+
+export interface BuildOptions {
+  runId: string;
+  /** The images' names, to which a number is added. */
+  name: string;
+  /** What makes this sequence of builds one of its own. */
+  salt: string;
+  withDependency: Manifests;
+  signal: AbortSignal;
+  onStep(kind: BuildKind, text: string): void;
+}
+
+/**
+ * Builds a subject four times in a row, each time in a copy of its context.
+ *
+ * The first build finds nothing in the builder's cache, and nobody's cache is emptied for it: its base images get one more
+ * layer, whose content is the salt, so that every step is one that the builder has never seen; and cache mounts get names
+ * of their own, through BuildKit's build argument for that
+ * (https://docs.docker.com/reference/dockerfile/#buildkit-built-in-build-args). `--no-cache` would empty the user's cache
+ * mounts. The base images themselves are there already: what it takes to pull them is not measured.
+ *
+ * @throws {ToolError} when a build fails, or there is nothing to edit.
+ */
+export async function measureBuilds(
+  engine: Engine,
+  subject: Subject,
+  options: BuildOptions,
+): Promise<Record<BuildKind, TimedBuild>> {
+  const { runId, name, salt, signal } = options;
+  const work = await mkdtemp(join(tmpdir(), 'multi-stage-node-bench-'));
+  const context = join(work, 'context');
+  const made: string[] = [];
+  const build = async (request: Pick<BuildRequest, 'context' | 'dockerfile' | 'buildArgs'>, kind?: BuildKind) => {
+    const lines: string[] = [];
+    const image = `${name}-${made.length}`;
+    const { ms } = await engine.build({
+      ...request,
+      name: image,
+      // A label with the number keeps images apart that are the same otherwise.
+      labels: { [RUN_LABEL]: runId, 'multi-stage-node.compare-build': `${salt}-${made.length}` },
+      signal,
+      onLine: (line) => {
+        lines.push(line);
+        const text = kind && buildStep(line);
+        if (text) options.onStep(kind, text);
+      },
+    });
+    made.push(image);
+    return { image, ms, steps: readBuildSteps(lines) };
+  };
+  try {
+    const copy = await copyContext(subject.context, context, options.withDependency);
+    const saltedBase = async (base: string, folder: string) => {
+      await mkdir(folder);
+      await writeFile(join(folder, 'salt'), salt);
+      await writeFile(join(folder, 'Dockerfile'), `FROM ${base}\nCOPY salt /.salt\n`);
+      return (await build({ context: folder, dockerfile: join(folder, 'Dockerfile') })).image;
+    };
+    const dockerfile = await saltDockerfile(subject, work, saltedBase);
+    const timed = (kind: BuildKind) =>
+      build({ context, dockerfile, buildArgs: { BUILDKIT_CACHE_MOUNT_NS: salt } }, kind);
+
+    const cold = await timed('cold');
+    const noop = await timed('noop');
+    await copy.editSource();
+    const afterEdit = await timed('afterEdit');
+    await copy.addDependency();
+    const afterDependency = await timed('afterDependency');
+    return { cold, noop, afterEdit, afterDependency };
+  } finally {
+    await rm(work, { recursive: true, force: true });
+    // Not when it was interrupted: the run removes everything then.
+    if (!signal.aborted) for (const image of made) await engine.removeImage(image).catch(() => {});
+  }
+}
+
+/** The images that a Dockerfile is built on, `scratch` included. */
+function basesOf(text: string, name: string): Set<string> {
+  const bases = new Set<string>();
+  replaceBases(text, name, (base) => {
+    bases.add(base);
+    return base;
+  });
+  return bases;
+}
+
+/** Writes the subject's Dockerfile into `work`, on base images that are made anew. Returns its path. */
+async function saltDockerfile(
+  { dockerfile }: Subject,
+  work: string,
+  saltedBase: (base: string, folder: string) => Promise<string>,
+): Promise<string> {
+  const text = await readFile(dockerfile, 'utf8');
+  const salted = new Map<string, string>();
+  for (const base of basesOf(text, dockerfile)) {
+    salted.set(base, await saltedBase(base, join(work, `base-${salted.size}`)));
+  }
+  const path = join(work, 'Dockerfile');
+  await writeFile(
+    path,
+    replaceBases(text, dockerfile, (base) => salted.get(base) ?? base),
+  );
+  // A Dockerfile may have a file of its own with what to ignore:
+  // https://docs.docker.com/build/concepts/context/#filename-and-location
+  const ignore = await readFile(`${dockerfile}.dockerignore`, 'utf8').catch(() => null);
+  if (ignore !== null) await writeFile(`${path}.dockerignore`, ignore);
+  return path;
+}

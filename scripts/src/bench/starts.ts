@@ -1,0 +1,59 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ContainerFacts, Engine, MemoryFacts } from '../engine/engine.ts';
+import { ToolError } from '../errors.ts';
+import { type RunOptions, serve } from '../measure/run.ts';
+
+/** How long a container rests after its first answer before its memory is read, in milliseconds. */
+const REST_MS = 500;
+
+/** How long `docker stop` waits before it kills, in milliseconds (https://docs.docker.com/reference/cli/docker/container/stop/). */
+const STOP_LIMIT_MS = 10_000;
+
+/** How an app says that it is ready: the first line of its output with one of these words. */
+const LISTENING = /\blistening\b|\bready\b|\bstarted\b/i;
+
+/** One start of an image, all but memory in milliseconds. A text is the reason why a figure could not be measured. */
+export interface Start {
+  /** From asking the engine to run it to the end of the first good answer. */
+  startMs: number;
+  /** From the start of process 1 to the line that says that it listens, both by the engine's clock. */
+  nodeStartMs: number | string;
+  memory: MemoryFacts | string;
+  /** From SIGTERM to the end of process 1, both by the engine's clock. */
+  stopMs: number | string;
+}
+
+/** Starts an image, reads its memory at rest, and stops it with SIGTERM. @throws {ToolError} when it does not answer. */
+export async function measureStart(engine: Engine, image: string, options: RunOptions): Promise<Start> {
+  const { id, answer } = await serve(engine, image, options);
+  try {
+    await sleep(REST_MS, undefined, { signal: options.signal });
+    const memory = await engine.memory(id).catch((error: unknown) => reasonOf(error));
+    const running = await engine.container(id);
+    const nodeStartMs = await startOfNode(engine, id, running);
+    return { startMs: answer.firstResponseMs, nodeStartMs, memory, stopMs: await stop(engine, id) };
+  } finally {
+    await engine.removeContainer(id);
+  }
+}
+
+async function startOfNode(engine: Engine, id: string, { startedAt }: ContainerFacts): Promise<number | string> {
+  const { stdout, stderr } = await engine.output(id);
+  const line = [...stdout, ...stderr].find(({ text }) => LISTENING.test(text));
+  if (!line) return 'the app prints no line that says that it listens';
+  return startedAt === null ? 'the engine does not say when it started' : line.at - startedAt;
+}
+
+async function stop(engine: Engine, id: string): Promise<number | string> {
+  await engine.kill(id, 'SIGTERM');
+  const ended = await Promise.race([engine.wait(id), sleep(STOP_LIMIT_MS, null, { ref: false })]);
+  if (ended === null) return `it still runs ${STOP_LIMIT_MS / 1000} s after SIGTERM`;
+  const { endedAt } = await engine.container(id);
+  const killedAt = await engine.killedAt(id);
+  return killedAt === null || endedAt === null ? 'the engine does not say when it ended' : endedAt - killedAt;
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof ToolError) return [error.message, ...error.lines].join(' ');
+  throw error;
+}

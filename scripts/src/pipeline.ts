@@ -1,0 +1,43 @@
+import { randomUUID } from 'node:crypto';
+import { behaveAll } from './behaviour/behave.ts';
+import { benchAll } from './bench/bench.ts';
+import type { CompareOptions } from './cli.ts';
+import type { Engine } from './engine/engine.ts';
+import { type Measurement, makeReport } from './report/report.ts';
+import type { Report } from './report/schema.ts';
+import { buildAll, cleanUp, findImages, measureAll, type Run, readBases, requestAll, tagAll } from './steps.ts';
+import { NAMED_IMAGES, type Subject } from './subjects/chapters.ts';
+
+/** What is done beside building, measuring and requesting. */
+export type Extent = Pick<CompareOptions, 'jobs' | 'keep' | 'behaviour' | 'bench' | 'runs'>;
+
+/**
+ * Builds, measures, runs and requests, and removes what it made.
+ *
+ * @param what `images` are there already, by name; paths of Dockerfiles are told from `root`.
+ */
+export async function measureSubjects(
+  engine: Engine,
+  what: { subjects: Subject[]; images: string[]; root: string },
+  { jobs, keep, behaviour, bench, runs }: Extent,
+  { signal, progress }: Pick<Run, 'signal' | 'progress'>,
+): Promise<Report> {
+  const built: Measurement<Subject>[] = what.subjects.map((subject) => ({ subject }));
+  const named: Measurement[] = what.images.map((variant) => ({ subject: { chapter: NAMED_IMAGES, variant } }));
+  signal.addEventListener('abort', () => progress.note('Interrupted: removing what was made'));
+  const run: Run = { engine, id: randomUUID(), signal, progress };
+  try {
+    await readBases(run, built);
+    await buildAll(run, built, jobs);
+    await findImages(run, named);
+    await measureAll(run, [...built, ...named]);
+    await requestAll(run, built);
+    if (behaviour) await behaveAll(run, built, jobs);
+    if (bench) await benchAll(run, built, runs);
+    if (keep) await tagAll(run, built);
+    return makeReport(engine, [...built, ...named], what.root);
+  } finally {
+    progress.close();
+    await cleanUp(run, keep && !signal.aborted);
+  }
+}

@@ -1,0 +1,50 @@
+import type { Timings } from '../bench/bench.ts';
+import type { BuildKind, TimedBuild } from '../bench/builds.ts';
+import { samplesOf } from '../bench/samples.ts';
+import type { Start } from '../bench/starts.ts';
+import { redact } from '../redact.ts';
+import type { Bench } from './schema.ts';
+
+/** How many of a build's slowest steps are kept. */
+const SLOWEST = 3;
+
+/** What was timed of a subject, for the report: milliseconds in tenths. */
+export function benchReport({ runs, starts, builds, noBuilds }: Timings): Bench {
+  const times = (figure: (start: Start) => number | string) => samplesOf(starts.map(figure).map(tenths));
+  const buildOf = (kind: BuildKind): Bench['buildColdMs'] =>
+    noBuilds === null ? buildReport(builds.map((build) => build[kind])) : { ...samplesOf([noBuilds]), steps: null };
+  const memories = starts.map(({ memory }) => memory);
+  return {
+    runs,
+    startMs: times(({ startMs }) => startMs),
+    nodeStartMs: times(({ nodeStartMs }) => nodeStartMs),
+    memoryBytes: {
+      ...samplesOf(memories.map((memory) => (typeof memory === 'string' ? memory : memory.bytes))),
+      counter: memories.find((memory) => typeof memory === 'object')?.counter ?? null,
+    },
+    stopMs: times(({ stopMs }) => stopMs),
+    buildColdMs: buildOf('cold'),
+    buildNoopMs: buildOf('noop'),
+    buildAfterEditMs: buildOf('afterEdit'),
+    buildAfterDependencyMs: buildOf('afterDependency'),
+  };
+}
+
+function buildReport(builds: TimedBuild[]): Bench['buildColdMs'] {
+  const times = samplesOf(builds.map(({ ms }) => tenths(ms)));
+  const distance = ({ ms }: TimedBuild) => Math.abs(ms - (times.median ?? 0));
+  const [typical] = [...builds].sort((a, b) => distance(a) - distance(b));
+  if (!typical || typical.steps.length === 0) return { ...times, steps: null };
+  const slowest = typical.steps.filter(({ ms }) => ms > 0).sort((a, b) => b.ms - a.ms);
+  return {
+    ...times,
+    steps: {
+      total: typical.steps.length,
+      cached: typical.steps.filter(({ cached }) => cached).length,
+      slowest: slowest.slice(0, SLOWEST).map(({ name, ms }) => ({ name: redact(name), ms })),
+    },
+  };
+}
+
+const tenths = <T extends number | string>(value: T) =>
+  typeof value === 'number' ? Math.round(value * 10) / 10 : value;
