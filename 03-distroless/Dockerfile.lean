@@ -79,12 +79,12 @@ COPY package.json package-lock.json ./
 RUN npm ci
 
 COPY . .
-RUN npm run build
+RUN node --run build
 
 # One file instead of several hundred: 1.2 MB instead of 2.4, 0.3 MB to pull instead of 0.7, and 28 ms quicker. Names
 # and lines stay readable in stack traces; a comment above each module says from which file it is. CommonJS, so the app
 # cannot use `await` outside of functions or `import.meta`.
-RUN npx esbuild dist/index.js --bundle --platform=node --format=cjs --outfile=server.cjs
+RUN node_modules/.bin/esbuild dist/index.js --bundle --platform=node --format=cjs --outfile=server.cjs
 
 # What distroless sets, too.
 FROM scratch AS rootfs

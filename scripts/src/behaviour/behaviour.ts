@@ -29,8 +29,8 @@ const VOLATILE = new Set(['date', 'age', 'connection', 'keep-alive']);
 
 /** How long an app may take to end after SIGTERM, in milliseconds: `docker stop` kills then. */
 const STOP_LIMIT_MS = 10_000;
-/** How long a health check may take to say what it should, in milliseconds. */
-const HEALTH_LIMIT_MS = 60_000;
+/** How long a health check may take to change its mind, in milliseconds. */
+const HEALTH_LIMIT_MS = 40_000;
 /** How long the hundred health checks may take, in milliseconds. */
 const CHECKS_LIMIT_MS = 300_000;
 const CHECKS = 100;
@@ -175,15 +175,23 @@ function fittedHeap({ status, body }: Response): Outcome {
 const megabytes = (bytes: number) => `${Math.round(bytes / 1e6)} MB`;
 
 async function health(engine: Engine, id: string, signal: AbortSignal): Promise<Outcome[]> {
-  const become = (status: string) =>
-    poll(HEALTH_LIMIT_MS, signal, async () => (await engine.container(id)).health?.status === status);
-  if (!(await become('healthy'))) {
-    const last = (await engine.container(id)).health?.checks.at(-1)?.output.trim().split('\n').at(-1) ?? '';
-    return [miss(`it is not healthy after ${HEALTH_LIMIT_MS / 1000} s: ${last}`), notApplicable('it was not healthy')];
+  const statusAfter = async (status: string) => {
+    let now = status;
+    await poll(HEALTH_LIMIT_MS, signal, async () => {
+      now = (await engine.container(id)).health?.status ?? 'none';
+      return now !== status;
+    });
+    return now;
+  };
+  const first = await statusAfter('starting');
+  if (first !== 'healthy') {
+    const said = (await engine.container(id)).health?.checks.at(-1)?.output.trim().split('\n').at(-1);
+    return [miss(`it is ${first}${said ? `: ${said}` : ''}`), notApplicable('it was not healthy')];
   }
   // A stopped process still has its port open, but answers no more: it hangs.
   await engine.kill(id, 'SIGSTOP');
-  return [good, (await become('unhealthy')) ? good : miss('the app hangs, and it is still called healthy')];
+  const hung = await statusAfter('healthy');
+  return [good, hung === 'unhealthy' ? good : miss(`the app hangs, and it is still called ${hung}`)];
 }
 
 async function zombies(engine: Engine, id: string, signal: AbortSignal): Promise<Outcome> {

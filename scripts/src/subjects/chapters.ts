@@ -39,9 +39,12 @@ export function referenceOf<T>(all: T[], chapter: string, nameOf: (one: T) => Va
 
 type Variant = Pick<Subject, 'chapter' | 'variant'>;
 
+/** The file before, the file after, and whatever else there is. */
+const rank = (variant: string) => [REFERENCE, 'multi', variant].indexOf(variant);
+
 /**
  * Finds the chapters below `root` (folders that begin with two digits and hold a `Dockerfile.*`) and their variants:
- * chapters in the order of their names, `single` first.
+ * chapters in the order of their names, `single` first, then `multi`.
  */
 export async function findChapters(root: string): Promise<Subject[]> {
   const folders = (await readdir(root, { withFileTypes: true }))
@@ -54,7 +57,7 @@ export async function findChapters(root: string): Promise<Subject[]> {
       return files
         .map((file) => /^Dockerfile\.(?!.*\.dockerignore$)(.+)$/.exec(file)?.[1])
         .filter((variant) => variant !== undefined)
-        .sort((a, b) => Number(b === REFERENCE) - Number(a === REFERENCE) || a.localeCompare(b))
+        .sort((a, b) => rank(a) - rank(b) || a.localeCompare(b))
         .map((variant) => ({
           chapter,
           variant,

@@ -90,13 +90,13 @@ describeWithEngine('compare', () => {
     const report = reportSchema.parse(JSON.parse(await readFile(join(root, 'report.json'), 'utf8')));
     expect(report.images.map(({ variant, ok }) => [variant, ok])).toEqual([
       ['single', true],
-      ['broken', false],
       ['multi', true],
+      ['broken', false],
       ['nonsense', false],
       ['silent', false],
     ]);
     expect(report.engine).toMatchObject({ name: 'docker', builder: 'buildkit', version: expect.any(String) });
-    const [single, , multi] = report.images;
+    const [single, multi] = report.images;
     expect(single?.run?.status).toBe(200);
     expect(multi?.config?.user).toBe('1000');
     expect(multi?.base).toBe('node:26-alpine');
@@ -181,6 +181,37 @@ describeWithEngine('compare', () => {
     await rm(join(root, 'compare.config.json'));
   });
 
+  test('--bench and --strict: times in all outputs, a miss is exit 1, and the run leaves nothing', async () => {
+    const server = "require('http').createServer((_, r) => r.end('x')).listen(3000, () => console.log('listening'))";
+    await chapter('05-new', 'FROM node:26-alpine\nCOPY . .\nEXPOSE 3000\nCMD ["node", "index.js"]\n');
+    await chapter('05-new', 'FROM node:26-alpine\nCOPY index.js .\nEXPOSE 3000\nCMD ["node", "index.js"]\n', 'multi');
+    await writeFile(join(root, '05-new/index.js'), server);
+    await writeFile(join(root, '05-new/package.json'), '{"name": "x", "version": "1.0.0"}\n');
+    const args = ['--bench', '--runs', '2', '--link', '10Mbps', '--strict', '--json', 'a.json', '--markdown', 'a.md'];
+    const { code, stdout, stderr } = await compare('5', ...args).ended;
+    await rm(join(root, '05-new'), { recursive: true });
+    // It handles no SIGTERM and has no health check.
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/^ +multi .* ok +ok +ok +MISS +ok +ok +ok +MISS +MISS +ok +n\/a +n\/a$/m);
+    expect(stdout).toMatch(/^MISS: 05-new multi.*, exit code: it still runs 10 s after SIGTERM$/m);
+    expect(stdout).toMatch(
+      /^05-new +single .* \d+ ms \(\d+–\d+\) +\d+ ms \(\d+–\d+\) +[\d.]+ MB \([\d.]+–[\d.]+\) +n\/a$/m,
+    );
+    expect(stdout).toContain('n/a: 05-new single, stop: it still runs 10 s after SIGTERM');
+    expect(stdout).toMatch(/^ +multi .* 0 · 1 · 0 · 1 of 1$/m);
+    expect(stdout).toContain('a node waits, at 10 Mbps');
+    expect(await readFile(join(root, 'a.md'), 'utf8')).toContain('### Against single');
+    const report = reportSchema.parse(JSON.parse(await readFile(join(root, 'a.json'), 'utf8')));
+    for (const { bench, rollout, behaviour } of report.images) {
+      expect(bench?.runs).toBe(2);
+      expect(bench?.startMs.samples.length).toBe(2);
+      expect(bench?.buildAfterDependencyMs.samples.length).toBe(2);
+      expect(rollout?.linkBitsPerSecond).toBe(1e7);
+      expect(behaviour?.length).toBe(12);
+    }
+    expect(stderr).toMatch(/builds: timed/);
+  });
+
   test('an image that is there already is measured, not built and not run', async () => {
     const { code, stdout } = await compare('--image', 'node:26-alpine', '--image', 'no/such:image', '--inside').ended;
     expect(code).toBe(1);
@@ -205,6 +236,26 @@ describeWithEngine('compare', () => {
     expect(stderr).toContain('Interrupted');
     await expect.poll(sleepers, { timeout: 20_000, interval: 200 }).toBe(0);
     await rm(join(root, '07-slow'), { recursive: true });
+  });
+
+  test('SIGINT in the middle of a timed build leaves nothing', async () => {
+    await chapter('09-slow', 'FROM node:26-alpine\nCOPY . .\nEXPOSE 3000\nRUN sleep 3\nCMD ["node", "index.js"]\n');
+    await writeFile(
+      join(root, '09-slow/index.js'),
+      "require('http').createServer((_, r) => r.end('x')).listen(3000);process.on('SIGTERM', process.exit)",
+    );
+    await writeFile(join(root, '09-slow/package.json'), '{"name": "x", "version": "1.0.0"}\n');
+    const { child, output, ended } = compare('9', '--bench', '--runs', '1');
+    await expect.poll(() => output.stderr, { timeout: 100_000, interval: 100 }).toContain('starts: timed');
+    await expect
+      .poll(async () => (await docker('images', '--quiet', 'multi-stage-node/compare')).split('\n').length, {
+        timeout: 60_000,
+        interval: 100,
+      })
+      .toBeGreaterThan(1);
+    child.kill('SIGINT');
+    expect((await ended).code).toBe(130);
+    await rm(join(root, '09-slow'), { recursive: true });
   });
 
   test('SIGINT in the middle of a probe leaves nothing', async () => {
