@@ -59,17 +59,6 @@ RUN set -eu; \
       [ -z "$gone" ] || rm -rf "$entry" "/lean/usr/share/doc/$package"; \
     done
 
-# The names, versions and licences of what is in the bundle: scanners look for them, and the licences ask for it.
-# 0.2 MB on disk, 0.03 MB to pull.
-FROM node:${NODE_VERSION}-slim AS packages
-
-WORKDIR /app
-
-COPY package.json package-lock.json ./
-RUN npm ci --omit=dev \
- && find node_modules ! -type d ! -name package.json ! -iname 'licen[cs]e*' -delete \
- && find node_modules -type d -empty -delete
-
 FROM node:${NODE_VERSION}-slim AS build
 
 WORKDIR /app
@@ -77,6 +66,14 @@ WORKDIR /app
 # The manifests first: this layer and the next are reused until a dependency changes.
 COPY package.json package-lock.json ./
 RUN npm ci
+
+# The names, versions and licences of what is in the bundle: scanners look for them, and the licences ask for it.
+# 0.2 MB on disk, 0.03 MB to pull.
+RUN cp -R /app /packages \
+  && cd /packages \
+  && npm prune --omit=dev \
+  && find node_modules ! -type d ! -name package.json ! -iname 'licen[cs]e*' -delete \
+  && find node_modules -type d -empty -delete
 
 COPY . .
 RUN node --run build
@@ -95,8 +92,8 @@ ENV SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt NODE_ENV=production
 
 FROM rootfs AS app
 
-COPY --from=packages /app/package.json /app/
-COPY --from=packages /app/node_modules /app/node_modules
+COPY --from=build /packages/package.json /app/
+COPY --from=build /packages/node_modules /app/node_modules
 COPY --from=build /app/start.cjs /app/server.cjs /app/
 
 # The bytecode of what runs at the start: another 19 ms quicker, for 0.5 MB on disk and 0.16 MB to pull. It is only

@@ -1,5 +1,6 @@
 import { type ImageFacts, RUN_LABEL } from '../engine/engine.ts';
 import { describeError } from '../errors.ts';
+import { bytes } from '../report/format.ts';
 import type { Measurement } from '../report/report.ts';
 import { attempt, good, portOf, RUN_IMAGES, type Run } from '../steps.ts';
 import { type Subject, subjectName } from '../subjects/chapters.ts';
@@ -18,22 +19,22 @@ export interface Timings {
 
 /**
  * Times starts, stops and builds of all subjects: in rounds, each of which has every subject once, so that what slows the
- * machine for a while slows all of them. A round before the first one warms up and does not count. Nothing else runs
- * meanwhile.
+ * machine for a while slows all of them. The warm-up is what the run has done before: each image was built and has
+ * answered once. Nothing else runs meanwhile.
  */
 export async function benchAll(run: Run, measurements: Measurement<Subject>[], runs: number): Promise<void> {
   for (const measurement of good(measurements)) {
     measurement.timings = { runs, starts: [], builds: [], noBuilds: null };
   }
-  await inRounds(run, measurements, { what: 'starts', from: 0, to: runs }, async (measurement, round) => {
+  await inRounds(run, measurements, 'starts', runs, async (measurement) => {
     const image = measurement.image as ImageFacts;
     const labels = { [RUN_LABEL]: run.id };
     const start = await measureStart(run.engine, image.id, { port: portOf(image), labels, signal: run.signal });
-    if (round > 0) measurement.timings?.starts.push(start);
+    measurement.timings?.starts.push(start);
   });
   const manifests = await manifestsOf(run, measurements);
-  // The builds of the run itself were the warm-up here.
-  await inRounds(run, measurements, { what: 'builds', from: 1, to: runs }, async (measurement, round, say) => {
+  const cacheBefore = await cacheBytes(run);
+  await inRounds(run, measurements, 'builds', runs, async (measurement, round, say) => {
     const { subject, timings } = measurement;
     const withDependency = manifests.get(subject.context);
     if (!timings || timings.noBuilds !== null || !withDependency) return;
@@ -48,7 +49,14 @@ export async function benchAll(run: Run, measurements: Measurement<Subject>[], r
     });
     timings.builds.push(builds);
   });
+  const grown = (await cacheBytes(run)) - cacheBefore;
+  // It cannot be taken back by itself: what the engine offers for that would also take what is not ours.
+  if (grown > 0)
+    run.progress.note(`builds: the builder's cache holds ${bytes(grown)} more now, until the engine collects it`);
 }
+
+/** Zero where the engine does not tell. */
+const cacheBytes = ({ engine }: Run) => engine.builderCacheBytes().catch(() => 0);
 
 /** How the builds are called. */
 export const BUILD_NAMES: Record<BuildKind, string> = {
@@ -58,18 +66,19 @@ export const BUILD_NAMES: Record<BuildKind, string> = {
   afterDependency: 'build after a new dependency',
 };
 
-/** Does one thing for each subject in turn, round after round. Round 0 is a warm-up. */
+/** Does one thing for each subject in turn, round after round. */
 async function inRounds(
   run: Run,
   measurements: Measurement<Subject>[],
-  { what, from, to }: { what: string; from: number; to: number },
+  what: string,
+  rounds: number,
   work: (measurement: Measurement<Subject>, round: number, say: (text: string) => void) => Promise<void>,
 ): Promise<void> {
   if (good(measurements).length === 0) return;
   const task = run.progress.task(what);
-  for (let round = from; round <= to; round += 1) {
+  for (let round = 1; round <= rounds; round += 1) {
     for (const measurement of good(measurements)) {
-      const where = round === 0 ? 'warm-up' : `round ${round} of ${to}`;
+      const where = `round ${round} of ${rounds}`;
       const say = (text: string) => task.update(`${where}, ${subjectName(measurement.subject)}${text && `, ${text}`}`);
       say('');
       await attempt(run, measurement, () => work(measurement, round, say));

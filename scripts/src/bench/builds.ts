@@ -48,15 +48,17 @@ export async function measureBuilds(
   const { runId, name, salt, signal } = options;
   const work = await mkdtemp(join(tmpdir(), 'multi-stage-node-bench-'));
   const context = join(work, 'context');
-  const made: string[] = [];
+  const images: string[] = [];
   const build = async (request: Pick<BuildRequest, 'context' | 'dockerfile' | 'buildArgs'>, kind?: BuildKind) => {
     const lines: string[] = [];
-    const image = `${name}-${made.length}`;
+    const number = images.length;
+    const image = `${name}-${number}`;
+    images.push(image);
     const { ms } = await engine.build({
       ...request,
       name: image,
       // A label with the number keeps images apart that are the same otherwise.
-      labels: { [RUN_LABEL]: runId, 'multi-stage-node.compare-build': `${salt}-${made.length}` },
+      labels: { [RUN_LABEL]: runId, 'multi-stage-node.compare-build': `${salt}-${number}` },
       signal,
       onLine: (line) => {
         lines.push(line);
@@ -64,7 +66,6 @@ export async function measureBuilds(
         if (text) options.onStep(kind, text);
       },
     });
-    made.push(image);
     return { image, ms, steps: readBuildSteps(lines) };
   };
   try {
@@ -89,7 +90,7 @@ export async function measureBuilds(
   } finally {
     await rm(work, { recursive: true, force: true });
     // Not when it was interrupted: the run removes everything then.
-    if (!signal.aborted) for (const image of made) await engine.removeImage(image).catch(() => {});
+    if (!signal.aborted) await Promise.allSettled(images.map((image) => engine.removeImage(image)));
   }
 }
 
@@ -110,10 +111,13 @@ async function saltDockerfile(
   saltedBase: (base: string, folder: string) => Promise<string>,
 ): Promise<string> {
   const text = await readFile(dockerfile, 'utf8');
-  const salted = new Map<string, string>();
-  for (const base of basesOf(text, dockerfile)) {
-    salted.set(base, await saltedBase(base, join(work, `base-${salted.size}`)));
-  }
+  const salted = new Map(
+    await Promise.all(
+      [...basesOf(text, dockerfile)].map(
+        async (base, index) => [base, await saltedBase(base, join(work, `base-${index}`))] as const,
+      ),
+    ),
+  );
   const path = join(work, 'Dockerfile');
   await writeFile(
     path,

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ContainerFacts, Engine, MemoryFacts } from '../engine/engine.ts';
+import type { Engine, MemoryFacts } from '../engine/engine.ts';
 import { ToolError } from '../errors.ts';
 import { type RunOptions, serve } from '../measure/run.ts';
 
 /** How long a container rests after its first answer before its memory is read, in milliseconds. */
-const REST_MS = 500;
+const REST_MS = 300;
 
 /** How long `docker stop` waits before it kills, in milliseconds (https://docs.docker.com/reference/cli/docker/container/stop/). */
 const STOP_LIMIT_MS = 10_000;
@@ -28,17 +28,18 @@ export async function measureStart(engine: Engine, image: string, options: RunOp
   const { id, answer } = await serve(engine, image, options);
   try {
     await sleep(REST_MS, undefined, { signal: options.signal });
-    const memory = await engine.memory(id).catch((error: unknown) => reasonOf(error));
-    const running = await engine.container(id);
-    const nodeStartMs = await startOfNode(engine, id, running);
+    const [memory, nodeStartMs] = await Promise.all([
+      engine.memory(id).catch((error: unknown) => reasonOf(error)),
+      startOfNode(engine, id),
+    ]);
     return { startMs: answer.firstResponseMs, nodeStartMs, memory, stopMs: await stop(engine, id) };
   } finally {
     await engine.removeContainer(id);
   }
 }
 
-async function startOfNode(engine: Engine, id: string, { startedAt }: ContainerFacts): Promise<number | string> {
-  const { stdout, stderr } = await engine.output(id);
+async function startOfNode(engine: Engine, id: string): Promise<number | string> {
+  const [{ startedAt }, { stdout, stderr }] = await Promise.all([engine.container(id), engine.output(id)]);
   const line = [...stdout, ...stderr].find(({ text }) => LISTENING.test(text));
   if (!line) return 'the app prints no line that says that it listens';
   return startedAt === null ? 'the engine does not say when it started' : line.at - startedAt;
@@ -49,7 +50,7 @@ async function stop(engine: Engine, id: string): Promise<number | string> {
   const ended = await Promise.race([engine.wait(id), sleep(STOP_LIMIT_MS, null, { ref: false })]);
   if (ended === null) return `it still runs ${STOP_LIMIT_MS / 1000} s after SIGTERM`;
   const { endedAt } = await engine.container(id);
-  const killedAt = await engine.killedAt(id);
+  const killedAt = endedAt === null ? null : await engine.killedAt(id, endedAt);
   return killedAt === null || endedAt === null ? 'the engine does not say when it ended' : endedAt - killedAt;
 }
 

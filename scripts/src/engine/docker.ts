@@ -33,6 +33,8 @@ const inspectedImage = z.object({
   RootFS: z.object({ Layers: z.array(z.string()).nullish() }),
 });
 
+const diskUse = z.object({ BuildCache: z.array(z.object({ Size: z.number() })).nullish() });
+
 const inspectedContainer = z.object({
   State: z.object({
     Running: z.boolean(),
@@ -73,6 +75,11 @@ export function dockerEngine(info: EngineInfo): Engine {
       const image = await engine.image(name);
       if (!image) throw new ToolError(`The engine built ${name}, but does not have it.`);
       return { image, ms };
+    },
+
+    async builderCacheBytes() {
+      const { BuildCache: records } = diskUse.parse(await ask(info.command, '/system/df?type=build-cache', { env }));
+      return (records ?? []).reduce((sum, { Size: size }) => sum + size, 0);
     },
 
     async pull(image, onLine) {
@@ -181,9 +188,7 @@ export function dockerEngine(info: EngineInfo): Engine {
       await docker('kill', '--signal', signal, id);
     },
 
-    async killedAt(id) {
-      const { endedAt } = await engine.container(id);
-      if (endedAt === null) return null;
+    async killedAt(id, endedAt) {
       // `--until` is by the engine's clock, and events of the past are told at once.
       const until = ((endedAt + 1) / 1000).toFixed(3);
       const filter = ['--filter', `container=${id}`, '--filter', 'event=kill'];

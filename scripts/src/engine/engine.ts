@@ -96,6 +96,8 @@ export interface Engine {
    * @throws {ToolError} with the builder's last lines.
    */
   build(request: BuildRequest): Promise<Built>;
+  /** How much the builder's cache holds, in bytes, what all users of the engine have put there. */
+  builderCacheBytes(): Promise<number>;
   /** Fetches an image from its registry. @throws {ToolError} with the engine's last lines. */
   pull(image: string, onLine?: (line: string) => void): Promise<void>;
   /** An image that the engine has, or null. Never asks a registry. */
@@ -128,8 +130,8 @@ export interface Engine {
   exec(id: string, command: string[]): Promise<string>;
   /** Sends a signal, such as `SIGTERM`, to process 1. */
   kill(id: string, signal: string): Promise<void>;
-  /** When a signal was last sent, in milliseconds since 1970 by the engine's clock. The container has ended. */
-  killedAt(id: string): Promise<number | null>;
+  /** When a signal was last sent before `endedAt`; both in milliseconds since 1970 by the engine's clock. */
+  killedAt(id: string, endedAt: number): Promise<number | null>;
   /** Waits until a container has ended, and returns its exit code. */
   wait(id: string): Promise<number>;
   /** SIGTERM, and SIGKILL after a limit. */
