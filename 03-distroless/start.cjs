@@ -11,8 +11,7 @@ const bundle = join(__dirname, 'server.cjs');
 const bytecode = join(__dirname, 'server.bytecode');
 const saving = process.argv[2] === '--save-bytecode';
 
-// esbuild writes plain ASCII, which is read as it is; UTF-8 would have to be decoded first.
-const script = new Script(wrap(readFileSync(bundle, 'latin1')), {
+const script = new Script(wrap(readFileSync(bundle, 'utf8')), {
   filename: bundle,
   cachedData: saving ? undefined : readFileSync(bytecode),
   importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,

@@ -136,11 +136,15 @@ function refuseTogether(command: Command): void {
   if (!bench && command.getOptionValueSource('runs') === 'cli') command.error('error: --runs belongs to --bench');
 }
 
+/** The options that npm would take, too. */
+const OWN_OPTIONS = [
+  ...['json', 'markdown', 'from', 'baseline', 'inside', 'check', 'image', 'explain', 'keep', 'jobs'],
+  ...['bench', 'runs', 'link', 'behaviour', 'strict'],
+];
+
 /** npm takes options that stand before `--` for its own, and leaves them in the environment. */
 function refuseSwallowed(): void {
-  const names = ['json', 'markdown', 'from', 'baseline', 'inside', 'check', 'image', 'explain', 'keep', 'jobs'];
-  names.push('bench', 'runs', 'link', 'behaviour', 'strict');
-  const option = names.find((name) => process.env[`npm_config_${name}`]);
+  const option = OWN_OPTIONS.find((name) => process.env[`npm_config_${name}`]);
   if (process.env.npm_lifecycle_event !== 'compare' || !option) return;
   console.error(`npm took --${option} for itself. Options come after two dashes: npm run compare -- --${option}`);
   process.exit(EXIT.usage);

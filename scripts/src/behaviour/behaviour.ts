@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Engine, ImageFacts } from '../engine/engine.ts';
 import { ToolError } from '../errors.ts';
 import { ask, end, type Response, type RunOptions, type Server, serve } from '../measure/run.ts';
+import { redact } from '../redact.ts';
 import type { Behaviour } from './catalog.ts';
 import { answersUnderWay } from './in-flight.ts';
 
@@ -44,8 +45,9 @@ const MEMORY_LIMIT_BYTES = 256 * 1024 * 1024;
 export type Answers = Map<string, Response>;
 
 const good: Outcome = { ok: true, reason: null };
-const miss = (reason: string): Outcome => ({ ok: false, reason });
-const notApplicable = (reason: string): Outcome => ({ ok: null, reason });
+// A reason may repeat what the container printed.
+const miss = (reason: string): Outcome => ({ ok: false, reason: redact(reason) });
+const notApplicable = (reason: string): Outcome => ({ ok: null, reason: redact(reason) });
 const NO_HEALTHCHECK = 'its Dockerfile has no HEALTHCHECK';
 
 /**
@@ -108,7 +110,7 @@ export function differentAnswer(answers: Answers, reference: Answers): string | 
     for (const name of new Set([...Object.keys(answer.headers), ...Object.keys(expected.headers)])) {
       if (VOLATILE.has(name)) continue;
       const [ours, theirs] = [answer.headers[name], expected.headers[name]].map((value) => String(value ?? 'none'));
-      if (ours !== theirs) return `${request}: header ${name} is ${ours}, not ${theirs}`;
+      if (ours !== theirs) return redact(`${request}: header ${name} is ${ours}, not ${theirs}`);
     }
     if (answer.body !== expected.body) return `${request}: another body`;
   }

@@ -30,6 +30,8 @@ export interface Changes {
   since: string;
   /** Whether both reports' pull sizes were made alike. */
   sameZlib: boolean;
+  /** Whether both reports have times. */
+  timed: boolean;
   images: ImageChanges[];
 }
 
@@ -51,6 +53,7 @@ export function findChanges(report: Report, older: Report): Changes {
   return {
     since: older.createdAt,
     sameZlib,
+    timed: [report, older].every(({ images }) => images.some(({ bench }) => bench !== null)),
     images: [
       ...report.images.map((image) =>
         samePlatform
@@ -145,6 +148,9 @@ export function difference({ before, after, show }: Change): string {
 
 /** The day and minute of a report. */
 export const since = ({ since: time }: Changes) => `${time.slice(0, 10)} ${time.slice(11, 16)} UTC`;
+
+/** Why a time that differs a little is not told. */
+export const WITHIN_SPREAD = 'Times and memory: a difference that is not larger than the spread of either run is none.';
 
 /** Why pull sizes are missing. */
 export const OTHER_ZLIB =

@@ -1,7 +1,7 @@
 import { markdownTable } from 'markdown-table';
 import { GROUPS, type Group } from '../inspect/groups.ts';
 import { subjectName } from '../subjects/chapters.ts';
-import { difference, OTHER_ZLIB, since } from './changes.ts';
+import { difference, OTHER_ZLIB, since, WITHIN_SPREAD } from './changes.ts';
 import { bytes, markdownCode, markdownText, printableLines } from './format.ts';
 import { HEADER, imageLabel, RIGHT_ALIGNED, tableNotes, tableRow } from './rows.ts';
 import type { Report } from './schema.ts';
@@ -61,8 +61,9 @@ function renderChanges(changes: NonNullable<Extras['changes']>): string {
   return [
     `### Changes since ${since(changes)}`,
     ...(changes.sameZlib ? [] : [OTHER_ZLIB]),
+    ...(changes.timed ? [WITHIN_SPREAD] : []),
     rows.length === 0
-      ? 'No image changed in size or findings.'
+      ? 'No image changed.'
       : table(['image', '', 'before', 'now', 'change'], rows, new Set(['before', 'now', 'change'])),
     ...rest,
     ...changes.images

@@ -19,6 +19,12 @@ export const RIGHT_ALIGNED = new Set(['on disk', 'pull', 'saved', 'layers', 'fir
 /** How an image is called beside its figures: a figure measured on a stand-in says so wherever it is printed. */
 export const imageLabel = (image: ImageReport) => `${subjectName(image)}${image.standIn ? ' (stand-in)' : ''}`;
 
+/** The first cells of an image's row in the other tables. */
+export const nameCells = (image: ImageReport) => [
+  image.chapter,
+  `${printable(image.variant)}${image.standIn ? ' (stand-in)' : ''}`,
+];
+
 /** The cells of an image's row. */
 export function tableRow(report: Report, image: ImageReport): string[] {
   const { size, run, config, error } = image;

@@ -1,7 +1,7 @@
 import { table } from 'table';
 import { subjectName } from '../subjects/chapters.ts';
 import type { CheckResult } from './budgets.ts';
-import { type Changes, difference, type ImageChanges, OTHER_ZLIB, since } from './changes.ts';
+import { type Changes, difference, type ImageChanges, OTHER_ZLIB, since, WITHIN_SPREAD } from './changes.ts';
 import { type Paint, painter, printable, printableLines } from './format.ts';
 import { renderInside } from './inside.ts';
 import { HEADER, RIGHT_ALIGNED, tableNotes, tableRow } from './rows.ts';
@@ -92,6 +92,7 @@ function renderChanges(changes: Changes, paint: Paint): string {
   return [
     paint('bold', `Since ${since(changes)}`),
     ...(changes.sameZlib ? [] : [`  ${OTHER_ZLIB}`]),
+    ...(changes.timed ? [`  ${WITHIN_SPREAD}`] : []),
     ...named('changed').flatMap(({ image, figures, newFindings, mendedFindings }) => [
       `  ${printable(image)}`,
       ...figures.map((figure) => {
