@@ -16,7 +16,7 @@ import { basesOf, findChapters, REFERENCE, type Subject, subjectName } from './s
 const HELP = `Usage: npm run bench:shapes -w scripts -- [--runs n] [--json file] [--markdown file]
 
 Compares the chapters' Dockerfiles with the public shapes in scripts/shapes: sizes, behaviour, times.
-Takes about four minutes for each run; 5 runs are the default.`;
+Takes about four minutes for each run, and five before the first. 5 runs are the default.`;
 
 const ROOT = join(import.meta.dirname, '..');
 const SHAPES = join(import.meta.dirname, 'shapes');

@@ -17,7 +17,7 @@ async function tree(files: string[]): Promise<string> {
   return root;
 }
 
-test('every numbered folder is a chapter and every Dockerfile.* a variant, single first', async () => {
+test('every numbered folder is a chapter and every Dockerfile.* a variant, single and multi first', async () => {
   await tree([
     '02-b/Dockerfile.multi',
     '02-b/Dockerfile.single',
@@ -31,8 +31,8 @@ test('every numbered folder is a chapter and every Dockerfile.* a variant, singl
   const found = await findChapters(root);
   expect(found.map(({ chapter, variant }) => `${chapter} ${variant}`)).toEqual([
     '02-b single',
-    '02-b lean',
     '02-b multi',
+    '02-b lean',
     '10-ten only',
   ]);
   expect(found[0]).toMatchObject({ context: join(root, '02-b'), dockerfile: join(root, '02-b/Dockerfile.single') });

@@ -170,7 +170,9 @@ test('--from writes files, reads standard input, and says nothing when it is qui
 test('--baseline and --check with --from', async () => {
   const { code, stdout } = await from('--baseline', join(GOLDEN, 'report.json'), '--check');
   expect(code).toBe(1);
-  expect(stdout).toMatch(/^Since 2026-11-21 12:00 UTC\n {2}Times and memory: .*\n {2}unchanged: 02-multi-stage single \(stand-in\), /m);
+  expect(stdout).toMatch(
+    /^Since 2026-11-21 12:00 UTC\n {2}Times and memory: .*\n {2}unchanged: 02-multi-stage single \(stand-in\), /m,
+  );
   expect(stdout).toMatch(/^PASS {2}02-multi-stage multi \(stand-in\), on disk: .* of single; /m);
   expect(stdout).toMatch(/^Budgets: \d+ passed, 0 failed, \d+ skipped\.$/m);
 });

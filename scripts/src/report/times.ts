@@ -1,4 +1,4 @@
-import { referenceOf, subjectName } from '../subjects/chapters.ts';
+import { AFTER, referenceOf, subjectName } from '../subjects/chapters.ts';
 import { BUILD_FIGURES, differs, FIGURE_KEYS, FIGURES, type FigureKey, START_FIGURES, showSamples } from './figures.ts';
 import { duration, percent, printable } from './format.ts';
 import { nameCells } from './rows.ts';
@@ -81,12 +81,23 @@ function reasons(images: Benched[], keys: readonly FigureKey[]): string[] {
   );
 }
 
-/** How each variant differs from the one that its chapter's variants are compared with. */
+/** How each variant differs from the one that its chapter's variants are compared with, and further ones from `multi`. */
 function verdicts(images: Benched[]): Section[] {
-  const pairs = images.flatMap((image) => {
-    const reference = referenceOf(images, image.chapter, (one) => one);
-    return reference && reference !== image ? [{ image, reference }] : [];
-  });
+  const references = images.map(({ chapter }) => referenceOf(images, chapter, (one) => one));
+  const pairs = images.map((image, index) => ({ image, reference: references[index] }));
+  const further = images
+    .filter(
+      (image, index) => image.variant !== AFTER && references[index]?.variant !== AFTER && references[index] !== image,
+    )
+    .map((image) => ({
+      image,
+      reference: images.find((one) => one.chapter === image.chapter && one.variant === AFTER),
+    }));
+  return [...againstSection(pairs), ...againstSection(further)];
+}
+
+function againstSection(all: { image: Benched; reference: Benched | undefined }[]): Section[] {
+  const pairs = all.flatMap(({ image, reference }) => (reference && reference !== image ? [{ image, reference }] : []));
   const [first] = pairs;
   if (!first) return [];
   return [

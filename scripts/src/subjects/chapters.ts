@@ -31,6 +31,9 @@ export const subjectName = ({ chapter, variant }: Variant) => `${chapter} ${vari
 /** The variant that the others are compared with. */
 export const REFERENCE = 'single';
 
+/** The variant to ship, which further ones are compared with as well. */
+export const AFTER = 'multi';
+
 /** The one that the others of its chapter are compared with: `single`, or else the first. Named images have none. */
 export function referenceOf<T>(all: T[], chapter: string, nameOf: (one: T) => Variant): T | undefined {
   const variants = chapter === NAMED_IMAGES ? [] : all.filter((one) => nameOf(one).chapter === chapter);
@@ -40,7 +43,7 @@ export function referenceOf<T>(all: T[], chapter: string, nameOf: (one: T) => Va
 type Variant = Pick<Subject, 'chapter' | 'variant'>;
 
 /** The file before, the file after, and whatever else there is. */
-const rank = (variant: string) => [REFERENCE, 'multi', variant].indexOf(variant);
+const rank = (variant: string) => [REFERENCE, AFTER, variant].indexOf(variant);
 
 /**
  * Finds the chapters below `root` (folders that begin with two digits and hold a `Dockerfile.*`) and their variants:
