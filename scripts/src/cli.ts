@@ -84,7 +84,10 @@ export function readOptions(args: string[]): CompareOptions {
     )
     .option('--baseline <file>', 'say what changed since an older report (- for standard input)', fileName)
     .option('--check', 'compare with the budgets in compare.config.json')
-    .option('--bench', 'time starts, stops and builds, several times and in turn, and read the memory at rest')
+    .option(
+      '--bench',
+      'time starts, stops and builds, several times and in turn, and read the memory (13 to 15 minutes for all chapters)',
+    )
     .option('--runs <n>', 'how often --bench times each', wholeNumber, 5)
     .option('--link <bandwidth>', 'say how long a node waits for its pull at, for example, 100Mbps', bandwidth)
     .option('--behaviour', 'try what a service should do: stop on SIGTERM, run read-only, turn unhealthy, …')
