@@ -79,6 +79,8 @@ RUN cp -R /app /packages \
   && find node_modules -type d -empty -delete
 
 COPY . .
+
+# Without starting npm for it. Scripts that npm would run before and after it (prebuild, postbuild) are skipped.
 RUN node --run build
 
 # One file instead of several hundred: 1.2 MB instead of 2.4, 0.3 MB to pull instead of 0.7, and 28 ms quicker. Names
@@ -102,7 +104,8 @@ COPY --from=build /packages/node_modules /app/node_modules
 COPY --from=build /app/start.cjs /app/server.cjs /app/
 
 # The bytecode of what runs at the start: another 19 ms quicker, for 0.5 MB on disk and 0.16 MB to pull. It is only
-# read, so it works for any user and on a read-only disk. With the flags of CMD below: V8 refuses it with others.
+# read, so it works for any user and on a read-only disk. With the flags of CMD below: with others, V8 may
+# refuse it, and compiles as always.
 # This runs the app up to its first pause. If that ends for want of a setting, give this RUN a harmless one.
 RUN ["/nodejs/bin/node", "--max-old-space-size-percentage=75", "/app/start.cjs", "--save-bytecode"]
 
