@@ -82,7 +82,7 @@ describeWithEngine('as typed', () => {
       return {
         dependencies: cached(/^(#\d+) \[deps \d\/\d\] RUN .*npm ci --omit=dev/m),
         devDependencies: cached(/^(#\d+) \[builder \d\/\d\] RUN .*npm ci$/m),
-        source: cached(/^(#\d+) \[builder \d\/\d\] RUN npm run build/m),
+        source: cached(/^(#\d+) \[builder \d\/\d\] RUN node --run build/m),
       };
     };
     await build();
