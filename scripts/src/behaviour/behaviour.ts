@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Engine, ImageFacts } from '../engine/engine.ts';
 import { ToolError } from '../errors.ts';
-import { ask, end, type Response, type RunOptions, type Server, serve } from '../measure/run.ts';
+import { ask, type Response, type RunOptions, type Server, serve } from '../measure/run.ts';
 import { redact } from '../redact.ts';
 import type { Behaviour } from './catalog.ts';
 import { answersUnderWay } from './in-flight.ts';
@@ -127,7 +127,8 @@ async function withServer<T>(
   try {
     return await work(server);
   } finally {
-    await end(engine, server.id, options.signal);
+    // How it stops is tried by itself.
+    await engine.removeContainer(server.id);
   }
 }
 
