@@ -19,10 +19,12 @@ export const spread = ({ samples }: Pick<Samples, 'samples'>) => Math.max(...sam
 
 /**
  * Whether one figure is less or more than another. A difference that is not larger than the spread of either figure is
- * none, and neither is one of less than `floor`. Null where one of them was not measured.
+ * none, and neither is one of less than `floor`. Null where one of them was not measured, or only once: it has no spread
+ * then to hold the difference against.
  */
 export function compareSamples(one: Samples, other: Samples, floor: number): 'less' | 'more' | 'same' | null {
-  if (one.median === null || other.median === null) return null;
+  if (one.median === null || other.median === null || Math.min(one.samples.length, other.samples.length) < 2)
+    return null;
   const difference = one.median - other.median;
   if (Math.abs(difference) <= Math.max(spread(one), spread(other), floor)) return 'same';
   return difference < 0 ? 'less' : 'more';

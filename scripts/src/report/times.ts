@@ -13,6 +13,7 @@ export function timeSections({ images }: Report): Section[] {
   const [first] = benched;
   if (!first) return [];
   const { runs } = first.bench;
+  const taken = runs === 1 ? 'one run' : `the median of ${runs}, and from the least to the most`;
   const named = (keys: readonly FigureKey[]) => ['chapter', 'variant', ...keys.map((key) => FIGURES[key].name)];
   const cells = (keys: readonly FigureKey[]) => (image: Benched) => [
     ...nameCells(image),
@@ -20,7 +21,7 @@ export function timeSections({ images }: Report): Section[] {
   ];
   return [
     {
-      title: `Start, memory and stop: the median of ${runs}${runs > 1 ? ', and from the least to the most' : ''}`,
+      title: `Start, memory and stop: ${taken}`,
       header: named(START_FIGURES),
       rows: benched.map(cells(START_FIGURES)),
       notes: [
@@ -31,7 +32,7 @@ export function timeSections({ images }: Report): Section[] {
       ],
     },
     {
-      title: `Builds: the median of ${runs}${runs > 1 ? ', and from the least to the most' : ''}`,
+      title: `Builds: ${taken}`,
       header: [...named(BUILD_FIGURES), 'steps cached'],
       rows: benched.map((image) => [...cells(BUILD_FIGURES)(image), cachedSteps(image)]),
       notes: [
@@ -108,7 +109,9 @@ function againstSection(all: { image: Benched; reference: Benched | undefined }[
         ...nameCells(image),
         ...FIGURE_KEYS.map((key) => verdictOf(key, image.bench, reference.bench)),
       ]),
-      notes: ['=: no difference that is larger than the spread of either.'],
+      notes: [
+        '=: no difference that is larger than the spread of either. n/a: one of them was not measured, or only once.',
+      ],
     },
   ];
 }
