@@ -59,7 +59,7 @@ export async function benchAll(run: Run, measurements: Measurement<Subject>[], r
 const cacheBytes = ({ engine }: Run) => engine.builderCacheBytes().catch(() => 0);
 
 /** How the builds are called. */
-export const BUILD_NAMES: Record<BuildKind, string> = {
+const BUILD_NAMES: Record<BuildKind, string> = {
   cold: 'cold build',
   noop: 'build without a change',
   afterEdit: 'build after an edit',
