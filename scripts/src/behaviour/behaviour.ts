@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Engine, ImageFacts } from '../engine/engine.ts';
 import { ToolError } from '../errors.ts';
-import { ask, type Response, type RunOptions, type Server, serve } from '../measure/run.ts';
+import { ask, exitCodeInTime, type Response, type RunOptions, type Server, STILL_RUNS, serve } from '../measure/run.ts';
 import { redact } from '../redact.ts';
 import type { Behaviour } from './catalog.ts';
 import { answersUnderWay } from './in-flight.ts';
@@ -28,8 +28,6 @@ const REQUESTS = [
 /** Headers that differ from answer to answer. */
 const VOLATILE = new Set(['date', 'age', 'connection', 'keep-alive']);
 
-/** How long an app may take to end after SIGTERM, in milliseconds: `docker stop` kills then. */
-const STOP_LIMIT_MS = 10_000;
 /** How long a health check may take to change its mind, in milliseconds. */
 const HEALTH_LIMIT_MS = 40_000;
 /** How long the hundred health checks may take, in milliseconds. */
@@ -146,8 +144,8 @@ async function processOne(engine: Engine, id: string): Promise<Outcome> {
 }
 
 async function exitCode(engine: Engine, id: string): Promise<Outcome> {
-  const code = await Promise.race([engine.wait(id), sleep(STOP_LIMIT_MS, null, { ref: false })]);
-  if (code === null) return miss(`it still runs ${STOP_LIMIT_MS / 1000} s after SIGTERM`);
+  const code = await exitCodeInTime(engine, id);
+  if (code === null) return miss(STILL_RUNS);
   return code === 0 ? good : miss(`it ends with exit code ${code}`);
 }
 

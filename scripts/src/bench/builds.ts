@@ -15,8 +15,7 @@ export interface TimedBuild {
 }
 
 /** The builds that follow each other: from nothing, again, after an edit of the source, after a dependency was added. */
-export const BUILDS = ['cold', 'noop', 'afterEdit', 'afterDependency'] as const;
-export type BuildKind = (typeof BUILDS)[number];
+export type BuildKind = 'cold' | 'noop' | 'afterEdit' | 'afterDependency';
 
 export interface BuildOptions {
   runId: string;

@@ -1,13 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Engine, MemoryFacts } from '../engine/engine.ts';
 import { ToolError } from '../errors.ts';
-import { type RunOptions, serve } from '../measure/run.ts';
+import { exitCodeInTime, type RunOptions, STILL_RUNS, serve } from '../measure/run.ts';
 
 /** How long a container rests after its first answer before its memory is read, in milliseconds. */
 const REST_MS = 300;
-
-/** How long `docker stop` waits before it kills, in milliseconds (https://docs.docker.com/reference/cli/docker/container/stop/). */
-const STOP_LIMIT_MS = 10_000;
 
 /** How an app says that it is ready: the first line of its output with one of these words. */
 const LISTENING = /\blistening\b|\bready\b|\bstarted\b/i;
@@ -47,8 +44,7 @@ async function startOfNode(engine: Engine, id: string): Promise<number | string>
 
 async function stop(engine: Engine, id: string): Promise<number | string> {
   await engine.kill(id, 'SIGTERM');
-  const ended = await Promise.race([engine.wait(id), sleep(STOP_LIMIT_MS, null, { ref: false })]);
-  if (ended === null) return `it still runs ${STOP_LIMIT_MS / 1000} s after SIGTERM`;
+  if ((await exitCodeInTime(engine, id)) === null) return STILL_RUNS;
   const { endedAt } = await engine.container(id);
   const killedAt = endedAt === null ? null : await engine.killedAt(id, endedAt);
   return killedAt === null || endedAt === null ? 'the engine does not say when it ended' : endedAt - killedAt;

@@ -106,9 +106,20 @@ export async function serve(engine: Engine, image: string, options: RunOptions):
 }
 
 /** Stops a container, if there is time for it, and removes it. */
-export async function end(engine: Engine, id: string, signal: AbortSignal): Promise<void> {
+async function end(engine: Engine, id: string, signal: AbortSignal): Promise<void> {
   if (!signal.aborted) await engine.stop(id, STOP_LIMIT_SECONDS).catch(() => {}); // It may be dead already.
   await engine.removeContainer(id);
+}
+
+/** How long `docker stop` waits before it kills, in milliseconds (https://docs.docker.com/reference/cli/docker/container/stop/). */
+const GRACE_MS = 10_000;
+
+/** What is said of an app that does not end. */
+export const STILL_RUNS = `it still runs ${GRACE_MS / 1000} s after SIGTERM`;
+
+/** The exit code of a container that was told to stop, or null when it still runs after the time that it is given. */
+export function exitCodeInTime(engine: Engine, id: string): Promise<number | null> {
+  return Promise.race([engine.wait(id), sleep(GRACE_MS, null, { ref: false })]);
 }
 
 /** What a server answered. */
