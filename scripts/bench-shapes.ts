@@ -1,6 +1,5 @@
 // `npm run bench:shapes -w scripts`: our own Dockerfiles beside the strongest public shapes, rebuilt for the same app on
 // the same base images. All are measured, tried and timed in one run, as `npm run compare -- --behaviour --bench` does.
-import { readdir } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -11,7 +10,10 @@ import { main } from './src/main.ts';
 import { measureSubjects } from './src/pipeline.ts';
 import { createProgress } from './src/progress.ts';
 import { openOutputs } from './src/report/outputs.ts';
-import { basesOf, findChapters, REFERENCE, type Subject, subjectName } from './src/subjects/chapters.ts';
+import { basesOf, findChapters } from './src/subjects/chapters.ts';
+import { subjectsOf } from './src/subjects/project.ts';
+import { settingsOf } from './src/subjects/settings.ts';
+import { REFERENCE, type Subject, subjectName } from './src/subjects/subject.ts';
 
 const HELP = `Usage: npm run bench:shapes -w scripts -- [--runs n] [--json file] [--markdown file]
 
@@ -26,9 +28,6 @@ const OURS = '04-three-stage';
 /** Our own Dockerfiles, that of {@link OURS} first, then the shapes. */
 async function findSubjects(): Promise<Subject[]> {
   const own = (await findChapters(ROOT)).filter(({ variant }) => variant !== REFERENCE);
-  const variants = (await readdir(SHAPES))
-    .map((file) => /^Dockerfile\.(.+)$/.exec(file)?.[1])
-    .filter((name) => name !== undefined);
   return [
     ...own
       .sort((a, b) => Number(b.chapter === OURS) - Number(a.chapter === OURS))
@@ -37,12 +36,7 @@ async function findSubjects(): Promise<Subject[]> {
         chapter: 'shapes',
         variant: subjectName(subject),
       })),
-    ...variants.sort().map((variant) => ({
-      chapter: 'shapes',
-      variant,
-      context: join(ROOT, OURS),
-      dockerfile: join(SHAPES, `Dockerfile.${variant}`),
-    })),
+    ...(await subjectsOf('shapes', SHAPES, { context: join(ROOT, OURS) }, settingsOf())),
   ];
 }
 
@@ -72,7 +66,7 @@ await main(async (signal) => {
     const progress = createProgress();
     await provideBases(engine, await basesOf(subjects), progress);
     const extent = { jobs: availableParallelism(), keep: false, behaviour: true, bench: true, runs };
-    const report = await measureSubjects(engine, { subjects, images: [], root: ROOT }, extent, { signal, progress });
+    const report = await measureSubjects(engine, { subjects, images: [] }, extent, { signal, progress });
     await outputs.write(report, {});
     return report.images.every(({ ok }) => ok) ? EXIT.ok : EXIT.failed;
   } finally {

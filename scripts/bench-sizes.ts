@@ -16,7 +16,8 @@ import { readLayers } from './src/measure/layers.ts';
 import { createProgress } from './src/progress.ts';
 import type { Measurement } from './src/report/report.ts';
 import { buildAll, cleanUp, readBases } from './src/steps.ts';
-import { findChapters, type Subject, subjectName } from './src/subjects/chapters.ts';
+import { findChapters } from './src/subjects/chapters.ts';
+import { type Subject, subjectName } from './src/subjects/subject.ts';
 
 /** What reading may take at most, as a multiple of what save and gzip take. */
 const BOUND = 1.3;

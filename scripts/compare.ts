@@ -13,7 +13,9 @@ import { openOutputs } from './src/report/outputs.ts';
 import { readReport } from './src/report/read.ts';
 import { withRollout } from './src/report/rollout.ts';
 import type { Report } from './src/report/schema.ts';
-import { findChapters, REFERENCE, selectChapters } from './src/subjects/chapters.ts';
+import { type Selection, selectSubjects } from './src/select.ts';
+import { findChapters } from './src/subjects/chapters.ts';
+import { REFERENCE } from './src/subjects/subject.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 /** Where the user stands: npm changes to the folder of package.json. */
@@ -27,12 +29,15 @@ async function compare(options: CompareOptions, signal: AbortSignal): Promise<nu
     );
     return EXIT.ok;
   }
-  const config = options.check ? await readConfig(ROOT, await findChapters(ROOT)) : undefined;
+  const { names, given, check: wantsBudgets, images } = options;
+  const wish = { names, given, images: images.length > 0, check: wantsBudgets };
+  const selection = options.from === undefined ? await selectSubjects(wish, { root: ROOT, here: HERE }) : undefined;
+  const config = wantsBudgets ? (selection?.config ?? (await readConfig(ROOT, await findChapters(ROOT)))) : undefined;
   const older = options.baseline === undefined ? undefined : await readReport(options.baseline, HERE);
   const outputs = await openOutputs(options, HERE);
   try {
-    const measured = options.from === undefined ? await measure(options, signal) : await reread(options.from, options);
-    const { link } = options;
+    const { from, link } = options;
+    const measured = selection ? await measure(selection, options, signal) : await reread(from as string, options);
     const report = options.bench || link !== undefined ? withRollout(measured, link ?? null) : measured;
     const check = config && checkBudgets(report, config);
     await outputs.write(report, { inside: options.inside, check, changes: older && findChanges(report, older) });
@@ -60,16 +65,9 @@ function missesSomething({ images }: Report): boolean {
   return images.some(({ variant, behaviour }) => variant !== REFERENCE && behaviour?.some(({ ok }) => ok === false));
 }
 
-/** Finds what is to be measured, and measures it. */
-async function measure(options: CompareOptions, signal: AbortSignal): Promise<Report> {
-  const { chapters, images, quiet } = options;
-  const found = images.length > 0 && chapters.length === 0 ? [] : await findChapters(ROOT);
-  const subjects = selectChapters(found, chapters);
-  const engine = await findEngine();
-  return measureSubjects(engine, { subjects, images, root: ROOT }, options, {
-    signal,
-    progress: quiet ? quietProgress() : createProgress(),
-  });
+async function measure({ subjects }: Selection, options: CompareOptions, signal: AbortSignal): Promise<Report> {
+  const progress = options.quiet ? quietProgress() : createProgress();
+  return measureSubjects(await findEngine(), { subjects, images: options.images }, options, { signal, progress });
 }
 
 await main((signal) => compare(readOptions(process.argv.slice(2)), signal));

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { lockOriginal, syncCopies } from './src/copies.ts';
 import { run } from './src/engine/process.ts';
 import { describeError } from './src/errors.ts';
-import { CONFIG_SCHEMA_FILE, configJsonSchema } from './src/report/config.ts';
+import { CONFIG_SCHEMA_FILE, configJsonSchema, PROJECT_SCHEMA_FILE, projectJsonSchema } from './src/report/config.ts';
 import { REPORT_SCHEMA_FILE, reportJsonSchema } from './src/report/schema.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -17,6 +17,7 @@ try {
   const changed = [...new Set([...first, ...(await syncCopies(root))])];
   await writeFile(REPORT_SCHEMA_FILE, reportJsonSchema());
   await writeFile(CONFIG_SCHEMA_FILE, configJsonSchema());
+  await writeFile(PROJECT_SCHEMA_FILE, projectJsonSchema());
   console.log(changed.length > 0 ? `Synced:\n  ${changed.join('\n  ')}` : 'The chapters are in sync.');
 } catch (error) {
   console.error(describeError(error));

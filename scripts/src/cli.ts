@@ -2,11 +2,14 @@ import { availableParallelism } from 'node:os';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { EXIT } from './errors.ts';
 import { CODES, type Code } from './inspect/catalog.ts';
-import { REFERENCE } from './subjects/chapters.ts';
+import { type GivenSettings, settingsShape, VARIABLE } from './subjects/settings.ts';
+import { REFERENCE } from './subjects/subject.ts';
 
 export interface CompareOptions {
-  /** Chapters by name or number; all when empty and no image is named either. */
-  chapters: string[];
+  /** Chapters by name or number, and folders of projects; all chapters when empty and nothing else is named either. */
+  names: string[];
+  /** How projects are built, run and requested, as far as it was said. Paths are relative to where the user stands. */
+  given: GivenSettings;
   /** Images that are there already, by name. */
   images: string[];
   /** A report to show again instead of measuring; `-` is standard input. */
@@ -35,17 +38,44 @@ export interface CompareOptions {
 }
 
 /** What commander makes of the options. */
-type Options = Partial<Omit<CompareOptions, 'chapters' | 'images' | 'jobs' | 'runs'>> & {
+type Options = Partial<Omit<CompareOptions, 'names' | 'given' | 'images' | 'jobs' | 'runs'>> & {
   image?: string[];
   jobs: number;
   runs: number;
   color: boolean;
-};
+} & ProjectOptions;
+
+/** The settings of a project, as commander gives them. */
+interface ProjectOptions {
+  dockerfile?: string[];
+  context?: string;
+  target?: string[];
+  buildArg?: Record<string, string>;
+  secret?: string[];
+  platform?: string;
+  run: boolean;
+  port?: number;
+  path?: string;
+  expectStatus?: number;
+  anyAnswer?: true;
+  env?: Record<string, string>;
+  envFile?: string;
+  ready?: string;
+  edit?: string;
+}
 
 const AFTER_HELP = `
+A project is any folder with a Dockerfile, a Dockerfile.something or a something.Dockerfile: each is a variant, and all
+others are compared with the one called single, or else with Dockerfile, or else with the first. What its
+compare.config.json says (port, path, env, buildArgs, secrets, dockerfiles, targets, budgets, …) need not be typed. The
+folder itself is only read.
+
 Examples:
   npm run compare
   npm run compare -- 02 03 --inside
+  npm run compare -- ../my-app
+  npm run compare -- ../my-app --port 8080 --path /healthz --env LOG_LEVEL=warn --secret id=npmrc,src=.npmrc
+  npm run compare -- ../my-app --dockerfile docker/api.Dockerfile --target builder --target runner --no-run
   npm run compare -- --json report.json --markdown report.md
   npm run compare -- --from report.json --inside
   npm run compare -- --check --baseline baseline.json
@@ -69,9 +99,12 @@ Exit codes:
 export function readOptions(args: string[]): CompareOptions {
   refuseSwallowed();
   const command = new Command('npm run compare --')
-    .usage('[options] [chapters...]')
+    .usage('[options] [chapters and folders...]')
     .description('Builds the Dockerfiles of each chapter, runs the images, requests them, and compares their sizes.')
-    .argument('[chapters...]', 'chapters by name or number, such as 02-multi-stage, 02 or 2 (default: all)')
+    .argument(
+      '[chapters and folders...]',
+      'chapters by name or number, such as 02-multi-stage, 02 or 2, and folders of projects, such as ../my-app (default: all chapters)',
+    )
     .option('--inside', 'show what is in each image: where its bytes are, what is waste, what should not be there')
     .option('--explain [code]', 'say what a finding means and how to mend it, or list them all', findingCode)
     .option('--image <name>', 'measure an image that is there already; may be repeated', collect)
@@ -96,6 +129,34 @@ export function readOptions(args: string[]): CompareOptions {
     .option('--jobs <n>', 'how many builds run side by side', wholeNumber, availableParallelism())
     .option('--quiet', 'no progress and no table: only what went wrong, and what is asked for with -')
     .option('--no-color', 'no colour, also on a terminal')
+    .optionsGroup('How it is built, run and requested (the chapters need none of these):')
+    .option(
+      '--dockerfile <file>',
+      'a Dockerfile to measure, instead of all in the folder; may be repeated',
+      collectFiles,
+    )
+    .option('--context <folder>', 'the build context, where it is not the folder itself', fileName)
+    .option('--target <stage>', 'a stage to build; repeated, each is an image of its own', collectFiles)
+    .option('--build-arg <name[=value]>', 'a build argument; without a value, that of the environment', variable)
+    .option(
+      '--secret <id=…>',
+      'a secret for the build, as Docker has it: id=npmrc,src=.npmrc or id=token,env=TOKEN',
+      secret,
+    )
+    .option('--platform <os/arch>', 'the platform to build and run for, such as linux/arm64', platform)
+    .option(
+      '--port <port>',
+      'the port to request (default: PORT of the environment, the lowest of EXPOSE, or 3000)',
+      port,
+    )
+    .option('--path <path>', 'the path to request (default: /)', urlPath)
+    .option('--expect-status <code>', 'the status that is a good answer (default: 200)', status)
+    .option('--any-answer', 'do not compare the answers of the variants with each other')
+    .option('-e, --env <name[=value]>', 'an environment variable for the container; may be repeated', variable)
+    .option('--env-file <file>', 'a file with environment variables, as docker run reads it', fileName)
+    .option('--no-run', 'only build and measure: for images that need a database, or more, to run')
+    .option('--ready <text>', 'a part of the line that the app prints when it listens, for --bench')
+    .option('--edit <file>', 'the source file that --bench edits, relative to the build context', fileName)
     .addHelpText('after', AFTER_HELP)
     .exitOverride();
   try {
@@ -116,33 +177,68 @@ export function readOptions(args: string[]): CompareOptions {
     keep = false,
     quiet = false,
     color,
-    ...rest
+    json,
+    markdown,
+    from,
+    baseline,
+    runs,
+    link,
+    jobs,
+    explain,
+    ...project
   } = command.opts<Options>();
   // Read by everything that colours, here and in Node.
   if (!color) process.env.NO_COLOR = '1';
-  return { ...rest, chapters: command.args, images: image, inside, check, bench, behaviour, strict, keep, quiet };
+  return {
+    ...{ json, markdown, from, baseline, explain, link, jobs, runs },
+    ...{ inside, check, bench, behaviour, strict, keep, quiet },
+    names: command.args,
+    images: image,
+    given: givenSettings(project),
+  };
+}
+
+/** What was said, and nothing else: what is absent must not stand in the way of what a project says itself. */
+function givenSettings({ dockerfile, target, buildArg, secret: secrets, run, ...rest }: ProjectOptions): GivenSettings {
+  const given = { ...rest, dockerfiles: dockerfile, targets: target, buildArgs: buildArg, secrets };
+  return Object.fromEntries([
+    ...Object.entries(given).filter(([, value]) => value !== undefined),
+    ...(run ? [] : [['run', false]]),
+  ]);
 }
 
 /** Options that contradict each other. */
 function refuseTogether(command: Command): void {
-  const { json, markdown, from, baseline, image, keep, bench, behaviour } = command.opts<Options>();
+  const { json, markdown, from, baseline, image, keep, bench, behaviour, strict, run } = command.opts<Options>();
   if (json === '-' && markdown === '-')
     command.error('error: only one of --json and --markdown can be standard output');
   if (json !== undefined && json === markdown && json !== '-')
     command.error('error: --json and --markdown must be two different files');
   if (from === '-' && baseline === '-') command.error('error: only one of --from and --baseline can be standard input');
-  if (from !== undefined && (image || keep || bench || behaviour || command.args.length > 0)) {
+  const project = PROJECT_OPTIONS.some((name) => command.getOptionValueSource(name) === 'cli');
+  if (from !== undefined && (image || keep || bench || behaviour || project || command.args.length > 0)) {
     command.error(
-      'error: --from shows a report as it is: it takes no chapters, --image, --keep, --bench and --behaviour',
+      'error: --from shows a report as it is: it takes no chapters, folders and their options, --image, --keep, --bench and --behaviour',
     );
   }
+  if (!run && (behaviour || strict)) command.error('error: --no-run and --behaviour contradict each other');
   if (!bench && command.getOptionValueSource('runs') === 'cli') command.error('error: --runs belongs to --bench');
 }
 
-/** The options that npm would take, too. */
+/** The options that say how something is built, run and requested. */
+const PROJECT_OPTIONS = [
+  ...['dockerfile', 'context', 'target', 'buildArg', 'secret', 'platform', 'run', 'port', 'path', 'expectStatus'],
+  ...['anyAnswer', 'env', 'envFile', 'ready', 'edit'],
+];
+
+/**
+ * The options that npm would take, too. Not in it: those that people have in their npm settings for other programs, such
+ * as `target` for node-gyp.
+ */
 const OWN_OPTIONS = [
   ...['json', 'markdown', 'from', 'baseline', 'inside', 'check', 'image', 'explain', 'keep', 'jobs'],
-  ...['bench', 'runs', 'link', 'behaviour', 'strict'],
+  ...['bench', 'runs', 'link', 'behaviour', 'strict', 'dockerfile', 'context', 'build_arg', 'secret', 'path'],
+  ...['expect_status', 'any_answer', 'env', 'env_file', 'ready', 'edit'],
 ];
 
 /** npm takes options that stand before `--` for its own, and leaves them in the environment. */
@@ -182,4 +278,33 @@ function bandwidth(value: string): number {
 function wholeNumber(value: string): number {
   if (!/^[1-9]\d{0,2}$/.test(value)) throw new InvalidArgumentError('It must be a whole number from 1 to 999.');
   return Number(value);
+}
+
+function collectFiles(value: string, earlier: string[] = []): string[] {
+  return [...new Set([...earlier, fileName(value)])];
+}
+
+/** `NAME=value`, or `NAME` for the value that the environment has, as Docker takes them. */
+function variable(text: string, earlier: Record<string, string> = {}): Record<string, string> {
+  const equals = text.indexOf('=');
+  const name = equals < 0 ? text : text.slice(0, equals);
+  if (!VARIABLE.test(name)) throw new InvalidArgumentError('It must be like NAME=value.');
+  const value = equals < 0 ? process.env[name] : text.slice(equals + 1);
+  if (value === undefined) throw new InvalidArgumentError('It has no value, here and in the environment.');
+  return { ...earlier, [name]: value };
+}
+
+function secret(value: string, earlier: string[] = []): string[] {
+  return [...earlier, checked('secrets', [value], 'It must be like id=npmrc,src=.npmrc or id=token,env=TOKEN.')].flat();
+}
+
+const platform = (value: string) => checked('platform', value, 'It must be like linux/arm64.');
+const port = (value: string) => checked('port', Number(value), 'It must be a whole number from 1 to 65535.');
+const urlPath = (value: string) => checked('path', value, 'It must begin with a slash.');
+const status = (value: string) => checked('expectStatus', Number(value), 'It must be a whole number from 100 to 599.');
+
+/** A value, as compare.config.json may have it, too. */
+function checked<K extends keyof typeof settingsShape, T>(name: K, value: T, problem: string): T {
+  if (!settingsShape[name].safeParse(value).success) throw new InvalidArgumentError(problem);
+  return value;
 }

@@ -5,8 +5,18 @@ import type { CompareOptions } from './cli.ts';
 import type { Engine } from './engine/engine.ts';
 import { type Measurement, makeReport } from './report/report.ts';
 import type { Report } from './report/schema.ts';
-import { buildAll, cleanUp, findImages, measureAll, type Run, readBases, requestAll, tagAll } from './steps.ts';
-import { NAMED_IMAGES, type Subject } from './subjects/chapters.ts';
+import {
+  buildAll,
+  cleanUp,
+  findImages,
+  measureAll,
+  type Run,
+  readBases,
+  readContexts,
+  requestAll,
+  tagAll,
+} from './steps.ts';
+import { NAMED_IMAGES, type Subject } from './subjects/subject.ts';
 
 /** What is done beside building, measuring and requesting. */
 export type Extent = Pick<CompareOptions, 'jobs' | 'keep' | 'behaviour' | 'bench' | 'runs'>;
@@ -14,11 +24,11 @@ export type Extent = Pick<CompareOptions, 'jobs' | 'keep' | 'behaviour' | 'bench
 /**
  * Builds, measures, runs and requests, and removes what it made.
  *
- * @param what `images` are there already, by name; paths of Dockerfiles are told from `root`.
+ * @param what `images` are there already, by name.
  */
 export async function measureSubjects(
   engine: Engine,
-  what: { subjects: Subject[]; images: string[]; root: string },
+  what: { subjects: Subject[]; images: string[] },
   { jobs, keep, behaviour, bench, runs }: Extent,
   { signal, progress }: Pick<Run, 'signal' | 'progress'>,
 ): Promise<Report> {
@@ -28,6 +38,7 @@ export async function measureSubjects(
   const run: Run = { engine, id: randomUUID(), signal, progress };
   try {
     await readBases(run, built);
+    await readContexts(run, built);
     await buildAll(run, built, jobs);
     await findImages(run, named);
     await measureAll(run, [...built, ...named]);
@@ -35,7 +46,7 @@ export async function measureSubjects(
     if (behaviour) await behaveAll(run, built, jobs);
     if (bench) await benchAll(run, built, runs);
     if (keep) await tagAll(run, built);
-    return makeReport(engine, [...built, ...named], what.root);
+    return makeReport(engine, [...built, ...named]);
   } finally {
     progress.close();
     await cleanUp(run, keep && !signal.aborted);

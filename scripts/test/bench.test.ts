@@ -10,6 +10,9 @@ import { benchReport } from '../src/report/bench.ts';
 import { withRange } from '../src/report/format.ts';
 import { withRollout } from '../src/report/rollout.ts';
 import { type Report, reportSchema } from '../src/report/schema.ts';
+import { subjectsOf } from '../src/subjects/project.ts';
+import { settingsOf } from '../src/subjects/settings.ts';
+import type { Subject } from '../src/subjects/subject.ts';
 
 test('the median of odd and even numbers of samples', () => {
   expect(median([5, 1, 9])).toBe(5);
@@ -80,7 +83,7 @@ test('the report has the steps of the build that is nearest to the median, witho
     runs: 3,
     starts: [{ startMs: 1, nodeStartMs: 'no line', memory: { bytes: 5, counter: 'c' }, stopMs: 1 }],
     builds: [sequence(10), sequence(90), sequence(20.04)],
-    noBuilds: null,
+    noStarts: null,
   });
   expect(buildColdMs).toEqual({
     samples: [10, 90, 20],
@@ -142,6 +145,12 @@ async function folder(files: Record<string, string>): Promise<string> {
   return path;
 }
 
+async function subjectIn(context: string, edit?: string): Promise<Subject> {
+  await writeFile(join(context, 'Dockerfile'), 'FROM scratch\n');
+  const [subject] = await subjectsOf('x', context, {}, settingsOf({ ...(edit !== undefined && { edit }) }));
+  return subject as Subject;
+}
+
 test('edits are made in a copy, which has what the build context has', async () => {
   const files = {
     '.dockerignore': '# comment\nnode_modules\n/dist/\n*.md\n',
@@ -153,16 +162,16 @@ test('edits are made in a copy, which has what the build context has', async () 
   };
   const context = await folder(files);
   const copied = join(await folder({}), 'context');
-  const copy = await copyContext(context, copied, new Map([['package.json', '{"new": true}']]));
+  const copy = await copyContext(await subjectIn(context), copied);
   const there = (path: string) =>
     access(join(copied, path)).then(
       () => true,
       () => false,
     );
-  expect(await Promise.all(Object.keys(files).map(there))).toEqual([true, true, true, false, false, true]);
+  expect(await Promise.all(Object.keys(files).map(there))).toEqual([true, true, true, false, false, false]);
   await copy.editSource();
   await copy.editSource();
-  await copy.addDependency();
+  await copy.addDependency(new Map([['package.json', '{"new": true}']]));
   expect(await readFile(join(copied, 'src/app.ts'), 'utf8')).toBe(
     "export {};\n\nprocess.env['BENCH_EDIT'] = '1';\n\nprocess.env['BENCH_EDIT'] = '2';\n",
   );
@@ -173,9 +182,18 @@ test('edits are made in a copy, which has what the build context has', async () 
 test('a .dockerignore with exceptions leaves the copy whole', async () => {
   const context = await folder({ '.dockerignore': 'dist\n!dist/keep.js\n', 'dist/keep.js': '' });
   const copied = join(await folder({}), 'context');
-  const copy = await copyContext(context, copied, new Map());
+  const copy = await copyContext(await subjectIn(context), copied);
   await access(join(copied, 'dist/keep.js'));
   await expect(copy.editSource()).rejects.toThrow('no source file');
+});
+
+test('another source file is edited when it is named, with an empty line where it is no script', async () => {
+  const context = await folder({ 'lib/x.rb': 'puts 1\n' });
+  const copy = await copyContext(await subjectIn(context, 'lib/x.rb'), join(await folder({}), 'context'));
+  const missing = await copyContext(await subjectIn(context, 'lib/y.rb'), join(await folder({}), 'context'));
+  await expect(missing.editSource()).rejects.toThrow('no file lib/y.rb');
+  await copy.editSource();
+  expect(await readFile(join(context, 'lib/x.rb'), 'utf8')).toBe('puts 1\n');
 });
 
 test('a dependency is added to the manifest and the lock file, where there is one', async () => {
@@ -188,4 +206,8 @@ test('a dependency is added to the manifest and the lock file, where there is on
   const both = await addDependency(await folder({ 'package.json': manifest, 'package-lock.json': lock }), signal);
   expect(JSON.parse(both.get('package-lock.json') ?? '').packages['node_modules/mitt'].version).toBe('3.0.1');
   await expect(addDependency(await folder({}), signal)).rejects.toThrow('no package.json');
+  const pnpm = await folder({ 'package.json': manifest, 'pnpm-lock.yaml': '' });
+  await expect(addDependency(pnpm, signal)).rejects.toThrow('not one of npm');
+  const workspace = await folder({ 'package.json': '{"workspaces": ["a"]}' });
+  await expect(addDependency(workspace, signal)).rejects.toThrow('a workspace');
 });

@@ -14,7 +14,7 @@ function tool(name: 'compare' | 'setup', args: string[], env: NodeJS.ProcessEnv 
   return new Promise<{ code: number; stdout: string; stderr: string }>((resolve) => {
     const child = execFile(
       process.execPath,
-      ['start.mjs', name, ...args],
+      ['--', 'start.mjs', name, ...args],
       { cwd: SCRIPTS, env: { ...process.env, GITHUB_STEP_SUMMARY: '', INIT_CWD: SCRIPTS, ...env } },
       (_error, stdout, stderr) => resolve({ code: child.exitCode ?? -1, stdout, stderr }),
     );
@@ -57,7 +57,28 @@ test.each([
   [['--link', '100MBps'], /--link.*bandwidth in bits/],
   [['--image', ''], /--image.*name of an image/],
   [['--explain', 'nothing'], /--explain.*must be one of: dev-dependency, /],
-  [['77'], /There is no chapter "77".\nThe chapters are: .*04-three-stage/],
+  [['77'], /There is no chapter and no folder "77".\nThe chapters are: .*04-three-stage/],
+  [['./package.json'], /"\.\/package\.json" is a file, not a folder.\n.*--dockerfile \.\/package\.json/],
+  [['test'], /There is no Dockerfile in .*test\.\nEvery Dockerfile/],
+  [
+    ['src'],
+    /There is no Dockerfile in .*src\.\nBelow it there are: src\/bases\/stand-ins.Dockerfile\. .*--dockerfile src/,
+  ],
+  [['--dockerfile', 'no-such'], /There is no Dockerfile .*no-such/],
+  [['02', '--context', 'no-such'], /The build context .*no-such is no folder/],
+  [['02', '03', '--context', '.'], /--dockerfile and --context belong to one folder/],
+  [['--secret', 'npmrc'], /--secret.*id=npmrc,src=.npmrc/],
+  [['02', '--secret', 'id=npmrc,src=no-such'], /There is no file .*no-such for the secret/],
+  [['02', '--env-file', 'no-such'], /There is no file .*no-such for the environment file/],
+  [['--env', '1=2'], /--env.*NAME=value/],
+  [['--build-arg', 'NO_SUCH_VARIABLE'], /--build-arg.*no value, here and in the environment/],
+  [['--port', '0'], /--port.*1 to 65535/],
+  [['--port', 'http'], /--port.*1 to 65535/],
+  [['--path', 'healthz'], /--path.*begin with a slash/],
+  [['--expect-status', '20'], /--expect-status.*100 to 599/],
+  [['--platform', 'arm64'], /--platform.*linux\/arm64/],
+  [['--no-run', '--behaviour'], /--no-run and --behaviour contradict/],
+  [['--from', 'x.json', '--port', '80'], /--from shows a report as it is/],
   [['--json', '/no/such/folder/x.json'], /Cannot write \/no\/such\/folder\/x.json: its folder does not exist/],
 ])('compare %j is refused with exit code 2', async (args, message) => {
   const { code, stdout, stderr } = await tool('compare', args);

@@ -2,7 +2,15 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { CONFIG_NAME, CONFIG_SCHEMA_FILE, configJsonSchema, parseLimit, readConfig } from '../src/report/config.ts';
+import {
+  CONFIG_NAME,
+  CONFIG_SCHEMA_FILE,
+  configJsonSchema,
+  PROJECT_SCHEMA_FILE,
+  parseLimit,
+  projectJsonSchema,
+  readConfig,
+} from '../src/report/config.ts';
 import { findChapters } from '../src/subjects/chapters.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -68,6 +76,7 @@ test('every chapter and variant of this repository has a budget, and no other', 
   expect(budgeted.sort()).toEqual(names.sort());
 });
 
-test('the schema is published as it is: npm run sync', async () => {
+test('the schemas are published as they are: npm run sync', async () => {
   expect(await readFile(CONFIG_SCHEMA_FILE, 'utf8')).toBe(configJsonSchema());
+  expect(await readFile(PROJECT_SCHEMA_FILE, 'utf8')).toBe(projectJsonSchema());
 });

@@ -1,25 +1,25 @@
 import pLimit from 'p-limit';
-import { type ImageFacts, RUN_LABEL } from '../engine/engine.ts';
+import type { ImageFacts } from '../engine/engine.ts';
 import type { Measurement } from '../report/report.ts';
-import { attempt, good, portOf, type Run } from '../steps.ts';
-import { referenceOf, type Subject, subjectName } from '../subjects/chapters.ts';
+import { attempt, good, hasNode, type Run, runOptions } from '../steps.ts';
+import { referenceOf, type Subject, subjectName } from '../subjects/subject.ts';
 import { type Answers, differentAnswer, type Tried, tryBehaviour } from './behaviour.ts';
 import { BEHAVIOURS, type Behaviour } from './catalog.ts';
 
 /** Tries what a service should do, for several subjects side by side, because nothing is timed. */
 export async function behaveAll(run: Run, measurements: Measurement<Subject>[], jobs: number): Promise<void> {
-  const answers = new Map<Measurement, Answers>();
+  const answers = new Map<Measurement<Subject>, Answers>();
   const limit = pLimit(jobs);
-  const tries = good(measurements).map((measurement) =>
+  const runnable = good(measurements).filter(({ subject }) => subject.settings.run);
+  const tries = runnable.map((measurement) =>
     limit(async () => {
       const task = run.progress.task(subjectName(measurement.subject));
       task.update('trying how it behaves');
       const ok = await attempt(run, measurement, async () => {
         const image = measurement.image as ImageFacts;
         const result = await tryBehaviour(run.engine, image, {
-          port: portOf(image),
-          labels: { [RUN_LABEL]: run.id },
-          signal: run.signal,
+          ...runOptions(run, measurement),
+          node: hasNode(measurement),
           onTry: (name) => task.update(`trying: ${BEHAVIOURS[name].means}`),
         });
         measurement.behaviour = result.tried;
@@ -36,10 +36,17 @@ export async function behaveAll(run: Run, measurements: Measurement<Subject>[], 
   for (const [measurement, own] of answers) {
     const reference = referenceOf(measurements, measurement.subject.chapter, ({ subject }) => subject);
     const theirs = reference && answers.get(reference);
-    const reason = theirs ? differentAnswer(own, theirs) : 'what it is compared with was not tried';
-    const ok = theirs ? reason === null : null;
+    const { ok, reason } = sameAnswers(measurement, own, theirs);
     measurement.behaviour = inOrder([{ name: 'same-answers', ok, reason }, ...(measurement.behaviour ?? [])]);
   }
+}
+
+function sameAnswers({ subject, answerNote }: Measurement<Subject>, own: Answers, theirs: Answers | undefined) {
+  if (subject.settings.anyAnswer) return { ok: null, reason: 'they are meant to differ' };
+  if (answerNote !== undefined) return { ok: null, reason: answerNote };
+  if (!theirs) return { ok: null, reason: 'what it is compared with was not tried' };
+  const reason = differentAnswer(own, theirs);
+  return { ok: reason === null, reason };
 }
 
 function inOrder(tried: Tried[]): Tried[] {

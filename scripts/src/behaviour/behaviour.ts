@@ -17,13 +17,14 @@ export interface Tried {
 type Outcome = Omit<Tried, 'name'>;
 
 /** What is requested of every variant: a page, the same without its body, the health check, nothing, and nonsense. */
-const REQUESTS = [
-  ['GET', '/'],
-  ['HEAD', '/'],
-  ['GET', '/healthz'],
-  ['GET', '/no-such-page'],
-  ['GET', '/%E0%A4%A'],
-] as const;
+const requestsOf = (path: string) =>
+  [
+    ['GET', path],
+    ['HEAD', path],
+    ['GET', '/healthz'],
+    ['GET', '/no-such-page'],
+    ['GET', '/%E0%A4%A'],
+  ] as const;
 
 /** Headers that differ from answer to answer. */
 const VOLATILE = new Set(['date', 'age', 'connection', 'keep-alive']);
@@ -46,7 +47,14 @@ const good: Outcome = { ok: true, reason: null };
 // A reason may repeat what the container printed.
 const miss = (reason: string): Outcome => ({ ok: false, reason: redact(reason) });
 const notApplicable = (reason: string): Outcome => ({ ok: null, reason: redact(reason) });
+const NO_NODE = 'the image has no Node';
 const NO_HEALTHCHECK = 'its Dockerfile has no HEALTHCHECK';
+
+export interface TryOptions extends RunOptions {
+  /** Whether the app is one for Node. */
+  node: boolean;
+  onTry(name: Behaviour): void;
+}
 
 /**
  * Tries what a service in a container should do, each in a container of its own where it needs one, and returns the
@@ -55,14 +63,19 @@ const NO_HEALTHCHECK = 'its Dockerfile has no HEALTHCHECK';
 export async function tryBehaviour(
   engine: Engine,
   image: ImageFacts,
-  options: RunOptions & { onTry: (name: Behaviour) => void },
+  options: TryOptions,
 ): Promise<{ tried: Tried[]; answers: Answers }> {
   const tried: Tried[] = [];
   /** Starts a container with these options and tries something in it. That it does not serve is a miss. */
   const inContainer = async (args: string[], names: Behaviour[], work: (server: Server) => Promise<Outcome[]>) => {
     options.signal.throwIfAborted();
     for (const name of names.slice(0, 1)) options.onTry(name);
-    const outcomes = await withServer(engine, image, { ...options, args }, work).catch((error: unknown) => {
+    const outcomes = await withServer(
+      engine,
+      image,
+      { ...options, args: [...(options.args ?? []), ...args] },
+      work,
+    ).catch((error: unknown) => {
       options.signal.throwIfAborted();
       return names.map(() => miss(inOneLine(error)));
     });
@@ -72,8 +85,9 @@ export async function tryBehaviour(
 
   const answers: Answers = new Map();
   await inContainer([], ['process-1', 'in-flight', 'exit-code', 'logs'], async ({ id, address }) => {
-    for (const [method, path] of REQUESTS) answers.set(`${method} ${path}`, await ask(address, path, { method }));
-    const first = await processOne(engine, id);
+    for (const [method, path] of requestsOf(options.path ?? '/'))
+      answers.set(`${method} ${path}`, await ask(address, path, { method }));
+    const first = options.node ? await processOne(engine, id) : notApplicable(NO_NODE);
     const underWay = await answersUnderWay(address, () => engine.kill(id, 'SIGTERM'));
     const code = await exitCode(engine, id);
     return [first, underWay === null ? good : miss(underWay), code, await logs(engine, id)];
@@ -82,16 +96,20 @@ export async function tryBehaviour(
   await inContainer(['--cap-drop', 'ALL', '--security-opt', 'no-new-privileges'], ['no-privileges'], serves);
   await inContainer(['--user', ANY_USER], ['any-user'], serves);
   await inContainer(['--memory', String(MEMORY_LIMIT_BYTES)], ['memory-limit'], async ({ address }) => [
-    fittedHeap(await ask(address, '/info')),
+    options.node ? fittedHeap(await ask(address, '/info')) : notApplicable(`it serves; ${NO_NODE}`),
   ]);
   if (image.healthcheck) {
     const quick = ['--health-timeout', '2s', '--health-retries', '2'];
     await inContainer([...quick, '--health-interval', '1s'], ['healthy', 'unhealthy'], ({ id }) =>
       health(engine, id, options.signal),
     );
-    await inContainer(['--health-interval', '20ms'], ['zombies'], async ({ id }) => [
-      await zombies(engine, id, options.signal),
-    ]);
+    if (options.node) {
+      await inContainer(['--health-interval', '20ms'], ['zombies'], async ({ id }) => [
+        await zombies(engine, id, options.signal),
+      ]);
+    } else {
+      tried.push({ name: 'zombies', ...notApplicable(NO_NODE) });
+    }
   } else {
     tried.push({ name: 'healthy', ...miss(NO_HEALTHCHECK) }, { name: 'unhealthy', ...miss(NO_HEALTHCHECK) });
     tried.push({ name: 'zombies', ...notApplicable(NO_HEALTHCHECK) });

@@ -1,10 +1,9 @@
-import { type ImageFacts, RUN_LABEL } from '../engine/engine.ts';
 import { describeError } from '../errors.ts';
 import { bytes } from '../report/format.ts';
 import type { Measurement } from '../report/report.ts';
-import { attempt, good, portOf, RUN_IMAGES, type Run } from '../steps.ts';
-import { type Subject, subjectName } from '../subjects/chapters.ts';
-import { type BuildKind, measureBuilds, type TimedBuild } from './builds.ts';
+import { attempt, good, hasNode, RUN_IMAGES, type Run, runOptions } from '../steps.ts';
+import { type Subject, subjectName } from '../subjects/subject.ts';
+import { type BuildKind, measureBuilds, type TimedBuilds } from './builds.ts';
 import { addDependency, type Manifests } from './context.ts';
 import { measureStart, type Start } from './starts.ts';
 
@@ -12,9 +11,9 @@ import { measureStart, type Start } from './starts.ts';
 export interface Timings {
   runs: number;
   starts: Start[];
-  builds: Record<BuildKind, TimedBuild>[];
-  /** Why builds were not timed, as text for a person. */
-  noBuilds: string | null;
+  builds: TimedBuilds[];
+  /** Why starts were not timed, as text for a person. */
+  noStarts: string | null;
 }
 
 /**
@@ -24,20 +23,23 @@ export interface Timings {
  */
 export async function benchAll(run: Run, measurements: Measurement<Subject>[], runs: number): Promise<void> {
   for (const measurement of good(measurements)) {
-    measurement.timings = { runs, starts: [], builds: [], noBuilds: null };
+    const noStarts = measurement.subject.settings.run ? null : 'it was not run';
+    measurement.timings = { runs, starts: [], builds: [], noStarts };
   }
   await inRounds(run, measurements, 'starts', runs, async (measurement) => {
-    const image = measurement.image as ImageFacts;
-    const labels = { [RUN_LABEL]: run.id };
-    const start = await measureStart(run.engine, image.id, { port: portOf(image), labels, signal: run.signal });
-    measurement.timings?.starts.push(start);
+    const { image, subject, timings } = measurement;
+    if (!image || !timings || timings.noStarts !== null) return;
+    const { ready } = subject.settings;
+    timings.starts.push(
+      await measureStart(run.engine, image.id, { ...runOptions(run, measurement), ready, node: hasNode(measurement) }),
+    );
   });
   const manifests = await manifestsOf(run, measurements);
   const cacheBefore = await cacheBytes(run);
   await inRounds(run, measurements, 'builds', runs, async (measurement, round, say) => {
     const { subject, timings } = measurement;
     const withDependency = manifests.get(subject.context);
-    if (!timings || timings.noBuilds !== null || !withDependency) return;
+    if (!timings || withDependency === undefined) return;
     const salt = `${run.id}-${round}-${measurements.indexOf(measurement)}`;
     const builds = await measureBuilds(run.engine, subject, {
       runId: run.id,
@@ -87,20 +89,16 @@ async function inRounds(
   task.done('timed');
 }
 
-/** The manifests with one more dependency, for each context. Without them, a subject's builds are not timed. */
-async function manifestsOf(run: Run, measurements: Measurement<Subject>[]): Promise<Map<string, Manifests>> {
-  const manifests = new Map<string, Manifests>();
-  const problems = new Map<string, string>();
-  for (const { subject, timings } of good(measurements)) {
-    const { context } = subject;
-    if (!manifests.has(context) && !problems.has(context)) {
-      run.signal.throwIfAborted();
-      await addDependency(context, run.signal).then(
-        (found) => manifests.set(context, found),
-        (error: unknown) => problems.set(context, describeError(error)),
-      );
-    }
-    if (timings) timings.noBuilds = problems.get(context) ?? null;
+/** The manifests with one more dependency for each context, or why there are none. */
+async function manifestsOf(
+  { signal }: Run,
+  measurements: Measurement<Subject>[],
+): Promise<Map<string, Manifests | string>> {
+  const manifests = new Map<string, Manifests | string>();
+  for (const { context } of good(measurements).map(({ subject }) => subject)) {
+    if (manifests.has(context)) continue;
+    signal.throwIfAborted();
+    manifests.set(context, await addDependency(context, signal).catch((error: unknown) => describeError(error)));
   }
   return manifests;
 }

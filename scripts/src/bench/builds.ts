@@ -2,9 +2,11 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type BuildRequest, type Engine, RUN_LABEL } from '../engine/engine.ts';
+import { ToolError } from '../errors.ts';
+import { buildRequest } from '../measure/build.ts';
 import { buildStep } from '../progress.ts';
-import type { Subject } from '../subjects/chapters.ts';
 import { replaceBases } from '../subjects/dockerfile.ts';
+import type { Subject } from '../subjects/subject.ts';
 import { type BuildStep, readBuildSteps } from './build-steps.ts';
 import { copyContext, type Manifests } from './context.ts';
 
@@ -17,13 +19,17 @@ export interface TimedBuild {
 /** The builds that follow each other: from nothing, again, after an edit of the source, after a dependency was added. */
 export type BuildKind = 'cold' | 'noop' | 'afterEdit' | 'afterDependency';
 
+/** What each build took, or why it was not done. */
+export type TimedBuilds = Record<BuildKind, TimedBuild | string>;
+
 export interface BuildOptions {
   runId: string;
   /** The images' names, to which a number is added. */
   name: string;
   /** What makes this sequence of builds one of its own. */
   salt: string;
-  withDependency: Manifests;
+  /** Or why there is none to try. */
+  withDependency: Manifests | string;
   signal: AbortSignal;
   onStep(kind: BuildKind, text: string): void;
 }
@@ -37,18 +43,14 @@ export interface BuildOptions {
  * (https://docs.docker.com/reference/dockerfile/#buildkit-built-in-build-args). `--no-cache` would empty the user's cache
  * mounts. The base images themselves are there already: what it takes to pull them is not measured.
  *
- * @throws {ToolError} when a build fails, or there is nothing to edit.
+ * @throws {ToolError} when the first two builds fail. That the project cannot be edited, or not be built then, is a reason.
  */
-export async function measureBuilds(
-  engine: Engine,
-  subject: Subject,
-  options: BuildOptions,
-): Promise<Record<BuildKind, TimedBuild>> {
+export async function measureBuilds(engine: Engine, subject: Subject, options: BuildOptions): Promise<TimedBuilds> {
   const { runId, name, salt, signal } = options;
   const work = await mkdtemp(join(tmpdir(), 'multi-stage-node-bench-'));
   const context = join(work, 'context');
   const images: string[] = [];
-  const build = async (request: Pick<BuildRequest, 'context' | 'dockerfile' | 'buildArgs'>, kind?: BuildKind) => {
+  const build = async (request: Omit<BuildRequest, 'name' | 'labels' | 'signal' | 'onLine'>, kind?: BuildKind) => {
     const lines: string[] = [];
     const number = images.length;
     const image = `${name}-${number}`;
@@ -68,23 +70,35 @@ export async function measureBuilds(
     return { image, ms, steps: readBuildSteps(lines) };
   };
   try {
-    const copy = await copyContext(subject.context, context, options.withDependency);
+    const copy = await copyContext(subject, context);
     const saltedBase = async (base: string, folder: string) => {
       await mkdir(folder);
       await writeFile(join(folder, 'salt'), salt);
       await writeFile(join(folder, 'Dockerfile'), `FROM ${base}\nCOPY salt /.salt\n`);
-      return (await build({ context: folder, dockerfile: join(folder, 'Dockerfile') })).image;
+      const { platform } = subject.settings;
+      return (await build({ context: folder, dockerfile: join(folder, 'Dockerfile'), platform })).image;
     };
     const dockerfile = await saltDockerfile(subject, work, saltedBase);
-    const timed = (kind: BuildKind) =>
-      build({ context, dockerfile, buildArgs: { BUILDKIT_CACHE_MOUNT_NS: salt } }, kind);
+    const request = buildRequest(subject);
+    const buildArgs = { ...request.buildArgs, BUILDKIT_CACHE_MOUNT_NS: salt };
+    const timed = (kind: BuildKind) => build({ ...request, context, dockerfile, buildArgs }, kind);
+    const timedAfter = (kind: BuildKind, change: () => Promise<void>) =>
+      change()
+        .then(() => timed(kind))
+        .catch((error: unknown) => {
+          signal.throwIfAborted();
+          if (error instanceof ToolError) return [error.message, ...error.lines.slice(-1)].join(' ');
+          throw error;
+        });
 
     const cold = await timed('cold');
     const noop = await timed('noop');
-    await copy.editSource();
-    const afterEdit = await timed('afterEdit');
-    await copy.addDependency();
-    const afterDependency = await timed('afterDependency');
+    const afterEdit = await timedAfter('afterEdit', () => copy.editSource());
+    const { withDependency } = options;
+    const afterDependency =
+      typeof withDependency === 'string'
+        ? withDependency
+        : await timedAfter('afterDependency', () => copy.addDependency(withDependency));
     return { cold, noop, afterEdit, afterDependency };
   } finally {
     await rm(work, { recursive: true, force: true });
@@ -94,25 +108,27 @@ export async function measureBuilds(
 }
 
 /** The images that a Dockerfile is built on, `scratch` included. */
-function basesOf(text: string, name: string): Set<string> {
+function basesOf(text: string, { dockerfile, settings }: Subject): Set<string> {
   const bases = new Set<string>();
-  replaceBases(text, name, (base) => {
+  const note = (base: string) => {
     bases.add(base);
     return base;
-  });
+  };
+  replaceBases(text, dockerfile, note, settings);
   return bases;
 }
 
 /** Writes the subject's Dockerfile into `work`, on base images that are made anew. Returns its path. */
 async function saltDockerfile(
-  { dockerfile }: Subject,
+  subject: Subject,
   work: string,
   saltedBase: (base: string, folder: string) => Promise<string>,
 ): Promise<string> {
+  const { dockerfile, settings } = subject;
   const text = await readFile(dockerfile, 'utf8');
   const salted = new Map(
     await Promise.all(
-      [...basesOf(text, dockerfile)].map(
+      [...basesOf(text, subject)].map(
         async (base, index) => [base, await saltedBase(base, join(work, `base-${index}`))] as const,
       ),
     ),
@@ -120,7 +136,7 @@ async function saltDockerfile(
   const path = join(work, 'Dockerfile');
   await writeFile(
     path,
-    replaceBases(text, dockerfile, (base) => salted.get(base) ?? base),
+    replaceBases(text, dockerfile, (base) => salted.get(base) ?? base, settings),
   );
   // A Dockerfile may have a file of its own with what to ignore:
   // https://docs.docker.com/build/concepts/context/#filename-and-location

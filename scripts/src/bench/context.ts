@@ -1,12 +1,14 @@
-import { appendFile, cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { appendFile, cp, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { extname, join, relative, sep } from 'node:path';
 import { run } from '../engine/process.ts';
 import { ToolError } from '../errors.ts';
+import { readIgnoreFile } from '../measure/dockerignore.ts';
+import type { Subject } from '../subjects/subject.ts';
 
 /** Where an edit is made: the first of these that the project has. */
 const SOURCES = ['app', 'index', 'main', 'server'].flatMap((name) =>
-  ['ts', 'js', 'mjs', 'cjs'].flatMap((ending) => [`src/${name}.${ending}`, `${name}.${ending}`]),
+  ['ts', 'js', 'mjs', 'cjs', 'py', 'go'].flatMap((ending) => [`src/${name}.${ending}`, `${name}.${ending}`]),
 );
 
 /** A small package without dependencies and scripts, which hardly any project has. */
@@ -14,68 +16,78 @@ const DEPENDENCY = { name: 'mitt', version: '3.0.1' };
 
 /** A copy of a build context, which may be edited. */
 export interface ContextCopy {
-  /** Adds a line to a source file: a statement, so that no compiler leaves it out. @throws {ToolError} without a file. */
+  /** Adds a line to a source file. @throws {ToolError} without one. */
   editSource(): Promise<void>;
   /** Adds a dependency to the manifest and the lock file. */
-  addDependency(): Promise<void>;
+  addDependency(withDependency: Manifests): Promise<void>;
 }
 
 /** What `package.json` and the lock file are once a dependency was added: file names and texts. */
 export type Manifests = Map<string, string>;
 
-/** Copies a build context to `path`, without what its `.dockerignore` names as a whole. */
-export async function copyContext(context: string, path: string, withDependency: Manifests): Promise<ContextCopy> {
-  const ignored = await ignoredNames(context);
+/** Copies a subject's build context to `path`, without what its ignore file leaves out. */
+export async function copyContext({ context, dockerfile, settings }: Subject, path: string): Promise<ContextCopy> {
+  const ignore = await readIgnoreFile(context, dockerfile);
   await cp(context, path, {
     recursive: true,
     verbatimSymlinks: true,
-    filter: (source) => !ignored.has(source.slice(context.length + 1)),
+    filter: async (source) => {
+      const name = relative(context, source).split(sep).join('/');
+      // The copy needs the ignore file itself, too.
+      if (name === '' || name === ignore.name || !ignore.ignores(name)) return true;
+      return !ignore.wholeFolders && (await stat(source)).isDirectory();
+    },
   });
   let edits = 0;
   return {
     async editSource() {
       edits += 1;
-      await appendFile(await findSource(path), `\nprocess.env['BENCH_EDIT'] = '${edits}';\n`);
+      const file = await findSource(path, settings.edit);
+      // A statement, so that no compiler leaves it out; in other languages an empty line has to do.
+      const isScript = /^\.[mc]?[jt]sx?$/.test(extname(file));
+      await appendFile(file, isScript ? `\nprocess.env['BENCH_EDIT'] = '${edits}';\n` : '\n'.repeat(edits));
     },
-    async addDependency() {
+    async addDependency(withDependency) {
       for (const [name, text] of withDependency) await writeFile(join(path, name), text);
     },
   };
 }
 
-async function findSource(path: string): Promise<string> {
-  for (const source of SOURCES) {
+async function findSource(path: string, edit: string | undefined): Promise<string> {
+  for (const source of edit === undefined ? SOURCES : [edit]) {
     const file = join(path, source);
-    if (await readFile(file).catch(() => null)) return file;
+    if ((await stat(file).catch(() => null))?.isFile()) return file;
   }
-  throw new ToolError('There is no source file to edit.', { hint: `One of these is expected: ${SOURCES.join(', ')}` });
+  throw new ToolError(
+    edit === undefined
+      ? 'there is no source file to edit that is known by its name: --edit <file> says which'
+      : `the build context has no file ${edit}`,
+  );
 }
 
-/** Names at the top of a context that `.dockerignore` leaves out as a whole. With exceptions in the file, none. */
-async function ignoredNames(context: string): Promise<Set<string>> {
-  const text = await readFile(join(context, '.dockerignore'), 'utf8').catch(() => '');
-  const lines = text.split('\n').map((line) => line.trim().replace(/^\/|\/$/g, ''));
-  if (lines.some((line) => line.startsWith('!'))) return new Set();
-  return new Set(lines.filter((line) => /^[\w.-]+$/.test(line) && line !== '.dockerignore'));
-}
+/** Lock files of other package managers. */
+const OTHER_LOCKS = ['pnpm-lock.yaml', 'yarn.lock', 'bun.lock', 'bun.lockb'];
 
 /**
  * What the manifest and the lock file of a context become when a dependency is added. npm resolves it, in a temporary
- * folder that has only these two files.
+ * folder that has only these two files and the project's .npmrc.
  *
- * @throws {ToolError} when the project is none of npm's, or npm cannot do it.
+ * @throws {ToolError} with the reason when the project is none of npm's, or npm cannot do it.
  */
 export async function addDependency(context: string, signal: AbortSignal): Promise<Manifests> {
   const names = ['package.json', 'package-lock.json'];
+  const read = (name: string) => readFile(join(context, name), 'utf8').catch(() => null);
+  const [manifest, lock, npmrc, ...others] = await Promise.all([...names, '.npmrc', ...OTHER_LOCKS].map(read));
+  if (manifest == null) throw new ToolError('the build context has no package.json');
+  if (others.some((other) => other !== null)) throw new ToolError('the lock file is not one of npm');
+  if (/"workspaces"\s*:/.test(manifest)) throw new ToolError('a workspace cannot be resolved from its root alone');
   const folder = await mkdtemp(join(tmpdir(), 'multi-stage-node-bench-'));
   try {
-    const [manifest, lock] = await Promise.all(
-      names.map((name) => readFile(join(context, name), 'utf8').catch(() => null)),
-    );
-    if (manifest == null) throw new ToolError('There is no package.json to add a dependency to.');
-    const before = [manifest, lock];
-    for (const [index, name] of names.entries()) {
-      const text = before[index];
+    for (const [name, text] of [
+      ['package.json', manifest],
+      ['package-lock.json', lock],
+      ['.npmrc', npmrc],
+    ] as const) {
       if (text != null) await writeFile(join(folder, name), text);
     }
     const { name, version } = DEPENDENCY;

@@ -20,14 +20,21 @@ export interface Start {
   stopMs: number | string;
 }
 
+export interface StartOptions extends RunOptions {
+  /** A part of the line that says that the app listens; without it, one of the usual words. */
+  ready?: string;
+  /** Whether the app is one for Node. */
+  node: boolean;
+}
+
 /** Starts an image, reads its memory at rest, and stops it with SIGTERM. @throws {ToolError} when it does not answer. */
-export async function measureStart(engine: Engine, image: string, options: RunOptions): Promise<Start> {
+export async function measureStart(engine: Engine, image: string, options: StartOptions): Promise<Start> {
   const { id, answer } = await serve(engine, image, options);
   try {
     await sleep(REST_MS, undefined, { signal: options.signal });
     const [memory, nodeStartMs] = await Promise.all([
       engine.memory(id).catch((error: unknown) => reasonOf(error)),
-      startOfNode(engine, id),
+      options.node ? startOfNode(engine, id, options.ready) : 'the image has no Node',
     ]);
     return { startMs: answer.firstResponseMs, nodeStartMs, memory, stopMs: await stop(engine, id) };
   } finally {
@@ -35,10 +42,11 @@ export async function measureStart(engine: Engine, image: string, options: RunOp
   }
 }
 
-async function startOfNode(engine: Engine, id: string): Promise<number | string> {
+async function startOfNode(engine: Engine, id: string, ready?: string): Promise<number | string> {
   const [{ startedAt }, { stdout, stderr }] = await Promise.all([engine.container(id), engine.output(id)]);
-  const line = [...stdout, ...stderr].find(({ text }) => LISTENING.test(text));
-  if (!line) return 'the app prints no line that says that it listens';
+  const says = (text: string) => (ready === undefined ? LISTENING.test(text) : text.includes(ready));
+  const line = [...stdout, ...stderr].find(({ text }) => says(text));
+  if (!line) return 'the app prints no line that says that it listens: --ready <text> tells its words';
   return startedAt === null ? 'the engine does not say when it started' : line.at - startedAt;
 }
 

@@ -64,11 +64,14 @@ export function dockerEngine(info: EngineInfo): Engine {
   const engine: Engine = {
     info,
 
-    async build({ context, dockerfile, target, buildArgs = {}, noCache = false, name, labels, signal, onLine }) {
+    async build({ context, dockerfile, name, labels, signal, onLine, ...request }) {
       const args = ['build', '--progress=plain', '--file', dockerfile, '--tag', name, ...labelArgs(labels)];
+      const { target, buildArgs = {}, secrets = [], platform, noCache = false } = request;
       if (target) args.push('--target', target);
       if (noCache) args.push('--no-cache');
+      if (platform) args.push('--platform', platform);
       for (const [key, value] of Object.entries(buildArgs)) args.push('--build-arg', `${key}=${value}`);
+      for (const secret of secrets) args.push('--secret', secret);
       const begin = performance.now();
       await runLines(info.command, [...args, context], { env, cwd: dirname(dockerfile), signal, onLine });
       const ms = performance.now() - begin;

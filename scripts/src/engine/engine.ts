@@ -22,6 +22,10 @@ export interface BuildRequest {
   /** The stage to build; the last one when absent. */
   target?: string;
   buildArgs?: Record<string, string>;
+  /** As `docker build --secret` has them, with absolute paths. */
+  secrets?: string[];
+  /** Such as `linux/arm64`; the engine's own when absent. */
+  platform?: string;
   /** Whether to build every step anew. */
   noCache?: boolean;
   /** The name that the image gets. */

@@ -43,13 +43,15 @@ export interface Address {
 export interface RunOptions {
   /** The port that the app listens on. */
   port: number;
+  /** The path that is requested until it answers; `/` when absent. */
+  path?: string;
   labels: Record<string, string>;
   signal: AbortSignal;
   /** More options for the engine's `run`, such as `--read-only`. */
   args?: string[];
 }
 
-/** Starts an image, requests `GET /` until it answers, stops and removes the container. @throws as {@link serve} does. */
+/** Starts an image, requests a path until it answers, stops and removes the container. @throws as {@link serve} does. */
 export async function runAndRequest(engine: Engine, image: string, options: RunOptions): Promise<Answer> {
   const { id, answer } = await serve(engine, image, options);
   await end(engine, id, options.signal);
@@ -57,13 +59,13 @@ export async function runAndRequest(engine: Engine, image: string, options: RunO
 }
 
 /**
- * Starts an image and requests `GET /` on the loopback address until it answers. An answer of 503 means "not yet" and is
+ * Starts an image and requests a path on the loopback address until it answers. An answer of 503 means "not yet" and is
  * asked again. The caller ends and removes the container.
  *
  * @throws {ToolError} with the container's last lines when it dies or does not answer in time. It is removed then.
  */
 export async function serve(engine: Engine, image: string, options: RunOptions): Promise<Server> {
-  const { port, labels, signal, args } = options;
+  const { port, path = '/', labels, signal, args } = options;
   const begin = performance.now();
   const id = await engine.start(image, { port, labels, args });
   try {
@@ -83,7 +85,7 @@ export async function serve(engine: Engine, image: string, options: RunOptions):
         checked = performance.now();
       }
       const limit = Math.max(REQUEST_LIMIT_MS, performance.now() - begin);
-      const response = address && (await ask(address, '/', { limitMs: limit }).catch(() => null));
+      const response = address && (await ask(address, path, { limitMs: limit }).catch(() => null));
       if (address && response) {
         answer = { ...response, firstResponseMs: performance.now() - begin };
         if (answer.status !== 503) return { id, address, answer };
@@ -92,11 +94,11 @@ export async function serve(engine: Engine, image: string, options: RunOptions):
     }
     throw new ToolError(
       answer
-        ? `After ${ANSWER_LIMIT_MS / 1000} s, GET / is still answered with ${answer.status}.`
+        ? `After ${ANSWER_LIMIT_MS / 1000} s, GET ${path} is still answered with ${answer.status}.`
         : `No answer on port ${port} within ${ANSWER_LIMIT_MS / 1000} s.`,
       {
         lines: await engine.logs(id, LOG_LINES),
-        hint: `Does the app listen on port ${port} and on all addresses (0.0.0.0), not only on localhost?`,
+        hint: `Does the app listen on port ${port} and on all addresses (0.0.0.0), not only on localhost? Another port: --port. An image that cannot run by itself: --no-run.`,
       },
     );
   } catch (error) {

@@ -1,12 +1,12 @@
 import { BEHAVIOURS, type Behaviour } from '../behaviour/catalog.ts';
 import { printable } from './format.ts';
-import { imageLabel, nameCells } from './rows.ts';
+import { firstColumn, imageLabel, nameCells } from './rows.ts';
 import type { ImageReport, Report } from './schema.ts';
 import type { Section } from './sections.ts';
 
 /** What --behaviour found, and why something is missed. */
-export function behaviourSection({ images }: Report): Section[] {
-  const tried = images.flatMap((image) => (image.behaviour ? [{ ...image, behaviour: image.behaviour }] : []));
+export function behaviourSection(report: Report): Section[] {
+  const tried = report.images.flatMap((image) => (image.behaviour ? [{ ...image, behaviour: image.behaviour }] : []));
   if (tried.length === 0) return [];
   const names = Object.keys(BEHAVIOURS) as Behaviour[];
   const rows = tried.map((image) => [
@@ -19,7 +19,7 @@ export function behaviourSection({ images }: Report): Section[] {
   return [
     {
       title: 'Behaviour',
-      header: ['chapter', 'variant', ...names.map((name) => BEHAVIOURS[name].head)],
+      header: [firstColumn(report), 'variant', ...names.map((name) => BEHAVIOURS[name].head)],
       rows,
       notes: [...names.map((name) => `${BEHAVIOURS[name].head}: ${BEHAVIOURS[name].means}.`), ...tried.flatMap(misses)],
     },

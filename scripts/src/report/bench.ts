@@ -9,17 +9,17 @@ import type { Bench } from './schema.ts';
 const SLOWEST = 3;
 
 /** What was timed of a subject, for the report: milliseconds in tenths. */
-export function benchReport({ runs, starts, builds, noBuilds }: Timings): Bench {
-  const times = (figure: (start: Start) => number | string) => samplesOf(starts.map(figure).map(tenths));
-  const buildOf = (kind: BuildKind): Bench['buildColdMs'] =>
-    noBuilds === null ? buildReport(builds.map((build) => build[kind])) : { ...samplesOf([noBuilds]), steps: null };
+export function benchReport({ runs, starts, builds, noStarts }: Timings): Bench {
+  const ofStarts = (values: (number | string)[]) => samplesOf(noStarts === null ? values : [noStarts]);
+  const times = (figure: (start: Start) => number | string) => ofStarts(starts.map(figure).map(tenths));
+  const buildOf = (kind: BuildKind) => buildReport(builds.map((build) => build[kind]));
   const memories = starts.map(({ memory }) => memory);
   return {
     runs,
     startMs: times(({ startMs }) => startMs),
     nodeStartMs: times(({ nodeStartMs }) => nodeStartMs),
     memoryBytes: {
-      ...samplesOf(memories.map((memory) => (typeof memory === 'string' ? memory : memory.bytes))),
+      ...ofStarts(memories.map((memory) => (typeof memory === 'string' ? memory : memory.bytes))),
       counter: memories.find((memory) => typeof memory === 'object')?.counter ?? null,
     },
     stopMs: times(({ stopMs }) => stopMs),
@@ -30,11 +30,12 @@ export function benchReport({ runs, starts, builds, noBuilds }: Timings): Bench 
   };
 }
 
-function buildReport(builds: TimedBuild[]): Bench['buildColdMs'] {
-  const times = samplesOf(builds.map(({ ms }) => tenths(ms)));
+function buildReport(all: (TimedBuild | string)[]): Bench['buildColdMs'] {
+  const times = samplesOf(all.map((build) => (typeof build === 'string' ? redact(build) : tenths(build.ms))));
+  const builds = all.filter((build) => typeof build === 'object');
   const distance = ({ ms }: TimedBuild) => Math.abs(ms - (times.median ?? 0));
   const [typical] = [...builds].sort((a, b) => distance(a) - distance(b));
-  if (!typical || typical.steps.length === 0) return { ...times, steps: null };
+  if (times.median === null || !typical || typical.steps.length === 0) return { ...times, steps: null };
   const slowest = typical.steps.filter(({ ms }) => ms > 0).sort((a, b) => b.ms - a.ms);
   return {
     ...times,

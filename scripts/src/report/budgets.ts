@@ -1,8 +1,8 @@
 import { CODES, LEVELS, type Level } from '../inspect/catalog.ts';
-import { subjectName } from '../subjects/chapters.ts';
+import { subjectName } from '../subjects/subject.ts';
 import { type Budget, CONFIG_NAME, type Config, type Limit, parseLimit } from './config.ts';
 import { bytes, distinctBytes } from './format.ts';
-import { imageLabel } from './rows.ts';
+import { imageLabel, isOfProject } from './rows.ts';
 import type { ImageReport, Report } from './schema.ts';
 
 /** What became of one limit. */
@@ -90,8 +90,13 @@ function checkLimit(report: Report, image: ImageReport, key: 'unpackedBytes' | '
   return {
     status: 'FAIL',
     text: `${figures}: ${difference} too much`,
-    advice: `Where it is: npm run compare -- ${image.dockerfile === null ? `--image ${image.variant}` : image.chapter} --inside. To allow more, change ${CONFIG_NAME}.`,
+    advice: `Where it is: ${insideCommand(image)}. To allow more, change ${CONFIG_NAME}.`,
   };
+}
+
+function insideCommand(image: ImageReport): string {
+  if (isOfProject(image)) return 'the same command with --inside';
+  return `npm run compare -- ${image.dockerfile === null ? `--image ${image.variant}` : image.chapter} --inside`;
 }
 
 function checkFindings({ findings }: ImageReport, failing: NonNullable<Budget['findings']>): Outcome[] {

@@ -3,14 +3,16 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { EXIT, ToolError } from '../errors.ts';
 import { CODES, type Code, LEVELS, type Level } from '../inspect/catalog.ts';
-import { NAMED_IMAGES, type Subject, subjectName } from '../subjects/chapters.ts';
+import { settingsShape } from '../subjects/settings.ts';
+import { NAMED_IMAGES, type Subject, subjectName } from '../subjects/subject.ts';
 
-/** Where the JSON Schema of the configuration is published: beside this file. `npm run sync` writes it. */
+/** Where the JSON Schemas of the configuration are published: beside this file. `npm run sync` writes them. */
 export const CONFIG_SCHEMA_FILE = join(import.meta.dirname, 'config.schema.json');
+export const PROJECT_SCHEMA_FILE = join(import.meta.dirname, 'project.schema.json');
 export const CONFIG_NAME = 'compare.config.json';
 
 const UNITS = { B: 1, kB: 1e3, MB: 1e6, GB: 1e9, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 };
-const LIMIT = /^(\d+(?:\.\d+)?) ?(?:(B|kB|MB|GB|KiB|MiB|GiB)|% of ([A-Za-z0-9_.-]+))$/;
+const LIMIT = /^(\d+(?:\.\d+)?) ?(?:(B|kB|MB|GB|KiB|MiB|GiB)|% of (\S.*))$/;
 
 const EXPECTED = 'a limit is a size, such as "60 MB", or a part of another variant, such as "60% of single"';
 const limit = z.string({ error: EXPECTED }).regex(LIMIT, EXPECTED);
@@ -35,7 +37,15 @@ const config = z.strictObject({
     .describe('By chapter and variant. An image that was given by name is in the chapter "image"'),
 });
 
+const project = z.strictObject({
+  $schema: z.string().optional(),
+  ...settingsShape,
+  budgets: z.record(z.string(), budget).optional().describe('By variant'),
+});
+
 export type Config = z.infer<typeof config>;
+/** What a project says of itself, in the {@link CONFIG_NAME} of its folder. */
+export type ProjectConfig = z.infer<typeof project>;
 export type Budget = z.infer<typeof budget>;
 
 /** A limit that was written as text. */
@@ -49,38 +59,60 @@ export function parseLimit(text: string): Limit {
 }
 
 /**
- * Reads the configuration in a folder. A name that is wrong would otherwise switch its limits off.
+ * Reads the budgets of the repository. A name that is wrong would otherwise switch its limits off.
  *
  * @param subjects what there is to have a budget.
  * @throws {ToolError} with exit code 2 when it is not there, says what we do not understand, or names what is not there.
  */
 export async function readConfig(folder: string, subjects: SubjectName[]): Promise<Config> {
   const path = join(folder, CONFIG_NAME);
-  const fail = (problem: string, hint?: string) =>
-    new ToolError(`${path}: ${problem}`, { exitCode: EXIT.usage, ...(hint && { hint }) });
-  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    throw fail(
-      error.code === 'ENOENT' ? 'there is no such file, and --check needs its budgets' : error.message,
-      'An example: { "budgets": { "02-multi-stage": { "multi": { "onDisk": "60% of single", "pull": "70 MB" } } } }',
-    );
-  });
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (error) {
-    throw fail((error as Error).message);
+  const json = await readJson(path);
+  if (json === undefined) {
+    throw new ToolError(`${path}: there is no such file, and --check needs its budgets`, {
+      exitCode: EXIT.usage,
+      hint: 'An example: { "budgets": { "02-multi-stage": { "multi": { "onDisk": "60% of single", "pull": "70 MB" } } } }',
+    });
   }
-  const parsed = config.safeParse(json);
-  if (!parsed.success) throw fail(z.prettifyError(parsed.error));
-  const wrong = wrongName(parsed.data, subjects);
-  if (wrong) throw fail(wrong, `There are: ${subjects.map(subjectName).join(', ')}`);
-  return parsed.data;
+  const found = parse(config, json, path);
+  const wrong = wrongBudget(found.budgets, subjects);
+  if (wrong) {
+    const hint = `There are: ${subjects.map(subjectName).join(', ')}`;
+    throw new ToolError(`${path}: ${wrong}`, { exitCode: EXIT.usage, hint });
+  }
+  return found;
+}
+
+/**
+ * Reads what a project says of itself; nothing where it has no such file.
+ *
+ * @throws {ToolError} with exit code 2 when it says what we do not understand.
+ */
+export async function readProjectConfig(folder: string): Promise<ProjectConfig> {
+  const path = join(folder, CONFIG_NAME);
+  const json = await readJson(path);
+  return json === undefined ? {} : parse(project, json, path);
+}
+
+/** What is in a JSON file; undefined when there is none. */
+async function readJson(path: string): Promise<unknown> {
+  try {
+    return JSON.parse(await readFile(path, 'utf8'));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw new ToolError(`${path}: ${(error as Error).message}`, { exitCode: EXIT.usage });
+  }
+}
+
+function parse<T>(schema: z.ZodType<T>, json: unknown, path: string): T {
+  const parsed = schema.safeParse(json);
+  if (parsed.success) return parsed.data;
+  throw new ToolError(`${path}: ${z.prettifyError(parsed.error)}`, { exitCode: EXIT.usage });
 }
 
 type SubjectName = Pick<Subject, 'chapter' | 'variant'>;
 
-/** The first chapter or variant in a configuration that is not there, as a sentence; images by name may be any. */
-function wrongName({ budgets }: Config, subjects: SubjectName[]): string | undefined {
+/** The first chapter or variant in budgets that is not there, as a sentence; images by name may be any. */
+export function wrongBudget(budgets: Config['budgets'], subjects: SubjectName[]): string | undefined {
   for (const [chapter, variants] of Object.entries(budgets)) {
     if (chapter === NAMED_IMAGES) continue;
     const known = subjects.filter((subject) => subject.chapter === chapter).map(({ variant }) => variant);
@@ -98,7 +130,12 @@ function wrongName({ budgets }: Config, subjects: SubjectName[]): string | undef
   return undefined;
 }
 
-/** The JSON Schema of the configuration, as text. */
+/** The JSON Schema of the repository's budgets, as text. */
 export function configJsonSchema(): string {
   return `${JSON.stringify(z.toJSONSchema(config), null, 2)}\n`;
+}
+
+/** The JSON Schema of a project's configuration, as text. */
+export function projectJsonSchema(): string {
+  return `${JSON.stringify(z.toJSONSchema(project), null, 2)}\n`;
 }

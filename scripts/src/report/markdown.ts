@@ -1,11 +1,12 @@
 import { markdownTable } from 'markdown-table';
 import { GROUPS, type Group } from '../inspect/groups.ts';
-import { subjectName } from '../subjects/chapters.ts';
+import { subjectName } from '../subjects/subject.ts';
 import { difference, OTHER_ZLIB, since, WITHIN_SPREAD } from './changes.ts';
+import { contextHints, contextSection } from './context.ts';
 import { bytes, markdownCode, markdownText, printableLines } from './format.ts';
-import { HEADER, imageLabel, RIGHT_ALIGNED, tableNotes, tableRow } from './rows.ts';
+import { header, imageLabel, RIGHT_ALIGNED, tableNotes, tableRow } from './rows.ts';
 import type { Report } from './schema.ts';
-import { type Section, sections } from './sections.ts';
+import { rightAligned, type Section, sections } from './sections.ts';
 import type { Extras } from './terminal.ts';
 
 /** What an error says is in its last lines; more, in characters, would not fit where Markdown is shown. */
@@ -18,25 +19,32 @@ export function renderMarkdown(report: Report, { changes, check }: Omit<Extras, 
     ...(check ? [renderCheck(check)] : []),
     '### Image sizes',
     table(
-      HEADER,
+      header(report),
       report.images.map((image) => tableRow(report, image).map(markdownText)),
       RIGHT_ALIGNED,
     ),
     ...report.images
       .filter(({ ok }) => !ok)
       .map((image) => `**FAILED ${markdownText(subjectName(image))}**\n\n${codeBlock(image.error ?? 'n/a')}`),
+    ...contextHints(report).map(markdownText),
     ...sections(report).map(renderSection),
+    ...contextSection(report).map((section) => folded(section.title, sectionTable(section))),
     folded('Where it is', whereItIs(report)),
     folded('Findings', findings(report)),
     folded('How it was measured', tableNotes(report).map(markdownText).join('\n')),
   ].join('\n\n');
 }
 
-function renderSection({ title, header, rows, notes }: Section): string {
-  const cells = rows.map((row) => row.map(markdownText));
-  const lines = notes.map((line) => markdownText(line.trim())).join('\n');
-  return [`### ${title}`, table(header, cells, new Set(header.slice(2))), folded('What this means', lines)].join(
-    '\n\n',
+function renderSection(section: Section): string {
+  const lines = section.notes.map((line) => markdownText(line.trim())).join('\n');
+  return [`### ${section.title}`, sectionTable(section), folded('What this means', lines)].join('\n\n');
+}
+
+function sectionTable({ header: columns, rows, left }: Section): string {
+  return table(
+    columns,
+    rows.map((row) => row.map(markdownText)),
+    rightAligned(columns, left),
   );
 }
 
@@ -88,14 +96,14 @@ function whereItIs({ images }: Report): string {
   const groups = (Object.keys(GROUPS) as Group[]).filter((group) =>
     measured.some(({ contents }) => (contents?.groups[group] ?? 0) > 0),
   );
-  const header = ['image', 'on disk', ...groups.map((group) => GROUPS[group]), 'of all, replaced or deleted later'];
+  const columns = ['image', 'on disk', ...groups.map((group) => GROUPS[group]), 'of all, replaced or deleted later'];
   const rows = measured.map((image) => [
     markdownText(imageLabel(image)),
     bytes(image.size?.unpackedBytes ?? 0),
     ...groups.map((group) => bytes(image.contents?.groups[group] ?? 0)),
     bytes(image.contents?.wasteBytes ?? 0),
   ]);
-  return rows.length === 0 ? 'n/a' : table(header, rows, new Set(header.slice(1)));
+  return rows.length === 0 ? 'n/a' : table(columns, rows, new Set(columns.slice(1)));
 }
 
 function findings({ images }: Report): string {
@@ -111,9 +119,9 @@ function findings({ images }: Report): string {
   return rows.length === 0 ? 'None.' : table(['image', 'level', 'code', 'what', 'where'], rows, new Set());
 }
 
-function table(header: string[], rows: string[][], right: Set<string>): string {
-  return markdownTable([header, ...rows], {
-    align: header.map((name) => (right.has(name) ? 'r' : 'l')),
+function table(columns: string[], rows: string[][], right: Set<string>): string {
+  return markdownTable([columns, ...rows], {
+    align: columns.map((name) => (right.has(name) ? 'r' : 'l')),
     padding: true,
   });
 }

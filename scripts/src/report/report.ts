@@ -1,12 +1,12 @@
-import { relative, sep } from 'node:path';
 import type { Tried } from '../behaviour/behaviour.ts';
 import type { Timings } from '../bench/bench.ts';
 import type { Engine, ImageFacts } from '../engine/engine.ts';
 import type { Finding } from '../inspect/findings.ts';
 import type { Contents } from '../inspect/inspect.ts';
+import type { ContextFacts } from '../measure/context.ts';
 import type { ImageLayer } from '../measure/layers.ts';
-import type { Answer } from '../measure/run.ts';
-import { type NamedImage, referenceOf, type Subject, subjectName } from '../subjects/chapters.ts';
+import type { Answer, RunOptions } from '../measure/run.ts';
+import { type NamedImage, referenceOf, type Subject, subjectName } from '../subjects/subject.ts';
 import { benchReport } from './bench.ts';
 import { type Comparison, type ImageReport, type Report, reportSchema } from './schema.ts';
 
@@ -22,20 +22,22 @@ export interface Measurement<S extends Subject | NamedImage = Subject | NamedIma
   layers?: ImageLayer[];
   contents?: Contents;
   findings?: Finding[];
+  /** What the build context has for the builder. */
+  context?: ContextFacts;
+  /** How the image was run and requested, and what it answered. */
+  request?: RunOptions;
   answer?: Answer;
+  /** What is to be said about the answer. */
+  answerNote?: string;
   timings?: Timings;
   behaviour?: Tried[];
   /** Why this subject failed, as text for a person. */
   error?: string;
 }
 
-/**
- * Everything that was measured in a run, as the document that all outputs are made from.
- *
- * @param root the folder that paths of Dockerfiles are told from.
- */
-export function makeReport({ info }: Engine, measurements: Measurement[], root: string): Report {
-  const images = measurements.map((measurement) => imageReport(measurement, measurements, root));
+/** Everything that was measured in a run, as the document that all outputs are made from. */
+export function makeReport({ info }: Engine, measurements: Measurement[]): Report {
+  const images = measurements.map((measurement) => imageReport(measurement, measurements));
   // The schema also gives the keys their order, so that a report that was read again is written as the same bytes.
   return reportSchema.parse({
     schemaVersion: 1,
@@ -48,21 +50,34 @@ export function makeReport({ info }: Engine, measurements: Measurement[], root: 
   });
 }
 
-function imageReport(measurement: Measurement, all: Measurement[], root: string): ImageReport {
-  const { subject, base, standIn, image, buildMs, contents, findings, answer, timings, behaviour, error } = measurement;
+function imageReport(measurement: Measurement, all: Measurement[]): ImageReport {
+  const { subject, base, standIn, image, context, contents, findings, timings, behaviour, error } = measurement;
+  const { buildMs, request, answer, answerNote } = measurement;
+  const built = 'dockerfile' in subject ? subject : null;
   return {
     chapter: subject.chapter,
     variant: subject.variant,
-    dockerfile: 'dockerfile' in subject ? relative(root, subject.dockerfile).split(sep).join('/') : null,
+    dockerfile: built?.file ?? null,
+    target: built?.target ?? null,
+    platform: built?.settings.platform ?? null,
     base: base ?? null,
     standIn: standIn ?? false,
     ok: error === undefined,
     error: error ?? null,
+    context: context ?? null,
     size: sizeOf(measurement, all),
     contents: contents ?? null,
     findings: findings ?? null,
     build: buildMs === undefined ? null : { ms: Math.round(buildMs) },
-    run: answer ? { firstResponseMs: Math.round(answer.firstResponseMs), status: answer.status } : null,
+    run: answer
+      ? {
+          firstResponseMs: Math.round(answer.firstResponseMs),
+          status: answer.status,
+          port: request?.port ?? null,
+          path: request?.path ?? '/',
+          note: answerNote ?? null,
+        }
+      : null,
     bench: timings ? benchReport(timings) : null,
     rollout: null,
     behaviour: behaviour ?? null,

@@ -1,5 +1,5 @@
 import { bytes, duration } from './format.ts';
-import { nameCells } from './rows.ts';
+import { firstColumn, nameCells } from './rows.ts';
 import type { Report } from './schema.ts';
 import type { Section } from './sections.ts';
 
@@ -24,8 +24,8 @@ export function withRollout(report: Report, linkBitsPerSecond: number | null): R
 }
 
 /** The rollouts as a table, where they were reckoned. */
-export function rolloutSection({ images }: Report): Section[] {
-  const rolled = images.flatMap((image) =>
+export function rolloutSection(report: Report): Section[] {
+  const rolled = report.images.flatMap((image) =>
     image.rollout && image.size ? [{ ...image, ...image.rollout, size: image.size }] : [],
   );
   const [first] = rolled;
@@ -35,7 +35,7 @@ export function rolloutSection({ images }: Report): Section[] {
     {
       title: 'A rollout, reckoned from the pull sizes',
       header: [
-        'chapter',
+        firstColumn(report),
         'variant',
         'pull',
         `${pulls.toLocaleString('en')} pulls`,

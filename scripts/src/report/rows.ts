@@ -1,10 +1,16 @@
-import { REFERENCE, subjectName } from '../subjects/chapters.ts';
+import { REFERENCE, subjectName } from '../subjects/subject.ts';
 import { bytes, percent, printable } from './format.ts';
 import type { ImageReport, Report } from './schema.ts';
 
+/** Whether an image is of anybody's project, not of a chapter of the course or one that was there already. */
+export const isOfProject = ({ chapter, dockerfile }: ImageReport) => dockerfile !== null && !/^\d\d-/.test(chapter);
+
+/** What the first column of all tables is. */
+export const firstColumn = ({ images }: Report) => (images.some(isOfProject) ? 'project' : 'chapter');
+
 /** The table of sizes: its columns, for the terminal and for Markdown. */
-export const HEADER = [
-  'chapter',
+export const header = (report: Report) => [
+  firstColumn(report),
   'variant',
   'base image',
   'on disk',
@@ -21,7 +27,7 @@ export const imageLabel = (image: ImageReport) => `${subjectName(image)}${image.
 
 /** The first cells of an image's row in the other tables. */
 export const nameCells = (image: ImageReport) => [
-  image.chapter,
+  printable(image.chapter),
   `${printable(image.variant)}${image.standIn ? ' (stand-in)' : ''}`,
 ];
 
@@ -32,7 +38,7 @@ export function tableRow(report: Report, image: ImageReport): string[] {
     ({ chapter, variant }) => chapter === image.chapter && variant === image.variant,
   );
   return [
-    image.chapter,
+    printable(image.chapter),
     printable(image.variant),
     `${image.base === null ? 'n/a' : shortName(printable(image.base))}${image.standIn ? ' (stand-in)' : ''}`,
     size ? bytes(size.unpackedBytes) : 'n/a',
@@ -45,14 +51,22 @@ export function tableRow(report: Report, image: ImageReport): string[] {
 }
 
 /** What the words of the table mean, and what it was measured with. */
-export function tableNotes({ engine, images, comparisons }: Report): string[] {
+export function tableNotes(report: Report): string[] {
+  const { engine, images, comparisons } = report;
+  const references = [...new Set(comparisons.map(({ reference }) => printable(reference)))];
   const lines = [
     'on disk: the bytes of all files in all layers. pull: the layers as gzip, what a registry sends.',
-    `saved: on disk, against ${printable(comparisons[0]?.reference ?? REFERENCE)}. first answer: from asking for the container to its first HTTP answer, one run.`,
+    `saved: on disk, against ${references.length > 1 ? `the first of each ${firstColumn(report)}` : (references[0] ?? REFERENCE)}. first answer: from asking for the container to its first HTTP answer, one run.`,
     `Measured with Docker ${printable(engine.version)}, builder ${printable(engine.builder)}, image store ${printable(engine.imageStore)}.`,
   ];
   if (images.some(({ dockerfile }) => dockerfile === null)) {
     lines.push('image: it was there already. It is measured as it is and not run.');
+  }
+  if (images.some(({ ok, dockerfile, run }) => ok && dockerfile !== null && run === null)) {
+    lines.push('first answer n/a: it was only built and measured, not run.');
+  }
+  for (const image of images) {
+    if (image.run?.note) lines.push(`${printable(imageLabel(image))}: ${printable(image.run.note)}.`);
   }
   if (images.some(({ standIn }) => standIn)) {
     lines.push(

@@ -142,13 +142,35 @@ const finding = z.object({
     .describe('The first of them'),
 });
 
+const contextPart = z.object({
+  path: z.string().describe('Relative to the build context; of a folder with a slash at its end'),
+  bytes,
+  files: z.int().nonnegative(),
+});
+
+const context = z
+  .object({
+    bytes: bytes.describe('All regular files that the ignore file lets through'),
+    files: z.int().nonnegative(),
+    ignoreFile: z.string().nullable().describe('Relative to the build context; null when there is none'),
+    largest: z
+      .array(contextPart)
+      .describe('The largest of what is at the top, or a part of it where that is most of it'),
+    ignorable: z.array(contextPart).describe('Where there is no ignore file: what a usual one would leave out'),
+  })
+  .describe('What the builder may be sent');
+
 const image = z.object({
-  chapter: z.string(),
+  chapter: z.string().describe('The name of a chapter or project; "image" for images that were there already'),
   variant: z.string(),
   dockerfile: z
     .string()
     .nullable()
-    .describe('Path relative to the repository, with forward slashes; null for an image that was there already'),
+    .describe(
+      'Path in the chapter or project, after its name, such as 02-multi-stage/Dockerfile.multi; null for an image that was there already',
+    ),
+  target: z.string().nullable().default(null).describe('The stage that was built; null for the last one'),
+  platform: z.string().nullable().default(null).describe("Such as linux/arm64; null for the engine's own"),
   base: z
     .string()
     .nullable()
@@ -156,6 +178,7 @@ const image = z.object({
   standIn: z.boolean().describe('Whether a base image was a locally built stand-in'),
   ok: z.boolean().describe('Whether it was built, measured, started and gave the expected answer'),
   error: z.string().nullable().describe('What failed, with the last lines of the engine or container'),
+  context: context.nullable().default(null),
   size: z
     .object({
       unpackedBytes: bytes.describe('On disk: the sum over the layers of `bytes`'),
@@ -169,7 +192,10 @@ const image = z.object({
   run: z
     .object({
       firstResponseMs: milliseconds.nullable().describe('From asking the engine to run it to the first HTTP answer'),
-      status: z.int().nullable().describe('HTTP status of GET /'),
+      status: z.int().nullable().describe('HTTP status of the answer'),
+      port: z.int().nullable().default(null),
+      path: z.string().default('/').describe('What was requested'),
+      note: z.string().nullable().default(null).describe('What is to be said about the answer'),
     })
     .nullable(),
   bench: bench.nullable().default(null).describe('What --bench timed'),

@@ -10,7 +10,13 @@ export interface Section {
   /** The first two cells are the chapter and the variant. */
   rows: string[][];
   notes: string[];
+  /** The columns, beside the first two, that hold words; the others hold figures. */
+  left?: string[];
 }
+
+/** The columns of a section that are aligned to the right. */
+export const rightAligned = (header: string[], left: string[] = []) =>
+  new Set(header.slice(2).filter((name) => !left.includes(name)));
 
 /** What was timed, reckoned and tried, where it was. */
 export function sections(report: Report): Section[] {

@@ -1,12 +1,13 @@
 import { table } from 'table';
-import { subjectName } from '../subjects/chapters.ts';
+import { subjectName } from '../subjects/subject.ts';
 import type { CheckResult } from './budgets.ts';
 import { type Changes, difference, type ImageChanges, OTHER_ZLIB, since, WITHIN_SPREAD } from './changes.ts';
+import { contextHints, contextSection } from './context.ts';
 import { type Paint, painter, printable, printableLines } from './format.ts';
 import { renderInside } from './inside.ts';
-import { HEADER, RIGHT_ALIGNED, tableNotes, tableRow } from './rows.ts';
+import { header, RIGHT_ALIGNED, tableNotes, tableRow } from './rows.ts';
 import type { Report } from './schema.ts';
-import { type Section, sections } from './sections.ts';
+import { rightAligned, type Section, sections } from './sections.ts';
 
 /** What may be shown beside the table. */
 export interface Extras {
@@ -20,10 +21,9 @@ export function renderTerminal(report: Report, colour: boolean, extras: Extras =
   const paint = painter(colour);
   return [
     renderSizes(report, paint),
-    tableNotes(report)
-      .map((line) => paint('dim', line))
-      .join('\n'),
+    [...tableNotes(report).map((line) => paint('dim', line)), ...contextHints(report)].join('\n'),
     ...sections(report).map((section) => renderSection(section, paint)),
+    ...(extras.inside ? contextSection(report).map((section) => renderSection(section, paint)) : []),
     ...(extras.inside ? renderInside(report, paint) : []),
     ...(extras.changes ? [renderChanges(extras.changes, paint)] : []),
     ...(extras.check ? [renderCheck(extras.check, paint)] : []),
@@ -36,15 +36,15 @@ function renderSizes(report: Report, paint: Paint): string {
     image.ok ? tableRow(report, image) : tableRow(report, image).map((cell) => paint('red', cell)),
   );
   const chapters = report.images.map(({ chapter }) => chapter);
-  return renderTable(HEADER, onceEach(chapters, rows), RIGHT_ALIGNED, paint);
+  return renderTable(header(report), onceEach(chapters, rows), RIGHT_ALIGNED, paint);
 }
 
-function renderSection({ title, header, rows, notes }: Section, paint: Paint): string {
+function renderSection({ title, header: columns, rows, notes, left = [] }: Section, paint: Paint): string {
   const coloured = rows.map((row) => row.map((cell) => (cell === 'MISS' ? paint('red', cell) : cell)));
   const chapters = rows.map(([chapter = '']) => chapter);
   return [
     paint('bold', title),
-    renderTable(header, onceEach(chapters, coloured), new Set(header.slice(2)), paint),
+    renderTable(columns, onceEach(chapters, coloured), rightAligned(columns, left), paint),
     ...notes.map((line) => paint(line.startsWith('MISS') ? 'red' : 'dim', line)),
   ].join('\n');
 }
@@ -54,8 +54,8 @@ function onceEach(chapters: string[], rows: string[][]): string[][] {
   return rows.map((row, index) => (chapters[index - 1] === chapters[index] ? ['', ...row.slice(1)] : row));
 }
 
-function renderTable(header: string[], rows: string[][], right: Set<string>, paint: Paint): string {
-  const lines = table([header.map((cell) => paint('bold', cell)), ...rows], {
+function renderTable(columns: string[], rows: string[][], right: Set<string>, paint: Paint): string {
+  const lines = table([columns.map((cell) => paint('bold', cell)), ...rows], {
     border: {
       ...Object.fromEntries(['topBody', 'topJoin', 'topLeft', 'topRight'].map((key) => [key, ''])),
       ...Object.fromEntries(['bottomBody', 'bottomJoin', 'bottomLeft', 'bottomRight'].map((key) => [key, ''])),
@@ -64,7 +64,7 @@ function renderTable(header: string[], rows: string[][], right: Set<string>, pai
       joinBody: '─',
       joinJoin: '─',
     },
-    columns: header.map((name, index) => ({
+    columns: columns.map((name, index) => ({
       alignment: right.has(name) ? 'right' : 'left',
       paddingLeft: index === 0 ? 0 : 1,
       paddingRight: 0,

@@ -1,20 +1,22 @@
-import { AFTER, referenceOf, subjectName } from '../subjects/chapters.ts';
+import { AFTER, referenceOf, subjectName } from '../subjects/subject.ts';
 import { BUILD_FIGURES, differs, FIGURE_KEYS, FIGURES, type FigureKey, START_FIGURES, showSamples } from './figures.ts';
 import { duration, percent, printable } from './format.ts';
-import { nameCells } from './rows.ts';
+import { firstColumn, nameCells } from './rows.ts';
 import type { Bench, ImageReport, Report } from './schema.ts';
 import type { Section } from './sections.ts';
 
 type Benched = ImageReport & { bench: Bench };
 
 /** What --bench timed: starts, builds, and how each variant differs from its reference. */
-export function timeSections({ images }: Report): Section[] {
+export function timeSections(report: Report): Section[] {
+  const { images } = report;
+  const nameColumns = [firstColumn(report), 'variant'];
   const benched = images.filter((image): image is Benched => image.bench !== null);
   const [first] = benched;
   if (!first) return [];
   const { runs } = first.bench;
   const taken = runs === 1 ? 'one run' : `the median of ${runs}, and from the least to the most`;
-  const named = (keys: readonly FigureKey[]) => ['chapter', 'variant', ...keys.map((key) => FIGURES[key].name)];
+  const named = (keys: readonly FigureKey[]) => [...nameColumns, ...keys.map((key) => FIGURES[key].name)];
   const cells = (keys: readonly FigureKey[]) => (image: Benched) => [
     ...nameCells(image),
     ...keys.map((key) => showSamples(key, image.bench[key])),
@@ -43,7 +45,7 @@ export function timeSections({ images }: Report): Section[] {
         ...reasons(benched, BUILD_FIGURES),
       ],
     },
-    ...verdicts(benched),
+    ...verdicts(benched, nameColumns),
   ];
 }
 
@@ -83,7 +85,7 @@ function reasons(images: Benched[], keys: readonly FigureKey[]): string[] {
 }
 
 /** How each variant differs from the one that its chapter's variants are compared with, and further ones from `multi`. */
-function verdicts(images: Benched[]): Section[] {
+function verdicts(images: Benched[], nameColumns: string[]): Section[] {
   const references = images.map(({ chapter }) => referenceOf(images, chapter, (one) => one));
   const pairs = images.map((image, index) => ({ image, reference: references[index] }));
   const further = images
@@ -94,17 +96,17 @@ function verdicts(images: Benched[]): Section[] {
       image,
       reference: images.find((one) => one.chapter === image.chapter && one.variant === AFTER),
     }));
-  return [...againstSection(pairs), ...againstSection(further)];
+  return [...againstSection(pairs, nameColumns), ...againstSection(further, nameColumns)];
 }
 
-function againstSection(all: { image: Benched; reference: Benched | undefined }[]): Section[] {
+function againstSection(all: { image: Benched; reference: Benched | undefined }[], nameColumns: string[]): Section[] {
   const pairs = all.flatMap(({ image, reference }) => (reference && reference !== image ? [{ image, reference }] : []));
   const [first] = pairs;
   if (!first) return [];
   return [
     {
       title: `Against ${printable(first.reference.variant)}`,
-      header: ['chapter', 'variant', ...FIGURE_KEYS.map((key) => FIGURES[key].name)],
+      header: [...nameColumns, ...FIGURE_KEYS.map((key) => FIGURES[key].name)],
       rows: pairs.map(({ image, reference }) => [
         ...nameCells(image),
         ...FIGURE_KEYS.map((key) => verdictOf(key, image.bench, reference.bench)),

@@ -9,15 +9,29 @@ export interface DockerfileFacts {
   finalBase: string;
 }
 
+/** What a build is told that changes what a Dockerfile is built on. */
+export interface DockerfileOptions {
+  buildArgs?: Record<string, string>;
+  /** Such as `linux/arm64`; that of this machine when absent. */
+  platform?: string;
+  /** The stage that becomes the image; the last one when absent. */
+  target?: string;
+}
+
 /**
- * Reads a Dockerfile's stages. Variables in FROM take the default of the ARG lines above the first FROM, which is where
- * Docker looks for them (https://docs.docker.com/reference/dockerfile/#understand-how-arg-and-from-interact).
+ * Reads a Dockerfile's stages. Variables in FROM take the build arguments, or the default of the ARG lines above the first
+ * FROM, which is where Docker looks for them
+ * (https://docs.docker.com/reference/dockerfile/#understand-how-arg-and-from-interact).
  *
  * @throws {ToolError} when there is no FROM, or one with a variable that has no value.
  */
-export function readDockerfile(text: string, name: string): DockerfileFacts {
-  const uses = imageUses(text, name);
-  const finalBase = uses.findLast(({ stage }) => stage)?.image;
+export function readDockerfile(text: string, name: string, options: DockerfileOptions = {}): DockerfileFacts {
+  const uses = imageUses(text, name, options);
+  const stages = uses.filter(({ stage }) => stage !== null);
+  const wanted = options.target?.toLowerCase();
+  // A target that is not there is the builder's to refuse.
+  const last = stages.find(({ stage }, index) => stage === wanted || String(index) === wanted) ?? stages.at(-1);
+  const finalBase = last?.image;
   if (!finalBase) throw new ToolError(`${name} has no FROM line`, { hint: 'Is it a Dockerfile?' });
   const bases = uses.filter(({ external, image }) => external && image !== 'scratch').map(({ image }) => image);
   return { bases: [...new Set(bases)], finalBase };
@@ -28,10 +42,15 @@ export function readDockerfile(text: string, name: string): DockerfileFacts {
  *
  * @throws {ToolError} as {@link readDockerfile} does.
  */
-export function replaceBases(text: string, name: string, replacement: (image: string) => string): string {
+export function replaceBases(
+  text: string,
+  name: string,
+  replacement: (image: string) => string,
+  options: DockerfileOptions = {},
+): string {
   const lines = text.split('\n');
   // From the end, so that a replacement does not move the places of those that are still to come.
-  for (const { image, external, place } of imageUses(text, name).reverse()) {
+  for (const { image, external, place } of imageUses(text, name, options).reverse()) {
     const line = lines[place.start.line] ?? '';
     if (!external) continue;
     lines[place.start.line] =
@@ -46,26 +65,30 @@ interface ImageUse {
   image: string;
   /** Whether the place names an image, not a stage of this file. */
   external: boolean;
-  /** Whether it is a FROM line. */
-  stage: boolean;
+  /** The name of the stage that a FROM line begins, in small letters, empty when it has none; null for other lines. */
+  stage: string | null;
   place: NonNullable<ReturnType<From['getImageRange']>>;
 }
 
 /** The places in the order of the file. */
-function imageUses(text: string, name: string): ImageUse[] {
+function imageUses(text: string, name: string, { buildArgs = {}, platform }: DockerfileOptions): ImageUse[] {
   const file = DockerfileParser.parse(text);
-  const variables = new Map(
-    file.getInitialARGs().map((arg) => {
-      const property = arg.getProperty();
-      return [property?.getName() ?? '', property?.getValue() ?? ''];
-    }),
-  );
-  const expand = (value: string) =>
-    value.replace(/\$(?:\{(\w+)(?::-([^}]*))?\}|(\w+))/g, (_match, braced, fallback, plain) => {
-      const found = variables.get(braced ?? plain) || fallback;
-      if (!found) throw new ToolError(`${name}: ${value} needs a value for ${braced ?? plain}, but its ARG has none`);
-      return found;
+  const variables = new Map(Object.entries(platformVariables(platform)));
+  const expand = (value: string): string =>
+    value.replace(VARIABLE, (_match, braced, operator, word, plain) => {
+      const found = variables.get(braced ?? plain);
+      if (operator?.endsWith('+')) return found ? expand(word) : '';
+      if (!found && operator === undefined)
+        throw new ToolError(`${name}: ${value} needs a value for ${braced ?? plain}, but its ARG has none`);
+      return found || expand(word);
     });
+  for (const arg of file.getInitialARGs()) {
+    const property = arg.getProperty();
+    const key = property?.getName() ?? '';
+    const value = buildArgs[key] ?? property?.getValue();
+    // A default may use those above it.
+    if (value) variables.set(key, buildArgs[key] ?? expand(value));
+  }
 
   const stages = new Map<string, string>();
   const uses: ImageUse[] = [];
@@ -76,16 +99,31 @@ function imageUses(text: string, name: string): ImageUse[] {
       const place = from.getImageRange();
       if (!image || !place) continue;
       const base = stages.get(image.toLowerCase());
-      uses.push({ image: base ?? image, external: base === undefined, stage: true, place });
-      const stage = from.getBuildStage();
-      if (stage) stages.set(stage.toLowerCase(), base ?? image);
+      const stage = from.getBuildStage()?.toLowerCase() ?? '';
+      uses.push({ image: base ?? image, external: base === undefined, stage, place });
+      if (stage) stages.set(stage, base ?? image);
     } else if (instruction.getKeyword() === 'COPY') {
       const flag = (instruction as ModifiableInstruction).getFlags().find((one) => one.getName() === 'from');
       const source = flag?.getValue();
       const place = flag?.getValueRange();
       if (!source || !place || /^\d+$/.test(source) || stages.has(source.toLowerCase())) continue;
-      uses.push({ image: expand(source), external: true, stage: false, place });
+      uses.push({ image: expand(source), external: true, stage: null, place });
     }
   }
   return uses;
+}
+
+/** `$NAME`, `${NAME}`, `${NAME:-other}`, `${NAME:+other}`: https://docs.docker.com/reference/dockerfile/#environment-replacement */
+const VARIABLE = /\$(?:\{(\w+)(?:(:?[-+])([^}]*))?\}|(\w+))/g;
+
+/** What the builder sets by itself: https://docs.docker.com/reference/dockerfile/#automatic-platform-args-in-the-global-scope */
+function platformVariables(platform: string | undefined): Record<string, string> {
+  const machine = `linux/${{ x64: 'amd64' }[process.arch as 'x64'] ?? process.arch}`;
+  return { ...platformOf('TARGET', platform ?? machine), ...platformOf('BUILD', machine) };
+}
+
+function platformOf(prefix: string, platform: string): Record<string, string> {
+  const [os = '', arch = '', variant = ''] = platform.split('/');
+  const parts = { PLATFORM: platform, OS: os, ARCH: arch, VARIANT: variant };
+  return Object.fromEntries(Object.entries(parts).map(([name, value]) => [`${prefix}${name}`, value]));
 }

@@ -37,6 +37,7 @@ async function outcomes(tried: ImageFacts): Promise<Map<Behaviour, Tried>> {
     port: 3000,
     labels: { [RUN_LABEL]: bench.id },
     signal: new AbortController().signal,
+    node: true,
     onTry: () => {},
   });
   expect(await docker('ps', '--all', '--quiet', '--filter', `label=${RUN_LABEL}=${bench.id}`)).toBe('');

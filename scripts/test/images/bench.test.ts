@@ -3,10 +3,13 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { measureBuilds } from '../../src/bench/builds.ts';
+import { type BuildKind, measureBuilds, type TimedBuild } from '../../src/bench/builds.ts';
 import { addDependency } from '../../src/bench/context.ts';
 import { measureStart } from '../../src/bench/starts.ts';
 import { type Engine, RUN_LABEL } from '../../src/engine/engine.ts';
+import { subjectsOf } from '../../src/subjects/project.ts';
+import { settingsOf } from '../../src/subjects/settings.ts';
+import type { Subject } from '../../src/subjects/subject.ts';
 import { Bench, describeWithEngine, docker, engine } from './engine.ts';
 
 const bench = new Bench();
@@ -50,6 +53,11 @@ afterAll(async () => {
   await bench.cleanUp();
 });
 
+async function subjectAt(dockerfile: string): Promise<Subject> {
+  const [subject] = await subjectsOf('x', context, { dockerfiles: [dockerfile] }, settingsOf());
+  return subject as Subject;
+}
+
 describeWithEngine('timed builds', () => {
   test('begin with nothing, reuse what they may, and leave the user his caches and files', {
     timeout: 240_000,
@@ -59,12 +67,12 @@ describeWithEngine('timed builds', () => {
       (await readdir(tmpdir())).filter((name) => name.startsWith('multi-stage-node-bench-'));
     const before = await temporary();
     await bench.build(context, 'Dockerfile', { buildArgs: { WHO: 'first' } });
-    const subject = { chapter: 'x', variant: 'y', context, dockerfile: join(context, 'Dockerfile') };
+    const subject = await subjectAt(join(context, 'Dockerfile'));
     const withDependency = await addDependency(context, signal);
     // Twice: the second one must not find what the first one left.
     for (const round of [1, 2]) {
       const salt = `${bench.id}-${round}`;
-      const { cold, noop, afterEdit, afterDependency } = await measureBuilds(engine as Engine, subject, {
+      const builds = await measureBuilds(engine as Engine, subject, {
         runId: bench.id,
         name: `multi-stage-node/test:${salt}`,
         salt,
@@ -72,7 +80,8 @@ describeWithEngine('timed builds', () => {
         signal,
         onStep: () => {},
       });
-      const cached = ({ steps }: typeof cold) => steps.map((step) => step.cached);
+      const { cold, noop, afterEdit, afterDependency } = builds as Record<BuildKind, TimedBuild>;
+      const cached = ({ steps }: TimedBuild) => steps.map((step) => step.cached);
       expect(cold.steps.map(({ name }) => name.replace(/^.*\] (\w+).*$/, '$1')).sort()).toEqual([
         'COPY',
         'COPY',
@@ -101,18 +110,14 @@ describeWithEngine('timed builds', () => {
   test('a build that fails is told with its last lines, and leaves nothing', { timeout: 60_000 }, async () => {
     const dockerfile = join(context, 'Dockerfile.broken');
     await writeFile(dockerfile, 'FROM node:26-alpine\nRUN echo before && exit 7\n');
-    const building = measureBuilds(
-      engine as Engine,
-      { chapter: 'x', variant: 'broken', context, dockerfile },
-      {
-        runId: bench.id,
-        name: `multi-stage-node/test:${bench.id}-broken`,
-        salt: `${bench.id}-broken`,
-        withDependency: new Map(),
-        signal: new AbortController().signal,
-        onStep: () => {},
-      },
-    );
+    const building = measureBuilds(engine as Engine, await subjectAt(dockerfile), {
+      runId: bench.id,
+      name: `multi-stage-node/test:${bench.id}-broken`,
+      salt: `${bench.id}-broken`,
+      withDependency: new Map(),
+      signal: new AbortController().signal,
+      onStep: () => {},
+    });
     await expect(building).rejects.toThrow('docker build failed');
     await rm(dockerfile);
     expect(await docker('images', '--format', '{{.Tag}}', 'multi-stage-node/test')).not.toContain('broken');
@@ -128,7 +133,12 @@ describeWithEngine('a timed start', () => {
     try {
       await writeFile(join(folder, 'Dockerfile'), dockerfile);
       const image = await bench.build(folder, 'Dockerfile');
-      const options = { port: 3000, labels: { [RUN_LABEL]: bench.id }, signal: new AbortController().signal };
+      const options = {
+        port: 3000,
+        labels: { [RUN_LABEL]: bench.id },
+        signal: new AbortController().signal,
+        node: true,
+      };
       return await measureStart(engine as Engine, image, options);
     } finally {
       await rm(folder, { recursive: true });
@@ -152,7 +162,7 @@ describeWithEngine('a timed start', () => {
 
   test('says why a figure is missing', async () => {
     const found = await start(server('', '0'));
-    expect(found.nodeStartMs).toBe('the app prints no line that says that it listens');
+    expect(found.nodeStartMs).toMatch(/^the app prints no line that says that it listens: --ready/);
     // As process 1, Node does not end on a signal that it does not handle.
     expect(found.stopMs).toBe('it still runs 10 s after SIGTERM');
   });

@@ -38,7 +38,7 @@ describeWithEngine.each(chapters)('%s', (chapter) => {
       images.set(`${chapter} ${variant}`, built.id);
     }
     const labels = { [RUN_LABEL]: bench.id };
-    const options = { port: 3000, labels, signal: new AbortController().signal, onTry: () => {} };
+    const options = { port: 3000, labels, signal: new AbortController().signal, node: true, onTry: () => {} };
     // Side by side, because a hundred health checks take their time.
     const found = await Promise.all(facts.map((one) => tryBehaviour(engine as Engine, one, options)));
     for (const [index, variant] of variants.entries()) tried.set(`${chapter} ${variant}`, found[index]?.tried ?? []);

@@ -30,7 +30,7 @@ afterEach(() => {
 });
 
 function compare(...args: string[]) {
-  const child = spawn(process.execPath, ['scripts/start.mjs', 'compare', ...args], {
+  const child = spawn(process.execPath, ['--', 'scripts/start.mjs', 'compare', ...args], {
     cwd: root,
     env: { ...process.env, INIT_CWD: root, TMPDIR: temporary, GITHUB_STEP_SUMMARY: '' },
   });

@@ -13,6 +13,9 @@ import { findChanges } from '../../src/report/changes.ts';
 import { makeReport } from '../../src/report/report.ts';
 import type { Report } from '../../src/report/schema.ts';
 import { findChapters } from '../../src/subjects/chapters.ts';
+import { subjectsOf } from '../../src/subjects/project.ts';
+import { settingsOf } from '../../src/subjects/settings.ts';
+import type { Subject } from '../../src/subjects/subject.ts';
 import { Bench, describeWithEngine, engine, filesOf, ROOT } from './engine.ts';
 
 const bench = new Bench();
@@ -110,8 +113,8 @@ describeWithEngine('inside', () => {
     const chapter = '02-multi-stage';
     const context = join(ROOT, chapter);
     const reportOf = async (image: ImageFacts) => {
-      const subject = { chapter, variant: 'single', context, dockerfile: join(context, 'Dockerfile.single') };
-      return makeReport(engine as Engine, [{ subject, image, ...(await look(image)) }], ROOT);
+      const [subject] = await subjectsOf(chapter, context, {}, settingsOf());
+      return makeReport(engine as Engine, [{ subject: subject as Subject, image, ...(await look(image)) }]);
     };
     const before = await reportOf(await bench.buildImage(context, 'Dockerfile.single'));
     const after = await reportOf(await bench.buildImage(context, 'Dockerfile.single', { noCache: true }));

@@ -1,0 +1,40 @@
+import { readFile } from 'node:fs/promises';
+import { join, relative } from 'node:path';
+import dockerignore from '@balena/dockerignore';
+
+/** What a file of patterns leaves out of a build context. */
+export interface IgnoreFile {
+  /** Its path relative to the build context; null when there is none. */
+  name: string | null;
+  /** Whether a path in the context, with forward slashes, is left out. */
+  ignores(path: string): boolean;
+  /** Whether all below a folder that is left out is left out, too: no pattern takes something back with `!`. */
+  wholeFolders: boolean;
+}
+
+/**
+ * Reads the ignore file of a Dockerfile: one that is named after it, or else the `.dockerignore` of the context
+ * (https://docs.docker.com/build/concepts/context/#filename-and-location).
+ */
+export async function readIgnoreFile(context: string, dockerfile: string): Promise<IgnoreFile> {
+  for (const path of [`${dockerfile}.dockerignore`, join(context, '.dockerignore')]) {
+    const text = await readFile(path, 'utf8').catch(() => null);
+    if (text !== null) return { name: relative(context, path), ...ignorePatterns(text) };
+  }
+  return { name: null, ...ignorePatterns('') };
+}
+
+/** What patterns leave out, as Docker reads them. */
+export function ignorePatterns(text: string): Omit<IgnoreFile, 'name'> {
+  // A byte order mark is not a part of the first pattern. Docker takes these characters as they are, the library not yet.
+  const lines = text
+    .replace(/^\uFEFF/, '')
+    .split(/\r?\n/)
+    .map((line) => (line.startsWith('#') ? '' : line.replace(/[+(){}|]/g, '\\$&')));
+  // Docker tells small letters from capital ones.
+  const matcher = dockerignore.default({ ignorecase: false }).add(lines);
+  return {
+    ignores: (path) => matcher.ignores(path),
+    wholeFolders: !lines.some((line) => line.trim().startsWith('!')),
+  };
+}
