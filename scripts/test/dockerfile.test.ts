@@ -42,3 +42,22 @@ test('other images in the place of those that it is built on', () => {
     'ARG V=26\nFROM --platform=$BUILDPLATFORM other/node:26 AS a\nRUN true\nFROM a AS b\nfrom other/scratch\nCOPY --from=a /x /x\nCOPY --chown=1 --from=other/node:26-slim \\\n  /y /y\n',
   );
 });
+
+test('build arguments come before defaults, which may use those above them; others are not known to FROM', () => {
+  const text = 'ARG V=26\nARG IMAGE=node:${V}\nFROM ${IMAGE}\nARG LATE=1\nFROM ${V:+img}:${NONE:-x}\n';
+  expect(readDockerfile(text, 'x', { buildArgs: { V: '24' } }).bases).toEqual(['node:24', 'img:x']);
+  expect(readDockerfile(text, 'x', { buildArgs: { IMAGE: 'bun:1' } }).bases).toEqual(['bun:1', 'img:x']);
+  expect(() => readDockerfile('FROM ${V}\n', 'x', { buildArgs: { V: 'a' } })).toThrow('needs a value');
+});
+
+test('a target is the stage that counts, by name or number', () => {
+  const text = 'FROM a AS One\nFROM b AS two\nFROM two AS three\n';
+  const base = (target: string) => readDockerfile(text, 'x', { target }).finalBase;
+  expect(['one', 'ONE', '0', 'two', 'three', '2', 'no-such'].map(base)).toEqual(['a', 'a', 'a', 'b', 'b', 'b', 'b']);
+});
+
+test('the platform is known to FROM', () => {
+  const text = 'FROM a-${TARGETARCH}${TARGETVARIANT:+-}${TARGETVARIANT:-} AS x\n';
+  expect(readDockerfile(text, 'x', { platform: 'linux/arm/v7' }).finalBase).toBe('a-arm-v7');
+  expect(readDockerfile(text, 'x', { platform: 'linux/amd64' }).finalBase).toBe('a-amd64');
+});

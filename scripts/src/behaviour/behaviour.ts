@@ -1,7 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Engine, ImageFacts } from '../engine/engine.ts';
 import { ToolError } from '../errors.ts';
-import { ask, exitCodeInTime, type Response, type RunOptions, type Server, STILL_RUNS, serve } from '../measure/run.ts';
+import {
+  type Address,
+  ask,
+  exitCodeInTime,
+  type Response,
+  type RunOptions,
+  type Server,
+  STILL_RUNS,
+  serve,
+} from '../measure/run.ts';
 import { redact } from '../redact.ts';
 import type { Behaviour } from './catalog.ts';
 import { answersUnderWay } from './in-flight.ts';
@@ -25,6 +34,9 @@ const requestsOf = (path: string) =>
     ['GET', '/no-such-page'],
     ['GET', '/%E0%A4%A'],
   ] as const;
+
+/** How long an answer may take once the app serves, in milliseconds. */
+const ANSWER_LIMIT_MS = 5_000;
 
 /** Headers that differ from answer to answer. */
 const VOLATILE = new Set(['date', 'age', 'connection', 'keep-alive']);
@@ -86,7 +98,7 @@ export async function tryBehaviour(
   const answers: Answers = new Map();
   await inContainer([], ['process-1', 'in-flight', 'exit-code', 'logs'], async ({ id, address }) => {
     for (const [method, path] of requestsOf(options.path ?? '/'))
-      answers.set(`${method} ${path}`, await ask(address, path, { method }));
+      answers.set(`${method} ${path}`, await askOrSay(address, path, method));
     const first = options.node ? await processOne(engine, id) : notApplicable(NO_NODE);
     const underWay = await answersUnderWay(address, () => engine.kill(id, 'SIGTERM'));
     const code = await exitCode(engine, id);
@@ -115,6 +127,12 @@ export async function tryBehaviour(
     tried.push({ name: 'zombies', ...notApplicable(NO_HEALTHCHECK) });
   }
   return { tried, answers };
+}
+
+/** An answer; what no client understands is one, too, with status 0. */
+function askOrSay(address: Address, path: string, method: string): Promise<Response> {
+  const say = (error: Error) => ({ status: 0, headers: {}, body: error.message });
+  return ask(address, path, { method, limitMs: ANSWER_LIMIT_MS }).catch(say);
 }
 
 /** How two variants' answers differ, for a person; null when they do not. */

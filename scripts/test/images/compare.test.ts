@@ -1,12 +1,11 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import type { ChildProcess } from 'node:child_process';
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { RUN_LABEL } from '../../src/engine/engine.ts';
 import { reportSchema } from '../../src/report/schema.ts';
-import { describeWithEngine, docker, ROOT } from './engine.ts';
+import { describeWithEngine, docker, ROOT, startCompare } from './engine.ts';
 
 // compare as a person runs it, in a copy of the repository whose chapters the tests may break.
 
@@ -30,20 +29,9 @@ afterEach(() => {
 });
 
 function compare(...args: string[]) {
-  const child = spawn(process.execPath, ['--', 'scripts/start.mjs', 'compare', ...args], {
-    cwd: root,
-    env: { ...process.env, INIT_CWD: root, TMPDIR: temporary, GITHUB_STEP_SUMMARY: '' },
-  });
-  running.push(child);
-  const output = { stdout: '', stderr: '' };
-  child.stdout.on('data', (chunk) => {
-    output.stdout += chunk;
-  });
-  child.stderr.on('data', (chunk) => {
-    output.stderr += chunk;
-  });
-  const ended = once(child, 'close').then(([code]) => ({ code: code as number, ...output }));
-  return { child, output, ended };
+  const started = startCompare(root, args, { INIT_CWD: root, TMPDIR: temporary });
+  running.push(started.child);
+  return started;
 }
 
 /** A chapter with one Dockerfile. */

@@ -1,4 +1,6 @@
+import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import { get } from 'node:http';
 import { join } from 'node:path';
 import { extract } from 'tar-stream';
@@ -19,6 +21,23 @@ export const describeWithEngine = describe.skipIf(!engine);
 /** The engine's own command line, for what compare itself never does. */
 export function docker(...args: string[]): Promise<string> {
   return run((engine as Engine).info.command, args, { env: dockerEnvironment() });
+}
+
+/** Starts compare as a person does, in a repository at `root`. */
+export function startCompare(root: string, args: string[], env: NodeJS.ProcessEnv) {
+  const child = spawn(process.execPath, ['--', 'scripts/start.mjs', 'compare', ...args], {
+    cwd: root,
+    env: { ...process.env, GITHUB_STEP_SUMMARY: '', ...env },
+  });
+  const output = { stdout: '', stderr: '' };
+  child.stdout.on('data', (chunk) => {
+    output.stdout += chunk;
+  });
+  child.stderr.on('data', (chunk) => {
+    output.stderr += chunk;
+  });
+  const ended = once(child, 'close').then(([code]) => ({ code: code as number, ...output }));
+  return { child, output, ended };
 }
 
 /** Makes images and containers that carry a label of their own, and removes them all. */
