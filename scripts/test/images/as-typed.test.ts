@@ -4,14 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, expect, test } from 'vitest';
-import { RUN_LABEL } from '../../src/engine/engine.ts';
 import { Bench, describeWithEngine, docker, ROOT } from './engine.ts';
 
 // What the write-ups behind this course tell their readers to type, with the `docker` that a person gets when typing
 // it. Only the names of the images and the host's port are the tests' own.
 
 const bench = new Bench();
-const label = ['--label', `${RUN_LABEL}=${bench.id}`];
+const label = bench.labelArgs;
 const scratch: string[] = [];
 
 afterEach(async () => {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { type Tried, tryBehaviour } from '../../src/behaviour/behaviour.ts';
 import { BEHAVIOURS, type Behaviour } from '../../src/behaviour/catalog.ts';
-import { type Engine, type ImageFacts, RUN_LABEL } from '../../src/engine/engine.ts';
+import type { Engine, ImageFacts } from '../../src/engine/engine.ts';
 import { Bench, describeWithEngine, docker, engine } from './engine.ts';
 
 // Images that miss what a service should do: each behaviour can fail, and says why.
@@ -35,12 +35,12 @@ async function image(server: string, instructions: string): Promise<ImageFacts> 
 async function outcomes(tried: ImageFacts): Promise<Map<Behaviour, Tried>> {
   const result = await tryBehaviour(engine as Engine, tried, {
     port: 3000,
-    labels: { [RUN_LABEL]: bench.id },
+    labels: bench.labels,
     signal: new AbortController().signal,
     node: true,
     onTry: () => {},
   });
-  expect(await docker('ps', '--all', '--quiet', '--filter', `label=${RUN_LABEL}=${bench.id}`)).toBe('');
+  expect(await docker('ps', '--all', '--quiet', ...bench.filterArgs)).toBe('');
   return new Map(result.tried.map((one) => [one.name, one]));
 }
 

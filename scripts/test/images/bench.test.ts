@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type BuildKind, measureBuilds, type TimedBuild } from '../../src/bench/builds.ts';
 import { addDependency } from '../../src/bench/context.ts';
 import { measureStart } from '../../src/bench/starts.ts';
-import { type Engine, RUN_LABEL } from '../../src/engine/engine.ts';
+import type { Engine } from '../../src/engine/engine.ts';
 import { subjectsOf } from '../../src/subjects/project.ts';
 import { settingsOf } from '../../src/subjects/settings.ts';
 import type { Subject } from '../../src/subjects/subject.ts';
@@ -98,9 +98,7 @@ describeWithEngine('timed builds', () => {
     await bench.build(context, 'Dockerfile', { buildArgs: { WHO: 'second' } });
 
     expect(await temporary()).toEqual(before);
-    expect(
-      await docker('images', '--quiet', '--filter', `label=${RUN_LABEL}=${bench.id}`, 'multi-stage-node/test'),
-    ).not.toBe('');
+    expect(await docker('images', '--quiet', ...bench.filterArgs, 'multi-stage-node/test')).not.toBe('');
     expect(await docker('images', '--format', '{{.Tag}}', 'multi-stage-node/test')).not.toMatch(`${bench.id}-1-`);
     for (const [name, text] of Object.entries(FILES)) {
       expect(await readFile(join(context, name), 'utf8')).toBe(text);
@@ -135,7 +133,7 @@ describeWithEngine('a timed start', () => {
       const image = await bench.build(folder, 'Dockerfile');
       const options = {
         port: 3000,
-        labels: { [RUN_LABEL]: bench.id },
+        labels: bench.labels,
         signal: new AbortController().signal,
         node: true,
       };

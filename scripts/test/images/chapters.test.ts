@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Tried, tryBehaviour } from '../../src/behaviour/behaviour.ts';
-import { type Engine, type ImageFacts, RUN_LABEL } from '../../src/engine/engine.ts';
+import type { Engine, ImageFacts } from '../../src/engine/engine.ts';
 import { findChapters } from '../../src/subjects/chapters.ts';
 import { readDockerfile } from '../../src/subjects/dockerfile.ts';
 import { Bench, describeWithEngine, docker, engine, type FileEntry, filesOf, ROOT } from './engine.ts';
@@ -37,8 +37,13 @@ describeWithEngine.each(chapters)('%s', (chapter) => {
       facts.push(built);
       images.set(`${chapter} ${variant}`, built.id);
     }
-    const labels = { [RUN_LABEL]: bench.id };
-    const options = { port: 3000, labels, signal: new AbortController().signal, node: true, onTry: () => {} };
+    const options = {
+      port: 3000,
+      labels: bench.labels,
+      signal: new AbortController().signal,
+      node: true,
+      onTry: () => {},
+    };
     // Side by side, because a hundred health checks take their time.
     const found = await Promise.all(facts.map((one) => tryBehaviour(engine as Engine, one, options)));
     for (const [index, variant] of variants.entries()) tried.set(`${chapter} ${variant}`, found[index]?.tried ?? []);

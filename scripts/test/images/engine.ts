@@ -10,6 +10,9 @@ import { type Engine, RUN_LABEL } from '../../src/engine/engine.ts';
 import { findEngine } from '../../src/engine/find.ts';
 import { run, runStream } from '../../src/engine/process.ts';
 
+/** What tests make carries this label, not that of compare: a test of compare looks for what compare has left. */
+const TEST_LABEL = 'multi-stage-node.test-run';
+
 export const ROOT = join(import.meta.dirname, '../../..');
 
 /** The real engine. loud.ts says it once when there is none. */
@@ -43,7 +46,10 @@ export function startCompare(root: string, args: string[], env: NodeJS.ProcessEn
 /** Makes images and containers that carry a label of their own, and removes them all. */
 export class Bench {
   readonly id = randomUUID();
-  readonly #labels = { [RUN_LABEL]: this.id };
+  readonly labels = { [TEST_LABEL]: this.id };
+  /** For the engine's command line: to make something, and to list what was made. */
+  readonly labelArgs = ['--label', `${TEST_LABEL}=${this.id}`];
+  readonly filterArgs = ['--filter', `label=${TEST_LABEL}=${this.id}`];
   #count = 0;
 
   /** Builds an image and returns its id. */
@@ -67,7 +73,7 @@ export class Bench {
       context,
       dockerfile: join(context, dockerfile),
       name: `multi-stage-node/test:${this.id}-${this.#count}`,
-      labels: { ...this.#labels, count: String(this.#count) },
+      labels: { ...this.labels, count: String(this.#count) },
       signal: new AbortController().signal,
       onLine: () => {},
       ...options,
@@ -77,7 +83,7 @@ export class Bench {
 
   /** Starts a container and waits for its first answer on /healthz. Returns its id and how to ask it. */
   async serve(image: string, args: string[] = []) {
-    const id = await (engine as Engine).start(image, { port: 3000, labels: this.#labels, args });
+    const id = await (engine as Engine).start(image, { port: 3000, labels: this.labels, args });
     const { address } = await (engine as Engine).container(id);
     if (!address) throw new Error(`No port is published: ${await docker('logs', id)}`);
     const ask = (path: string) => request(`http://${address.host}:${address.port}${path}`);
@@ -90,9 +96,12 @@ export class Bench {
 
   async cleanUp(): Promise<void> {
     if (!engine) return;
-    const { containers, images } = await engine.labelled(RUN_LABEL, this.id);
-    for (const container of containers) await engine.removeContainer(container);
-    for (const image of images) await engine.removeImage(image);
+    // A part of compare that a test calls by itself makes images with its own label.
+    for (const label of [TEST_LABEL, RUN_LABEL]) {
+      const { containers, images } = await engine.labelled(label, this.id);
+      for (const container of containers) await engine.removeContainer(container);
+      for (const image of images) await engine.removeImage(image);
+    }
   }
 }
 
@@ -124,7 +133,7 @@ export interface FileEntry {
 
 /** All files that a container of this image would see, read without running anything in it. */
 export async function filesOf(image: string): Promise<FileEntry[]> {
-  const container = await docker('create', '--label', `${RUN_LABEL}=files`, image);
+  const container = await docker('create', '--label', `${TEST_LABEL}=files`, image);
   try {
     const entries = extract();
     const source = runStream((engine as Engine).info.command, ['export', container], { env: dockerEnvironment() });
