@@ -10,7 +10,11 @@ import { Bench, describeWithEngine, docker, engine } from './engine.ts';
 // Images that miss what a service should do: each behaviour can fail, and says why.
 
 const bench = new Bench();
-afterAll(() => bench.cleanUp());
+afterAll(async () => {
+  const left = engine && (await docker('ps', '--all', '--quiet', ...bench.filterArgs));
+  await bench.cleanUp();
+  expect(left ?? '').toBe('');
+});
 
 const SERVER = (onTerm: string, atStart = '') => `
 const fs = require('fs');
@@ -40,12 +44,11 @@ async function outcomes(tried: ImageFacts): Promise<Map<Behaviour, Tried>> {
     node: true,
     onTry: () => {},
   });
-  expect(await docker('ps', '--all', '--quiet', ...bench.filterArgs)).toBe('');
   return new Map(result.tried.map((one) => [one.name, one]));
 }
 
 describeWithEngine('behaviour', () => {
-  test('an app that does nearly everything wrong', { timeout: 300_000 }, async () => {
+  test.concurrent('an app that does nearly everything wrong', { timeout: 300_000 }, async () => {
     const atStart = `
 fs.writeFileSync('/state', '');
 fs.chownSync('/state', 1, 1);
@@ -73,7 +76,7 @@ console.log('{\\n  "pretty": true\\n}');`;
     expect(found.get('healthy')?.ok).toBe(true);
   });
 
-  test('a shell as process 1, and a health check that fails', { timeout: 300_000 }, async () => {
+  test.concurrent('a shell as process 1, and a health check that fails', { timeout: 300_000 }, async () => {
     const found = await outcomes(
       await image(SERVER('process.exit(0);'), 'HEALTHCHECK CMD echo no; exit 1\nCMD node server.js; true'),
     );
@@ -87,7 +90,9 @@ console.log('{\\n  "pretty": true\\n}');`;
     expect(found.get('read-only')?.ok).toBe(true);
   });
 
-  test('without a HEALTHCHECK and without /info, the rest is still found out', { timeout: 300_000 }, async () => {
+  test.concurrent('without a HEALTHCHECK and without /info, the rest is still found out', {
+    timeout: 300_000,
+  }, async () => {
     const server = SERVER('process.exit(0);').replace("request.url === '/info'", 'false');
     const found = await outcomes(await image(server, 'CMD ["node", "server.js"]'));
     expect(found.size).toBe(Object.keys(BEHAVIOURS).length - 1); // Answers are compared by who knows the others.
