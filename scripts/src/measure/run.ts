@@ -77,8 +77,12 @@ export async function serve(engine: Engine, image: string, options: RunOptions):
       if (performance.now() - checked > CHECK_PAUSE_MS) {
         const container = await engine.container(id);
         if (!container.running) {
+          const lines = await engine.logs(id, LOG_LINES);
           throw new ToolError(`The container ended with exit code ${container.exitCode} before it answered.`, {
-            lines: await engine.logs(id, LOG_LINES),
+            lines,
+            hint: lines.some((line) => line.includes('exec format error'))
+              ? 'It is for another architecture, and this machine has no emulator for that, such as qemu-user-static. Or: --no-run'
+              : 'If it needs settings: --env, --env-file. If it cannot run by itself, without a database for example: --no-run',
           });
         }
         ({ address } = container);

@@ -1,4 +1,4 @@
-import { REFERENCE, subjectName } from '../subjects/subject.ts';
+import { subjectName } from '../subjects/subject.ts';
 import { bytes, percent, printable } from './format.ts';
 import type { ImageReport, Report } from './schema.ts';
 
@@ -52,11 +52,10 @@ export function tableRow(report: Report, image: ImageReport): string[] {
 
 /** What the words of the table mean, and what it was measured with. */
 export function tableNotes(report: Report): string[] {
-  const { engine, images, comparisons } = report;
-  const references = [...new Set(comparisons.map(({ reference }) => printable(reference)))];
+  const { engine, images } = report;
   const lines = [
     'on disk: the bytes of all files in all layers. pull: the layers as gzip, what a registry sends.',
-    `saved: on disk, against ${references.length > 1 ? `the first of each ${firstColumn(report)}` : (references[0] ?? REFERENCE)}. first answer: from asking for the container to its first HTTP answer, one run.`,
+    `${savedNote(report)}first answer: from asking for the container to its first HTTP answer, one run.`,
     `Measured with Docker ${printable(engine.version)}, builder ${printable(engine.builder)}, image store ${printable(engine.imageStore)}.`,
   ];
   if (images.some(({ dockerfile }) => dockerfile === null)) {
@@ -75,6 +74,13 @@ export function tableNotes(report: Report): string[] {
     );
   }
   return lines;
+}
+
+/** What the others are compared with, where there is something to compare. */
+function savedNote(report: Report): string {
+  const references = [...new Set(report.comparisons.map(({ reference }) => printable(reference)))];
+  if (references.length === 0) return '';
+  return `saved: on disk, against ${references.length > 1 ? `the first of each ${firstColumn(report)}` : references[0]}. `;
 }
 
 /** `gcr.io/distroless/nodejs26-debian13:nonroot` is known by its last part. */
