@@ -1,8 +1,9 @@
 import { availableParallelism } from 'node:os';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { addProjectOptions, fileName, givenSettings, hasProjectOption, type ProjectOptions } from './cli-project.ts';
 import { EXIT } from './errors.ts';
 import { CODES, type Code } from './inspect/catalog.ts';
-import { type GivenSettings, settingsShape, VARIABLE } from './subjects/settings.ts';
+import type { GivenSettings } from './subjects/settings.ts';
 import { REFERENCE } from './subjects/subject.ts';
 
 export interface CompareOptions {
@@ -44,25 +45,6 @@ type Options = Partial<Omit<CompareOptions, 'names' | 'given' | 'images' | 'jobs
   runs: number;
   color: boolean;
 } & ProjectOptions;
-
-/** The settings of a project, as commander gives them. */
-interface ProjectOptions {
-  dockerfile?: string[];
-  context?: string;
-  target?: string[];
-  buildArg?: Record<string, string>;
-  secret?: string[];
-  platform?: string;
-  run: boolean;
-  port?: number;
-  path?: string;
-  expectStatus?: number;
-  anyAnswer?: true;
-  env?: Record<string, string>;
-  envFile?: string;
-  ready?: string;
-  edit?: string;
-}
 
 const AFTER_HELP = `
 A project is any folder with a Dockerfile, a Dockerfile.something or a something.Dockerfile: each is a variant, and all
@@ -129,36 +111,9 @@ export function readOptions(args: string[]): CompareOptions {
     .option('--jobs <n>', 'how many builds run side by side', wholeNumber, availableParallelism())
     .option('--quiet', 'no progress and no table: only what went wrong, and what is asked for with -')
     .option('--no-color', 'no colour, also on a terminal')
-    .optionsGroup('How it is built, run and requested (the chapters need none of these):')
-    .option(
-      '--dockerfile <file>',
-      'a Dockerfile to measure, instead of all in the folder; may be repeated',
-      collectFiles,
-    )
-    .option('--context <folder>', 'the build context, where it is not the folder itself', fileName)
-    .option('--target <stage>', 'a stage to build; repeated, each is an image of its own', collectFiles)
-    .option('--build-arg <name[=value]>', 'a build argument; without a value, that of the environment', variable)
-    .option(
-      '--secret <id=…>',
-      'a secret for the build, as Docker has it: id=npmrc,src=.npmrc or id=token,env=TOKEN',
-      secret,
-    )
-    .option('--platform <os/arch>', 'the platform to build and run for, such as linux/arm64', platform)
-    .option(
-      '--port <port>',
-      'the port to request (default: PORT of the environment, the lowest of EXPOSE, or 3000)',
-      port,
-    )
-    .option('--path <path>', 'the path to request (default: /)', urlPath)
-    .option('--expect-status <code>', 'the status that is a good answer (default: 200)', status)
-    .option('--any-answer', 'do not compare the answers of the variants with each other')
-    .option('-e, --env <name[=value]>', 'an environment variable for the container; may be repeated', variable)
-    .option('--env-file <file>', 'a file with environment variables, as docker run reads it', fileName)
-    .option('--no-run', 'only build and measure: for images that need a database, or more, to run')
-    .option('--ready <text>', 'a part of the line that the app prints when it listens, for --bench')
-    .option('--edit <file>', 'the source file that --bench edits, relative to the build context', fileName)
     .addHelpText('after', AFTER_HELP)
     .exitOverride();
+  addProjectOptions(command);
   try {
     command.parse(args, { from: 'user' });
     refuseTogether(command);
@@ -198,15 +153,6 @@ export function readOptions(args: string[]): CompareOptions {
   };
 }
 
-/** What was said, and nothing else: what is absent must not stand in the way of what a project says itself. */
-function givenSettings({ dockerfile, target, buildArg, secret: secrets, run, ...rest }: ProjectOptions): GivenSettings {
-  const given = { ...rest, dockerfiles: dockerfile, targets: target, buildArgs: buildArg, secrets };
-  return Object.fromEntries([
-    ...Object.entries(given).filter(([, value]) => value !== undefined),
-    ...(run ? [] : [['run', false]]),
-  ]);
-}
-
 /** Options that contradict each other. */
 function refuseTogether(command: Command): void {
   const { json, markdown, from, baseline, image, keep, bench, behaviour, strict, run } = command.opts<Options>();
@@ -215,7 +161,7 @@ function refuseTogether(command: Command): void {
   if (json !== undefined && json === markdown && json !== '-')
     command.error('error: --json and --markdown must be two different files');
   if (from === '-' && baseline === '-') command.error('error: only one of --from and --baseline can be standard input');
-  const project = PROJECT_OPTIONS.some((name) => command.getOptionValueSource(name) === 'cli');
+  const project = hasProjectOption(command);
   if (from !== undefined && (image || keep || bench || behaviour || project || command.args.length > 0)) {
     command.error(
       'error: --from shows a report as it is: it takes no chapters, folders and their options, --image, --keep, --bench and --behaviour',
@@ -224,12 +170,6 @@ function refuseTogether(command: Command): void {
   if (!run && (behaviour || strict)) command.error('error: --no-run and --behaviour contradict each other');
   if (!bench && command.getOptionValueSource('runs') === 'cli') command.error('error: --runs belongs to --bench');
 }
-
-/** The options that say how something is built, run and requested. */
-const PROJECT_OPTIONS = [
-  ...['dockerfile', 'context', 'target', 'buildArg', 'secret', 'platform', 'run', 'port', 'path', 'expectStatus'],
-  ...['anyAnswer', 'env', 'envFile', 'ready', 'edit'],
-];
 
 /**
  * The options that npm would take, too. Not in it: those that people have in their npm settings for other programs, such
@@ -247,13 +187,6 @@ function refuseSwallowed(): void {
   if (process.env.npm_lifecycle_event !== 'compare' || !option) return;
   console.error(`npm took --${option} for itself. Options come after two dashes: npm run compare -- --${option}`);
   process.exit(EXIT.usage);
-}
-
-function fileName(value: string): string {
-  if (value === '' || (value.startsWith('-') && value !== '-')) {
-    throw new InvalidArgumentError('It must be the name of a file, or - for standard output or input.');
-  }
-  return value;
 }
 
 function findingCode(value: string): Code {
@@ -278,33 +211,4 @@ function bandwidth(value: string): number {
 function wholeNumber(value: string): number {
   if (!/^[1-9]\d{0,2}$/.test(value)) throw new InvalidArgumentError('It must be a whole number from 1 to 999.');
   return Number(value);
-}
-
-function collectFiles(value: string, earlier: string[] = []): string[] {
-  return [...new Set([...earlier, fileName(value)])];
-}
-
-/** `NAME=value`, or `NAME` for the value that the environment has, as Docker takes them. */
-function variable(text: string, earlier: Record<string, string> = {}): Record<string, string> {
-  const equals = text.indexOf('=');
-  const name = equals < 0 ? text : text.slice(0, equals);
-  if (!VARIABLE.test(name)) throw new InvalidArgumentError('It must be like NAME=value.');
-  const value = equals < 0 ? process.env[name] : text.slice(equals + 1);
-  if (value === undefined) throw new InvalidArgumentError('It has no value, here and in the environment.');
-  return { ...earlier, [name]: value };
-}
-
-function secret(value: string, earlier: string[] = []): string[] {
-  return [...earlier, checked('secrets', [value], 'It must be like id=npmrc,src=.npmrc or id=token,env=TOKEN.')].flat();
-}
-
-const platform = (value: string) => checked('platform', value, 'It must be like linux/arm64.');
-const port = (value: string) => checked('port', Number(value), 'It must be a whole number from 1 to 65535.');
-const urlPath = (value: string) => checked('path', value, 'It must begin with a slash.');
-const status = (value: string) => checked('expectStatus', Number(value), 'It must be a whole number from 100 to 599.');
-
-/** A value, as compare.config.json may have it, too. */
-function checked<K extends keyof typeof settingsShape, T>(name: K, value: T, problem: string): T {
-  if (!settingsShape[name].safeParse(value).success) throw new InvalidArgumentError(problem);
-  return value;
 }

@@ -5,17 +5,8 @@ import type { CompareOptions } from './cli.ts';
 import type { Engine } from './engine/engine.ts';
 import { type Measurement, makeReport } from './report/report.ts';
 import type { Report } from './report/schema.ts';
-import {
-  buildAll,
-  cleanUp,
-  findImages,
-  measureAll,
-  type Run,
-  readBases,
-  readContexts,
-  requestAll,
-  tagAll,
-} from './steps.ts';
+import { requestAll } from './requests.ts';
+import { buildAll, cleanUp, findImages, measureAll, type Run, readBases, readContexts, tagAll } from './steps.ts';
 import { NAMED_IMAGES, type Subject } from './subjects/subject.ts';
 
 /** What is done beside building, measuring and requesting. */

@@ -1,4 +1,4 @@
-import { realpath, stat } from 'node:fs/promises';
+import { readFile, realpath, stat } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
 import { EXIT, ToolError } from './errors.ts';
 import {
@@ -117,7 +117,11 @@ function findFiles(paths: string[], folders: string[]): Promise<string[]> {
   );
 }
 
-/** @throws {ToolError} when a file that the settings name is not there: the engine would say so only after a while. */
+/**
+ * The settings with what a file of environment variables says of the port.
+ *
+ * @throws {ToolError} when a file that the settings name is not there: the engine would say so only after a while.
+ */
 async function withFiles(settings: Settings): Promise<Settings> {
   const files = [
     ...settings.secrets.map((secret) => ['secret', secretFile(secret)] as const),
@@ -127,7 +131,9 @@ async function withFiles(settings: Settings): Promise<Settings> {
     const isFile = path === undefined || (await stat(path).catch(() => null))?.isFile();
     if (!isFile) throw new ToolError(`There is no file ${path} for the ${what}.`, { exitCode: EXIT.usage });
   }
-  return settings;
+  const text = settings.envFile === undefined ? '' : await readFile(settings.envFile, 'utf8');
+  const [, port] = /^PORT=(\d+)\s*$/m.exec(text) ?? [];
+  return port === undefined ? settings : { ...settings, env: { PORT: port, ...settings.env } };
 }
 
 async function findPlaces({ names, images, given }: Wish, { root, here }: Folders): Promise<Place[]> {

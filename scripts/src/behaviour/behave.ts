@@ -1,7 +1,8 @@
 import pLimit from 'p-limit';
 import type { ImageFacts } from '../engine/engine.ts';
 import type { Measurement } from '../report/report.ts';
-import { attempt, good, hasNode, type Run, runOptions } from '../steps.ts';
+import { hasNode, runOptions } from '../requests.ts';
+import { attempt, good, type Run } from '../steps.ts';
 import { referenceOf, type Subject, subjectName } from '../subjects/subject.ts';
 import { type Answers, differentAnswer, type Tried, tryBehaviour } from './behaviour.ts';
 import { BEHAVIOURS, type Behaviour } from './catalog.ts';

@@ -1,7 +1,8 @@
 import { describeError } from '../errors.ts';
 import { bytes } from '../report/format.ts';
 import type { Measurement } from '../report/report.ts';
-import { attempt, good, hasNode, RUN_IMAGES, type Run, runOptions } from '../steps.ts';
+import { hasNode, runOptions } from '../requests.ts';
+import { attempt, good, RUN_IMAGES, type Run } from '../steps.ts';
 import { type Subject, subjectName } from '../subjects/subject.ts';
 import { type BuildKind, measureBuilds, type TimedBuilds } from './builds.ts';
 import { addDependency, type Manifests } from './context.ts';

@@ -144,7 +144,7 @@ RUN exit 9
     const build = ['--build-arg', 'BASE=node:26-alpine', '--build-arg', 'GREETING=Servus', '--target', 'second'];
     const secrets = ['--secret', 'id=file,"src=given/secret, with a comma"'];
     const variable = ['--secret', 'id=variable,env=MULTI_STAGE_TEST_TOKEN'];
-    const env = ['--env-file', 'given/container.env', '--env', 'PORT=6000', '-e', 'HOW=well'];
+    const env = ['--env-file', 'given/container.env', '-e', 'HOW=well'];
     const place = ['--dockerfile', 'docker/app.Dockerfile', '--context', 'given/src', '--target', 'first'];
     const all = [...build, ...secrets, ...variable, ...env, ...place];
     const { code, stdout, stderr } = await compare('given', ...all, '--inside', '--json', 'report.json');
@@ -156,7 +156,7 @@ RUN exit 9
     expect(images.get('given second')).toMatchObject({
       target: 'second',
       dockerfile: 'given/docker/app.Dockerfile',
-      run: { port: 6000, status: 200 },
+      run: { port: 5000, status: 200 },
     });
     expect(stdout + stderr + (await readFile(join(here, 'report.json'), 'utf8'))).not.toMatch(/tok-from-/);
   });
