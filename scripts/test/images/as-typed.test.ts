@@ -80,7 +80,7 @@ describeWithEngine('as typed', () => {
       const cached = (step: RegExp) => text.includes(`${step.exec(text)?.[1]} CACHED`);
       return {
         dependencies: cached(/^(#\d+) \[deps \d\/\d\] RUN .*npm ci --omit=dev/m),
-        devDependencies: cached(/^(#\d+) \[builder \d\/\d\] RUN .*npm ci$/m),
+        devDependencies: cached(/^(#\d+) \[builder \d\/\d\] RUN .*npm ci --ignore-scripts$/m),
         source: cached(/^(#\d+) \[builder \d\/\d\] RUN node --run build/m),
       };
     };
