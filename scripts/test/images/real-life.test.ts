@@ -1,0 +1,301 @@
+import { randomUUID } from 'node:crypto';
+import { chmod, cp, mkdtemp, readFile, rm, utimes, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Engine, RUN_LABEL } from '../../src/engine/engine.ts';
+import type { ToolError } from '../../src/errors.ts';
+import { readDockerfile } from '../../src/subjects/dockerfile.ts';
+import { type CompanyServer, makeCa, REGISTRY, startProxy, startRegistry } from './company.ts';
+import { Bench, describeWithEngine, docker, engine, ROOT } from './engine.ts';
+import { findTraces } from './traces.ts';
+
+// What chapter 04's lesson says of companies, other architectures, developing, labels and layers that are always the
+// same, tried with the commands that it tells.
+
+const CHAPTER = join(ROOT, '04-three-stage');
+const bench = new Bench();
+const label = ['--label', `${RUN_LABEL}=${bench.id}`];
+const scratch: string[] = [];
+afterAll(async () => {
+  await bench.cleanUp();
+  for (const folder of scratch) await rm(folder, { recursive: true });
+});
+
+async function newFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'real-life-'));
+  scratch.push(folder);
+  return folder;
+}
+
+/** A copy of the chapter that no cached step fits: secrets and proxies do not count for the cache. */
+async function freshCopy(description = randomUUID()): Promise<string> {
+  const folder = await newFolder();
+  const filter = (path: string) => !/\/(node_modules|dist|\.turbo)$/.test(path);
+  await cp(CHAPTER, folder, { recursive: true, verbatimSymlinks: true, filter });
+  const manifest = join(folder, 'package.json');
+  await writeFile(manifest, (await readFile(manifest, 'utf8')).replace(/("description": ").*"/, `$1${description}"`));
+  return folder;
+}
+
+let count = 0;
+/** `docker build`, as a person types it. Returns the image's id. */
+async function build(context: string, ...options: string[]): Promise<string> {
+  count += 1;
+  const tag = `multi-stage-node/real-life:${bench.id}-${count}`;
+  await docker('build', '--progress=plain', ...label, ...options, '-t', tag, context);
+  return docker('image', 'inspect', '--format', '{{.Id}}', tag);
+}
+
+/**
+ * The last lines of a build of `deps` that fails. It begins with an empty cache for npm: from a full one, npm takes what
+ * it cannot fetch.
+ */
+async function failure(context: string, ...options: string[]): Promise<string> {
+  const file = join(context, 'Dockerfile.multi');
+  await writeFile(file, (await readFile(file, 'utf8')).replaceAll('id=04-three-stage-npm', `id=${randomUUID()}`));
+  const error = await build(context, '--target', 'deps', ...options).then(
+    () => null,
+    (error: ToolError) => error,
+  );
+  if (!error) throw new Error('The build did not fail.');
+  return error.lines.join('\n');
+}
+
+const layers = async (image: string) => (await (engine as Engine).image(image))?.diffIds ?? [];
+
+describeWithEngine('a company', () => {
+  const id = randomUUID();
+  const token = `token-${id}`;
+  const password = `password-${id}`;
+  const caName = `Company CA ${id}`;
+  let certificates = '';
+  let registry: CompanyServer;
+  let proxy: CompanyServer;
+  let npmrc = '';
+  /** What the lesson says to add to `docker build`, by what it is for. */
+  let options: Record<'npmrc' | 'ca' | 'proxy', string[]>;
+
+  /** The option for an npmrc with these lines. */
+  async function npmrcSecret(...lines: string[]): Promise<string[]> {
+    const file = join(certificates, `npmrc-${randomUUID()}`);
+    await writeFile(file, `${lines.join('\n')}\n`);
+    return ['--secret', `id=npmrc,src=${file}`];
+  }
+  const registryLines = () => [`registry=https://${REGISTRY}:${registry.listens.port}/`, 'fetch-retries=0'];
+  const tokenLine = () => `//${REGISTRY}:${registry.listens.port}/:_authToken=${token}`;
+  // A stand-in's global npmrc has the setting `cafile`, which wins over the secret. The real images have none.
+  const NO_GLOBAL = 'globalconfig=/nowhere';
+
+  beforeAll(async () => {
+    certificates = await newFolder();
+    await makeCa(certificates, caName);
+    registry = await startRegistry(certificates, token);
+    proxy = await startProxy(registry, 'builder', password);
+    npmrc = [...registryLines(), tokenLine(), NO_GLOBAL].join('\n');
+    const proxyUrl = `http://builder:${password}@${proxy.address}`;
+    options = {
+      npmrc: await npmrcSecret(npmrc),
+      ca: ['--secret', `id=ca,src=${join(certificates, 'ca.pem')}`],
+      proxy: ['HTTP_PROXY', 'HTTPS_PROXY'].flatMap((name) => ['--build-arg', `${name}=${proxyUrl}`]),
+    };
+  });
+  afterAll(() => {
+    registry?.close();
+    proxy?.close();
+  });
+
+  test('installs from its registry, with its CA, through its proxy, and nothing of these is in any stage', async () => {
+    const folder = await freshCopy();
+    const all = Object.values(options).flat();
+    const stages: Record<string, string> = {};
+    // The runner first: it makes all that the others reuse.
+    for (const stage of ['runner', 'deps', 'builder', 'test', 'dev']) {
+      stages[stage] = await build(folder, '--target', stage, ...all);
+    }
+    expect(registry.asked).toContain('GET /express');
+    expect(proxy.asked).toContain(`CONNECT ${REGISTRY}:${registry.listens.port}`);
+
+    const images = Object.values(stages);
+    const userAndPassword = `builder:${password}`;
+    const traces = await findTraces(images, {
+      token,
+      npmrc,
+      'CA certificate': await readFile(join(certificates, 'ca.pem'), 'utf8').then(withoutPemFrame),
+      'CA name': caName,
+      password,
+      'encoded password': Buffer.from(userAndPassword).toString('base64'),
+      proxy: proxy.address,
+      registry: REGISTRY,
+    });
+    expect(traces).toEqual([]);
+
+    // And this would notice: what is in a file, in the history and in the configuration.
+    const present = {
+      file: 'Hello from a container',
+      history: 'COPY /out / # buildkit',
+      config: 'title":"three-stage"',
+    };
+    const noticed = await findTraces([stages.runner as string], present);
+    for (const name of Object.keys(present)) expect(noticed.join('\n')).toContain(`${name} in `);
+  }, 300_000);
+
+  test('does not install without its token', async () => {
+    const secret = await npmrcSecret(...registryLines(), NO_GLOBAL);
+    const said = await failure(await freshCopy(), ...secret, ...options.ca, ...options.proxy);
+    expect(said).toMatch(/E401|E403/);
+  });
+
+  test('does not install without its CA', async () => {
+    const said = await failure(await freshCopy(), ...options.npmrc, ...options.proxy);
+    expect(said).toMatch(CERTIFICATE_REFUSED);
+  });
+
+  test('does not install without its proxy, which alone knows the registry', async () => {
+    const said = await failure(await freshCopy(), ...options.npmrc, ...options.ca);
+    expect(said).toMatch(/ENOTFOUND|EAI_AGAIN/);
+  });
+
+  test('where the base image sets cafile, the CA is named in the npmrc', async () => {
+    const folder = await freshCopy();
+    // As a company's base image: its own bundle does not have this CA.
+    const file = join(folder, 'Dockerfile.multi');
+    const setting = 'RUN npm config set --location=global cafile=/usr/local/LICENSE\n';
+    await writeFile(file, (await readFile(file, 'utf8')).replace('AS deps\n', `AS deps\n${setting}`));
+    const plain = await npmrcSecret(...registryLines(), tokenLine());
+    expect(await failure(folder, ...options.ca, ...options.proxy, ...plain)).toMatch(CERTIFICATE_REFUSED);
+    const named = await npmrcSecret(...registryLines(), tokenLine(), 'cafile=/run/secrets/ca');
+    await build(folder, '--target', 'deps', ...options.ca, ...options.proxy, ...named);
+  });
+
+  test('its CA at run time is a mounted file and a variable', async () => {
+    const image = await build(CHAPTER);
+    const script = `fetch('https://${registry.address}/-/ping').then((r) => console.log(r.status), (e) => console.log(e.cause.code))`;
+    const ask = (...args: string[]) => docker('run', '--rm', ...label, ...args, image, 'node', '-e', script);
+    const mount = `${join(certificates, 'ca.pem')}:/etc/ssl/company-ca.pem:ro`;
+    expect(await ask('-v', mount, '-e', 'NODE_EXTRA_CA_CERTS=/etc/ssl/company-ca.pem')).toBe('200');
+    expect(await ask('-v', mount)).toMatch(CERTIFICATE_REFUSED);
+  });
+});
+
+const CERTIFICATE_REFUSED = /UNABLE_TO_VERIFY_LEAF_SIGNATURE|UNABLE_TO_GET_ISSUER_CERT|SELF_SIGNED/;
+const withoutPemFrame = (pem: string) => pem.replace(/^-----.*\n/gm, '');
+
+describeWithEngine('04-three-stage', () => {
+  test('dev serves the mounted source, takes an edit, and stops at once', async () => {
+    const folder = await freshCopy();
+    const image = await build(folder, '--target', 'dev');
+    // Whoever runs the tests may have made the folder for himself only.
+    await chmod(folder, 0o755);
+    const { id, ask } = await bench.serve(image, ['-v', `${join(folder, 'src')}:/app/src`]);
+    expect((await ask('/')).body).toBe('{"message":"Hello from a container"}');
+    expect(JSON.parse((await ask('/info')).body).userId).toBe(1000);
+
+    const app = join(folder, 'src/app.ts');
+    const text = (await readFile(app, 'utf8')).replace('Hello from', 'An edit in');
+    // Saved again and again: tsx watches a file only some time after it has loaded it. No person is that quick.
+    const answer = async () => {
+      await writeFile(app, text);
+      await new Promise((resolve) => setTimeout(resolve, 3000));
+      return ask('/').then(({ body }) => body, String);
+    };
+    await expect.poll(answer, { timeout: 30_000 }).toBe('{"message":"An edit in a container"}');
+
+    // Ctrl-C.
+    await docker('kill', '--signal', 'SIGINT', id);
+    // SIGKILL would make it 137.
+    expect(Number(await docker('wait', id))).toBeLessThan(137);
+    const other = await bench.serve(image);
+    await docker('stop', other.id);
+    expect(Number(await docker('wait', other.id))).toBeLessThan(137);
+  });
+
+  test('labels say which source it is, and change no layer', async () => {
+    const labels = async (image: string) =>
+      Object.entries((await (engine as Engine).image(image))?.labels ?? {})
+        .filter(([name]) => name.startsWith('org.opencontainers.image.'))
+        .map(([name, value]) => `${name.replace('org.opencontainers.image.', '')}=${value}`)
+        .sort();
+    const given = ['VERSION=1.2.3', 'REVISION=0123abc', 'SOURCE=https://example.com/repository'];
+    const image = await build(CHAPTER, ...given.flatMap((argument) => ['--build-arg', argument]));
+    expect(await labels(image)).toEqual([
+      'revision=0123abc',
+      'source=https://example.com/repository',
+      'title=three-stage',
+      'version=1.2.3',
+    ]);
+    const plain = await build(CHAPTER);
+    expect(await labels(plain)).toEqual(['revision=unknown', 'source=unknown', 'title=three-stage', 'version=unknown']);
+    expect(await layers(image)).toEqual(await layers(plain));
+  });
+
+  test('npm sbom in the image lists exactly the packages that are shipped', async () => {
+    const { packages } = JSON.parse(await readFile(join(CHAPTER, 'package-lock.json'), 'utf8'));
+    const shipped = Object.entries<{ dev?: boolean; version: string }>(packages)
+      .filter(([path, { dev }]) => path !== '' && !dev)
+      .map(([path, { version }]) => `${path.replace(/.*node_modules\//, '')}@${version}`);
+    expect(shipped.length).toBeGreaterThan(50);
+    const image = await build(CHAPTER);
+    const sbom = async (format: string) => {
+      const command = `npm pkg delete devDependencies && npm sbom --sbom-format=${format}`;
+      return JSON.parse(await docker('run', '--rm', ...label, '--user', '0', image, 'sh', '-c', command));
+    };
+    const { components } = await sbom('cyclonedx');
+    const listed = components.map((one: { 'bom-ref': string }) => one['bom-ref']);
+    expect(listed.sort()).toEqual(shipped.sort());
+    // SPDX lists the app itself as well.
+    expect((await sbom('spdx')).packages).toHaveLength(shipped.length + 1);
+  });
+
+  test('two builds with one SOURCE_DATE_EPOCH have the same layers, and dependencies have them without one', async () => {
+    const description = randomUUID();
+    const image = async (...options: string[]) => {
+      const folder = await freshCopy(description);
+      // Git gives each file the time of its checkout.
+      await utimes(join(folder, 'package.json'), new Date(), new Date(Date.now() - count * 60_000));
+      return build(folder, ...options);
+    };
+    const date = ['--build-arg', 'SOURCE_DATE_EPOCH=1767225600'];
+    const first = await layers(await image(...date));
+    const second = await layers(await image(...date, '--no-cache'));
+    // No layer is left out: the app's two, the base image's, and the empty one of WORKDIR.
+    expect(second).toEqual(first);
+
+    // And this would notice: without the date the files are as old as the build. The dependencies' layer stays. From the
+    // cache it would be the dated layer: a COPY of the same files is reused, whatever their dates.
+    const undated = await layers(await image('--no-cache'));
+    const different = first.filter((layer, index) => layer !== undated[index]);
+    expect(undated).toHaveLength(first.length);
+    expect(different).toEqual([first.at(-2)]);
+  }, 240_000);
+});
+
+describeWithEngine('linux/arm64', () => {
+  /** Why this machine cannot build for arm64 on this base image, or null. */
+  async function obstacle(base: string): Promise<string | null> {
+    const folder = await newFolder();
+    const node = base.includes('distroless') ? '/nodejs/bin/node' : 'node';
+    await writeFile(join(folder, 'Dockerfile'), `FROM ${base}\nRUN ["${node}", "--version"]\n`);
+    return build(folder, '--platform', 'linux/arm64').then(
+      () => null,
+      (error: ToolError) => `${base}: ${error.lines.at(-1)}`,
+    );
+  }
+
+  describe.each(['01-first-dockerfile', '02-multi-stage', '03-distroless', '04-three-stage'])('%s', (chapter) => {
+    test('multi builds, and runs as arm64', async ({ skip }) => {
+      const folder = join(ROOT, chapter);
+      const { bases } = readDockerfile(await readFile(join(folder, 'Dockerfile.multi'), 'utf8'), 'Dockerfile.multi');
+      for (const base of bases) {
+        const reason = await obstacle(base);
+        if (!reason) continue;
+        console.warn(`SKIPPED: ${chapter} for linux/arm64, which this machine cannot build. ${reason}`);
+        skip(reason);
+      }
+      const image = await build(folder, '--platform', 'linux/arm64', '--file', join(folder, 'Dockerfile.multi'));
+      expect(await docker('image', 'inspect', '--format', '{{.Architecture}}', image)).toBe('arm64');
+      const { ask } = await bench.serve(image, ['--platform', 'linux/arm64']);
+      expect(JSON.parse((await ask('/info')).body).arch).toBe('arm64');
+    }, 900_000);
+  });
+});
