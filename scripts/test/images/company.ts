@@ -103,6 +103,8 @@ async function gateway(): Promise<string> {
 const DESKTOP_HOST = 'host.docker.internal';
 
 async function start(server: Server): Promise<CompanyServer> {
+  // A client may use a connection again just when the server closes it: longer than any build waits.
+  server.keepAliveTimeout = 300_000;
   const listen = async (host: string) => {
     server.listen(0, host);
     await once(server, 'listening');

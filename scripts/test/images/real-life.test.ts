@@ -93,7 +93,12 @@ describeWithEngine('a company', () => {
     await writeFile(file, `${lines.join('\n')}\n`);
     return ['--secret', `id=npmrc,src=${file}`];
   }
-  const registryLines = () => [`registry=https://${REGISTRY}:${registry.listens.port}/`, 'fetch-retries=0'];
+  // npm tries again at once, so that what must fail does so soon.
+  const registryLines = () => [
+    `registry=https://${REGISTRY}:${registry.listens.port}/`,
+    'fetch-retry-mintimeout=200',
+    'fetch-retry-maxtimeout=400',
+  ];
   const tokenLine = () => `//${REGISTRY}:${registry.listens.port}/:_authToken=${token}`;
   // A stand-in's global npmrc has the setting `cafile`, which wins over the secret. The real images have none.
   const NO_GLOBAL = 'globalconfig=/nowhere';
