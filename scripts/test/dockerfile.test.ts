@@ -12,6 +12,11 @@ test('variables of the ARG lines above the first FROM, in all their forms', () =
   expect(read(text).bases).toEqual(['node:26-slim', 'node:26', 'img:x', 'img:z']);
 });
 
+test('the platform of a stage is no part of its image, and needs no value', () => {
+  const text = 'ARG V=26\nFROM --platform=$BUILDPLATFORM node:${V} AS a\nFROM node:${V}-slim\nCOPY --from=a /x /x\n';
+  expect(read(text)).toEqual({ bases: ['node:26', 'node:26-slim'], finalBase: 'node:26-slim' });
+});
+
 test('a stage that is built on a stage is no base image, and the last stage is followed down to one', () => {
   const text = 'FROM node:26 AS Base\nFROM debian:13 AS other\nFROM base AS app\n';
   expect(read(text)).toEqual({ bases: ['node:26', 'debian:13'], finalBase: 'node:26' });
