@@ -82,8 +82,8 @@ export class Bench {
   }
 
   /** Starts a container and waits for its first answer on /healthz. Returns its id and how to ask it. */
-  async serve(image: string, args: string[] = []) {
-    const id = await (engine as Engine).start(image, { port: 3000, labels: this.labels, args });
+  async serve(image: string, args: string[] = [], port = 3000) {
+    const id = await (engine as Engine).start(image, { port, labels: this.labels, args });
     const { address } = await (engine as Engine).container(id);
     if (!address) throw new Error(`No port is published: ${await docker('logs', id)}`);
     const ask = (path: string) => request(`http://${address.host}:${address.port}${path}`);
@@ -94,7 +94,7 @@ export class Bench {
     }
   }
 
-  async cleanUp(): Promise<void> {
+  async cleanUp(): Promise<void> 
     if (!engine) return;
     // A part of compare that a test calls by itself makes images with its own label.
     for (const label of [TEST_LABEL, RUN_LABEL]) {
@@ -102,7 +102,6 @@ export class Bench {
       for (const container of containers) await engine.removeContainer(container);
       for (const image of images) await engine.removeImage(image);
     }
-  }
 }
 
 export interface Answer {

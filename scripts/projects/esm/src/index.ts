@@ -1,0 +1,15 @@
+import { basename } from 'node:path';
+import express from 'express';
+
+const app = express();
+
+app.get('/', (_request, response) => {
+  response.json({ message: `ES module: ${basename(import.meta.filename)}` });
+});
+
+app.get('/healthz', (_request, response) => {
+  response.json({ status: 'ok' });
+});
+
+const server = app.listen(process.env.PORT || 3000);
+process.once('SIGTERM', () => server.close());

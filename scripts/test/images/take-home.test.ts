@@ -1,0 +1,229 @@
+import { exec } from 'node:child_process';
+import { appendFile, cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import limiter from 'p-limit';
+import { afterAll, expect, test } from 'vitest';
+import { type Engine, RUN_LABEL } from '../../src/engine/engine.ts';
+import { type Change, change, takeHomeRows } from '../take-home.ts';
+import { Bench, describeWithEngine, docker, engine, filesOf, ROOT } from './engine.ts';
+
+// The table "Take it home" of the main README, done: each row's project with a chapter's Dockerfile.multi, changed as
+// the row says and not otherwise, is built and asked.
+
+const CHAPTERS = ['01-first-dockerfile', '02-multi-stage', '03-distroless', '04-three-stage'];
+const PROJECTS = join(ROOT, 'scripts/projects');
+
+/** What the image of a project answers, and what goes wrong without the changes of its row. */
+interface Expected {
+  /** The chapters whose file it is tried with: all, where it is not said. */
+  chapters?: string[];
+  /** The port that it listens on, when that is not 3000. */
+  port?: number;
+  /** A part of the answer, by path. */
+  answers: Record<string, string>;
+  needs?: Need[];
+}
+
+/** What goes wrong with a chapter's file that is not changed. */
+interface Need {
+  chapter: string;
+  /** Only these changes are left out; all of them, where it is not said. */
+  without?: RegExp;
+  /** What the build that fails says, or what the image does. */
+  sees: RegExp | 'another answer' | 'no start' | 'unhealthy' | 'SIGTERM ignored';
+}
+
+const NO_LOCK_FILE = [{ chapter: '02', sees: /package-lock\.json/ }];
+const NO_BUILD_SCRIPT = [{ chapter: '02', sees: /Missing script: "build"/ }];
+
+const EXPECTED: Record<string, Expected> = {
+  commonjs: { answers: { '/': 'CommonJS: require is a function' } },
+  esm: { answers: { '/': 'ES module: index.js' } },
+  'no-lockfile': { answers: { '/': 'No lock file' }, needs: NO_LOCK_FILE },
+  pnpm: { answers: { '/': 'Installed by pnpm' }, needs: NO_LOCK_FILE },
+  yarn: { answers: { '/': 'Installed by Yarn' }, needs: NO_LOCK_FILE },
+  'yarn-4': { chapters: ['02', '03', '04'], answers: { '/': 'Installed by Yarn 4' }, needs: NO_LOCK_FILE },
+  workspace: { answers: { '/': 'Hello from a workspace' }, needs: [{ chapter: '02', sees: /npm run build/ }] },
+  'native-addon': { answers: { '/': 'Compiled for ' }, needs: [{ chapter: '02', sees: /Unable to detect compiler/ }] },
+  // What the unchanged file of 01 misses is musl's binary: a stand-in for Alpine has no musl, so that it works there.
+  'native-prebuilt': { chapters: ['01', '03'], answers: { '/': 'Hashed with $2b$04$' } },
+  views: {
+    answers: { '/': '<h1>Hello from a view</h1>', '/style.css': 'color: teal' },
+    needs: [{ chapter: '02', sees: 'another answer' }],
+  },
+  'prepare-and-npmrc': {
+    answers: { '/': 'Validated by Zod', '/users/7': '{"user":"7"}', '/users/nobody': 'expected number' },
+    needs: [
+      { chapter: '02', without: /--ignore-scripts/, sees: /husky: not found/ },
+      { chapter: '03', sees: /ERESOLVE/ },
+    ],
+  },
+  patches: {
+    chapters: ['02', '03', '04'],
+    answers: { '/': '"Patched"' },
+    needs: [
+      { chapter: '02', sees: 'another answer' },
+      { chapter: '04', without: /--ignore-scripts/, sees: 'another answer' },
+    ],
+  },
+  'no-sigterm': {
+    answers: { '/': 'Nobody listens for SIGTERM' },
+    needs: [
+      { chapter: '02', sees: 'SIGTERM ignored' },
+      { chapter: '03', sees: 'SIGTERM ignored' },
+    ],
+  },
+  'no-build': { answers: { '/': 'Plain JavaScript' }, needs: NO_BUILD_SCRIPT },
+  'entry-file': {
+    chapters: ['02', '03'],
+    answers: { '/': 'Started from server.js' },
+    needs: [{ chapter: '02', sees: 'no start' }],
+  },
+  port: {
+    chapters: ['02', '03'],
+    port: 8080,
+    answers: { '/': 'On port 8080' },
+    needs: [{ chapter: '02', sees: 'unhealthy' }],
+  },
+  'output-folder': {
+    chapters: ['02', '03', '04'],
+    answers: { '/': 'Built to build/' },
+    needs: [{ chapter: '02', sees: /\/app\/dist.*not found/ }],
+  },
+  'dev-start': { chapters: ['02'], answers: { '/': 'Started by Node itself' }, needs: NO_BUILD_SCRIPT },
+};
+
+const rows = await takeHomeRows();
+const bench = new Bench();
+const scratch: string[] = [];
+/** Most of the time is npm's, waiting for the network. */
+const limit = limiter(3);
+
+afterAll(async () => {
+  await bench.cleanUp();
+  for (const folder of scratch) await rm(folder, { recursive: true });
+});
+
+/** A copy of a project with the chapter's files, changed as told. */
+async function project(name: string, chapterNumber: string, changes: Change[]): Promise<string> {
+  const chapter = CHAPTERS.find((folder) => folder.startsWith(chapterNumber)) as string;
+  const folder = await mkdtemp(join(tmpdir(), `take-home-${name}-`));
+  scratch.push(folder);
+  await cp(join(PROJECTS, name), folder, { recursive: true });
+  // Yarn 4 does not read npm's settings, where a stand-in says which CA this network has.
+  if (name === 'yarn-4' && process.env.NODE_EXTRA_CA_CERTS) {
+    await appendFile(join(folder, '.yarnrc.yml'), 'httpsCaFilePath: /etc/ssl/certs/ca-certificates.crt\n');
+  }
+  for (const { kind, what } of changes) if (kind === 'run') await promisify(exec)(what, { cwd: folder });
+  for (const [from, to] of [
+    ['Dockerfile.multi', 'Dockerfile'],
+    ['.dockerignore', '.dockerignore'],
+  ] as const) {
+    const text = await readFile(join(ROOT, chapter, from), 'utf8');
+    await writeFile(join(folder, to), change(text, to, chapter, changes));
+  }
+  return folder;
+}
+
+/** Builds an image. @throws with what the builder said. */
+async function build(folder: string): Promise<string> {
+  const lines: string[] = [];
+  return bench.build(folder, 'Dockerfile', { onLine: (line) => lines.push(line) }).catch((error) => {
+    throw new Error(`${error.message}\n${lines.slice(-60).join('\n')}`);
+  });
+}
+
+/** The command of the image's health check. */
+async function healthCheck(id: string): Promise<string[]> {
+  const [, ...command] = JSON.parse(await docker('inspect', '--format', '{{json .Config.Healthcheck.Test}}', id));
+  return command;
+}
+
+/** Runs the image's own health check in the container. */
+async function healthy(id: string): Promise<boolean> {
+  const command = await healthCheck(id);
+  return (engine as Engine).exec(id, command).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** The files of development dependencies, and what package managers leave behind, in a container. */
+async function leftovers(id: string): Promise<string[]> {
+  const list = `
+    const found = ['/app', '/root', '/tmp', '/usr/local/share/.cache']
+      .filter((folder) => fs.existsSync(folder))
+      .flatMap((folder) => fs.readdirSync(folder, { recursive: true }).map((name) => folder + '/' + name));
+    console.log(JSON.stringify(found));`;
+  const [node = ''] = await healthCheck(id);
+  const paths = JSON.parse(await docker('exec', '--user', '0', id, node, '-e', list)) as string[];
+  const left = (path: string) =>
+    path.startsWith('/app/') ? /\/(esbuild|typescript|husky|tsx)$/.test(path) : !/\/\.(bashrc|profile)$/.test(path);
+  return paths.filter(left);
+}
+
+/** Whether SIGTERM alone ends the container, long before the 10 seconds after which `docker stop` would kill it. */
+async function endsOnSigterm(id: string): Promise<boolean> {
+  await (engine as Engine).kill(id, 'SIGTERM');
+  const ended = (engine as Engine).wait(id).then(() => true);
+  return Promise.race([ended, new Promise<boolean>((resolve) => setTimeout(resolve, 3000, false))]);
+}
+
+const combinations = rows.flatMap(({ name }) =>
+  (EXPECTED[name]?.chapters ?? ['01', '02', '03', '04']).map((chapter) => [name, chapter] as const),
+);
+const row = (name: string) => rows.find((one) => one.name === name)?.changes as Change[];
+
+describeWithEngine('take it home', () => {
+  test.concurrent.each(combinations)('%s with the file of %s', (name, chapter) =>
+    limit(async () => {
+      const { port = 3000, answers } = EXPECTED[name] as Expected;
+      const image = await build(await project(name, chapter, row(name)));
+      const { id, ask } = await bench.serve(image, [], port);
+      for (const [path, part] of Object.entries(answers)) expect((await ask(path)).body).toContain(part);
+      expect(await healthy(id)).toBe(true);
+      // 01 has its development dependencies, and says so.
+      if (chapter !== '01') expect(await leftovers(id)).toEqual([]);
+      expect(await endsOnSigterm(id)).toBe(true);
+    }),
+  );
+
+  const needs = rows.flatMap(({ name }) =>
+    (EXPECTED[name]?.needs ?? []).map((need) => [name, need.chapter, need.without ?? 'its row', need] as const),
+  );
+  test.concurrent.each(needs)('%s with the file of %s needs %s', (name, chapter, _what, { without, sees }) =>
+    limit(async () => {
+      const { port = 3000, answers } = EXPECTED[name] as Expected;
+      const left = row(name).filter(({ what, lines }) => without && !without.test([what, ...lines].join('\n')));
+      const folder = await project(name, chapter, left);
+      if (sees instanceof RegExp) {
+        await expect(build(folder)).rejects.toThrow(sees);
+        return;
+      }
+      const image = await build(folder);
+      if (sees === 'no start') {
+        const id = await (engine as Engine).start(image, { port, labels: { [RUN_LABEL]: bench.id } });
+        expect(await (engine as Engine).wait(id)).toBe(1);
+        return;
+      }
+      const { id, ask } = await bench.serve(image, [], port);
+      const right = (await ask('/')).body.includes(answers['/'] as string);
+      if (sees === 'another answer') expect(right).toBe(false);
+      if (sees === 'unhealthy') expect([right, await healthy(id)]).toEqual([true, false]);
+      if (sees === 'SIGTERM ignored') expect([right, await endsOnSigterm(id)]).toEqual([true, false]);
+    }),
+  );
+
+  test('plain JavaScript: one stage makes the same image as two', async () => {
+    const folder = await project('no-build', '02', row('no-build'));
+    const two = await build(folder);
+    await cp(join(PROJECTS, 'no-build/Dockerfile'), join(folder, 'Dockerfile'));
+    const one = await build(folder);
+    const paths = async (image: string) => (await filesOf(image)).map(({ path, bytes }) => `${path} ${bytes}`).sort();
+    expect(await paths(one)).toEqual(await paths(two));
+    const layers = async (image: string) => (await (engine as Engine).image(image))?.diffIds.length;
+    expect(await layers(one)).toBe(await layers(two));
+  });
+});

@@ -1,0 +1,76 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+// Reads the table "Take it home" of the main README, and does with a Dockerfile what it tells a person to do.
+
+const ROOT = join(import.meta.dirname, '../..');
+
+/** One thing to do, as the table says it. */
+export interface Change {
+  /** The numbers of the chapters whose file it is for, such as `02`; empty for all. */
+  chapters: string[];
+  /** Which file it changes. */
+  file: 'Dockerfile' | '.dockerignore';
+  kind: 'replace' | 'after' | 'delete' | 'run';
+  /** What to look for; the command, for `run`. */
+  what: string;
+  /** What comes there, a line each when there are several. */
+  lines: string[];
+}
+
+/** One kind of project. */
+export interface Row {
+  /** The folder of its fixture. */
+  name: string;
+  changes: Change[];
+}
+
+/** The rows of the table in the main README. @throws when one of them cannot be read. */
+export async function takeHomeRows(): Promise<Row[]> {
+  return readRows(await readFile(join(ROOT, 'README.md'), 'utf8'));
+}
+
+/** The rows of the table below the heading "Take it home". @throws when one of them cannot be read. */
+export function readRows(readme: string): Row[] {
+  const section = /^## Take it home$(.*?)^## /ms.exec(readme)?.[1] ?? '';
+  return [...section.matchAll(/^\| \[.*?\]\(scripts\/projects\/(.*?)\/\).*? \| (.*?) \| .* \|$/gm)].map(
+    ([, name = '', cell = '']) => ({ name, changes: cell === 'nothing' ? [] : cell.split('<br>').map(readChange) }),
+  );
+}
+
+function readChange(text: string): Change {
+  const [, numbers = '', file, rest = ''] = /^(\d\d(?:, \d\d)*: )?(`\.dockerignore`: )?(.*)$/.exec(text) ?? [];
+  const chapters = numbers.match(/\d\d/g) ?? [];
+  const common = { chapters, file: file ? '.dockerignore' : 'Dockerfile' } as const;
+  const [, word = '', what = '', arrow, then = ''] = /^(\w* ?)`([^`]+)`(?:( →|:) (.+))?$/.exec(rest) ?? [];
+  const lines = [...then.matchAll(/`([^`]+)`/g)].map(([, line = '']) => line);
+  const readAsWhole = then === lines.map((line) => `\`${line}\``).join(' ');
+  const kind = { ' →': 'replace', 'after :': 'after', 'delete ': 'delete', 'run ': 'run' }[word + (arrow ?? '')];
+  if (!kind || !readAsWhole) throw new Error(`The table "Take it home" has a change that cannot be read: ${text}`);
+  return { ...common, kind: kind as Change['kind'], what, lines };
+}
+
+/**
+ * A file of a chapter with the changes that are for it, in the order of the table.
+ *
+ * @throws when a change finds nothing to change.
+ */
+export function change(text: string, file: Change['file'], chapter: string, changes: Change[]): string {
+  return changes.reduce((before, one) => {
+    const applies = one.chapters.length === 0 || one.chapters.includes(chapter.slice(0, 2));
+    if (one.kind === 'run' || one.file !== file || !applies) return before;
+    const after = changeOnce(before, one);
+    if (after === before) throw new Error(`${chapter}: nothing to ${one.kind} in its ${file}: ${one.what}`);
+    return after;
+  }, text);
+}
+
+function changeOnce(text: string, { kind, what, lines }: Change): string {
+  if (kind === 'replace') return text.replaceAll(what, () => lines.join('\n'));
+  const isIt = (line: string) => line.trim() === what;
+  const changed = text.split('\n').flatMap((line) => {
+    if (!isIt(line)) return [line];
+    return kind === 'delete' ? [] : [line, ...lines];
+  });
+  return changed.join('\n');
+}
