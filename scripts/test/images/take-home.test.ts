@@ -4,10 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import limiter from 'p-limit';
-import { afterAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Engine, RUN_LABEL } from '../../src/engine/engine.ts';
 import { type Change, change, takeHomeRows } from '../take-home.ts';
 import { Bench, describeWithEngine, docker, engine, filesOf, ROOT } from './engine.ts';
+import { startRegistry } from './registry.ts';
 
 // The table "Take it home" of the main README, done: each row's project with a chapter's Dockerfile.multi, changed as
 // the row says and not otherwise, is built and asked.
@@ -95,6 +96,9 @@ const EXPECTED: Record<string, Expected> = {
   'dev-start': { chapters: ['02'], answers: { '/': 'Started by Node itself' }, needs: NO_BUILD_SCRIPT },
 };
 
+/** Its builds get a secret: it has tests of its own below. */
+const PRIVATE = 'private-registry';
+
 const rows = await takeHomeRows();
 const bench = new Bench();
 const scratch: string[] = [];
@@ -164,6 +168,18 @@ async function leftovers(id: string): Promise<string[]> {
   return paths.filter(left);
 }
 
+/** The files with a text in a container, outside of what the kernel shows there. */
+async function traces(id: string, text: string): Promise<string[]> {
+  const search = `
+    const found = fs.readdirSync('/', { withFileTypes: true })
+      .filter((entry) => entry.isDirectory() && !['proc', 'sys', 'dev'].includes(entry.name))
+      .flatMap(({ name }) => fs.readdirSync('/' + name, { recursive: true, withFileTypes: true }))
+      .filter((entry) => entry.isFile() && fs.readFileSync(entry.parentPath + '/' + entry.name).includes(process.argv[1]));
+    console.log(JSON.stringify(found.map((entry) => entry.name)));`;
+  const [node = ''] = await healthCheck(id);
+  return JSON.parse(await docker('exec', '--user', '0', id, node, '-e', search, text)) as string[];
+}
+
 /** Whether SIGTERM alone ends the container, long before the 10 seconds after which `docker stop` would kill it. */
 async function endsOnSigterm(id: string): Promise<boolean> {
   await (engine as Engine).kill(id, 'SIGTERM');
@@ -171,9 +187,11 @@ async function endsOnSigterm(id: string): Promise<boolean> {
   return Promise.race([ended, new Promise<boolean>((resolve) => setTimeout(resolve, 3000, false))]);
 }
 
-const combinations = rows.flatMap(({ name }) =>
-  (EXPECTED[name]?.chapters ?? ['01', '02', '03', '04']).map((chapter) => [name, chapter] as const),
-);
+const combinations = rows
+  .filter(({ name }) => name !== PRIVATE)
+  .flatMap(({ name }) =>
+    (EXPECTED[name]?.chapters ?? ['01', '02', '03', '04']).map((chapter) => [name, chapter] as const),
+  );
 const row = (name: string) => rows.find((one) => one.name === name)?.changes as Change[];
 
 describeWithEngine('take it home', () => {
@@ -216,6 +234,10 @@ describeWithEngine('take it home', () => {
     }),
   );
 
+  test('each row is tried', () => {
+    expect([...Object.keys(EXPECTED), PRIVATE].sort()).toEqual(rows.map(({ name }) => name).sort());
+  });
+
   test('plain JavaScript: one stage makes the same image as two', async () => {
     const folder = await project('no-build', '02', row('no-build'));
     const two = await build(folder);
@@ -225,5 +247,35 @@ describeWithEngine('take it home', () => {
     expect(await paths(one)).toEqual(await paths(two));
     const layers = async (image: string) => (await (engine as Engine).image(image))?.diffIds.length;
     expect(await layers(one)).toBe(await layers(two));
+  });
+
+  describe(PRIVATE, () => {
+    const token = `token-${bench.id}`;
+    let npmrc = '';
+    beforeAll(async () => {
+      const code = "export const greeting = 'From a private registry';";
+      const address = await startRegistry(bench.id, '@example/greeting', code, token);
+      const folder = await mkdtemp(join(tmpdir(), 'take-home-npmrc-'));
+      scratch.push(folder);
+      npmrc = join(folder, 'npmrc');
+      await writeFile(npmrc, `@example:registry=http://${address}/\n//${address}/:_authToken=${token}\n`);
+    });
+
+    /** As a person types it. Bench's own builds have no secrets. */
+    async function buildWithSecret(chapter: string, changes: Change[]): Promise<string> {
+      const folder = await project(PRIVATE, chapter, changes);
+      const tag = `multi-stage-node/test:${bench.id}-private-${chapter}`;
+      const label = `${RUN_LABEL}=${bench.id}`;
+      await docker('build', '--label', label, '--secret', `id=npmrc,src=${npmrc}`, '--tag', tag, folder);
+      return tag;
+    }
+
+    test.each(['01', '02', '03', '04'])('with the file of %s', async (chapter) => {
+      const image = await buildWithSecret(chapter, row(PRIVATE));
+      const { id, ask } = await bench.serve(image);
+      expect((await ask('/')).body).toContain('From a private registry');
+      expect(await traces(id, token)).toEqual([]);
+      expect(await traces(id, 'From a private registry')).not.toEqual([]); // What is there is found.
+    });
   });
 });
