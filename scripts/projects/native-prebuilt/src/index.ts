@@ -1,10 +1,10 @@
-import bcrypt from 'bcrypt';
+import { hashSync } from '@node-rs/argon2';
 import express from 'express';
 
 const app = express();
 
 app.get('/', (_request, response) => {
-  response.json({ message: `Hashed with ${bcrypt.hashSync('hello', 4).slice(0, 7)}` });
+  response.json({ message: `Hashed with ${hashSync('hello').split('$')[1]}` });
 });
 
 app.get('/healthz', (_request, response) => {
