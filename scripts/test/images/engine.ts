@@ -94,7 +94,7 @@ export class Bench {
     }
   }
 
-  async cleanUp(): Promise<void> 
+  async cleanUp(): Promise<void> {
     if (!engine) return;
     // A part of compare that a test calls by itself makes images with its own label.
     for (const label of [TEST_LABEL, RUN_LABEL]) {
@@ -102,6 +102,7 @@ export class Bench {
       for (const container of containers) await engine.removeContainer(container);
       for (const image of images) await engine.removeImage(image);
     }
+  }
 }
 
 export interface Answer {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { dockerEnvironment } from '../../src/engine/docker.ts';
-import { type Engine, RUN_LABEL } from '../../src/engine/engine.ts';
+import type { Engine } from '../../src/engine/engine.ts';
 import { runLines } from '../../src/engine/process.ts';
 import { readDockerfile } from '../../src/subjects/dockerfile.ts';
 import { type CompanyServer, makeCa, REGISTRY, startProxy, startRegistry } from './company.ts';
@@ -16,7 +16,7 @@ import { findTraces } from './traces.ts';
 
 const CHAPTER = join(ROOT, '04-three-stage');
 const bench = new Bench();
-const label = ['--label', `${RUN_LABEL}=${bench.id}`];
+const label = bench.labelArgs;
 const scratch: string[] = [];
 afterAll(async () => {
   await bench.cleanUp();

@@ -1,7 +1,6 @@
 import { gzipSync } from 'node:zlib';
 import { pack } from 'tar-stream';
-import { RUN_LABEL } from '../../src/engine/engine.ts';
-import { docker } from './engine.ts';
+import { type Bench, docker } from './engine.ts';
 
 /** A registry with one package, which asks for a token. It runs in a container: builds reach it by its address. */
 const SERVER = `
@@ -15,8 +14,8 @@ require('http').createServer((request, response) => {
 }).listen(80, () => console.log('listening'));
 process.once('SIGTERM', () => process.exit());`;
 
-/** Starts the registry. Returns its address; the container carries the label of the run. */
-export async function startRegistry(runId: string, name: string, code: string, token: string): Promise<string> {
+/** Starts the registry. Returns its address; the container goes with the others of the bench. */
+export async function startRegistry(bench: Bench, name: string, code: string, token: string): Promise<string> {
   const tar = pack();
   tar.entry({ name: 'package/package.json' }, JSON.stringify({ name, version: '1.0.0', type: 'module' }));
   tar.entry({ name: 'package/index.js' }, code);
@@ -28,8 +27,7 @@ export async function startRegistry(runId: string, name: string, code: string, t
     '--env',
     `${key}=${value}`,
   ]);
-  const label = `${RUN_LABEL}=${runId}`;
-  const id = await docker('run', '--detach', '--label', label, ...env, 'node:26-alpine', 'node', '-e', SERVER);
+  const id = await docker('run', '--detach', ...bench.labelArgs, ...env, 'node:26-alpine', 'node', '-e', SERVER);
   while (!(await docker('logs', id)).includes('listening')) await new Promise((resolve) => setTimeout(resolve, 50));
   return docker('inspect', '--format', '{{.NetworkSettings.Networks.bridge.IPAddress}}', id);
 }

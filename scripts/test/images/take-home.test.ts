@@ -5,7 +5,7 @@ import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import limiter from 'p-limit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Engine, RUN_LABEL } from '../../src/engine/engine.ts';
+import type { Engine } from '../../src/engine/engine.ts';
 import { type Change, change, takeHomeRows } from '../take-home.ts';
 import { Bench, describeWithEngine, docker, engine, filesOf, ROOT } from './engine.ts';
 import { startRegistry } from './registry.ts';
@@ -223,7 +223,7 @@ describeWithEngine('take it home', () => {
       }
       const image = await build(folder);
       if (sees === 'no start') {
-        const id = await (engine as Engine).start(image, { port, labels: { [RUN_LABEL]: bench.id } });
+        const id = await (engine as Engine).start(image, { port, labels: bench.labels });
         expect(await (engine as Engine).wait(id)).toBe(1);
         return;
       }
@@ -256,7 +256,7 @@ describeWithEngine('take it home', () => {
     let npmrc = '';
     beforeAll(async () => {
       const code = `export const greeting = '${GREETING}';`;
-      const address = await startRegistry(bench.id, '@example/greeting', code, token);
+      const address = await startRegistry(bench, '@example/greeting', code, token);
       const folder = await mkdtemp(join(tmpdir(), 'take-home-npmrc-'));
       scratch.push(folder);
       npmrc = join(folder, 'npmrc');
@@ -270,8 +270,7 @@ describeWithEngine('take it home', () => {
       const manifest = join(folder, 'package.json');
       await writeFile(manifest, (await readFile(manifest, 'utf8')).replace(/("description": ").*"/, `$1${bench.id}"`));
       const tag = `multi-stage-node/test:${bench.id}-private-${chapter}`;
-      const label = `${RUN_LABEL}=${bench.id}`;
-      await docker('build', '--label', label, '--secret', `id=npmrc,src=${npmrc}`, '--tag', tag, folder);
+      await docker('build', ...bench.labelArgs, '--secret', `id=npmrc,src=${npmrc}`, '--tag', tag, folder);
       return tag;
     }
 
