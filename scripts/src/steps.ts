@@ -100,9 +100,20 @@ async function buildOne(run: Run, measurement: Measurement<Subject>, name: strin
     });
     measurement.image = image;
     measurement.buildMs = ms;
+    checkPlatform(image, measurement.subject.settings.platform);
   });
   if (ok) task.done('built');
   else task.fail('not built');
+}
+
+/** @throws {ToolError} for an image for another platform: a builder may take a local base image for one without a word. */
+export function checkPlatform({ platform }: Pick<ImageFacts, 'platform'>, wanted: string | undefined): void {
+  // `linux/arm` includes its variants; the only one of `linux/arm64` is told or not.
+  const plain = (text: string) => `${text.replace('arm64/v8', 'arm64')}/`;
+  if (wanted === undefined || plain(platform).startsWith(plain(wanted))) return;
+  throw new ToolError(`The image was built for ${platform}, not for ${wanted}.`, {
+    hint: `The engine has its base image for ${platform} only: docker pull --platform ${wanted} <base image>`,
+  });
 }
 
 /** Finds the images that were given by name. A registry is never asked. */

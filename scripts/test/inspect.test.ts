@@ -6,6 +6,7 @@ import { inspectImage } from '../src/inspect/inspect.ts';
 import { type Entry, layerOf } from './fixtures.ts';
 
 const IMAGE: ImageFacts = {
+  platform: 'linux/amd64',
   id: 'sha256:0',
   labels: {},
   user: '1000',

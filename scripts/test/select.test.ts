@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { selectSubjects, type Wish } from '../src/select.ts';
-import { asImageName } from '../src/steps.ts';
+import { asImageName, checkPlatform } from '../src/steps.ts';
 import { secretFile, settingsOf, withPaths } from '../src/subjects/settings.ts';
 import { subjectName } from '../src/subjects/subject.ts';
 
@@ -214,4 +214,14 @@ test('an image may be kept under any name', () => {
   expect(asImageName('My App')).toMatch(/^my-app-[0-9a-f]{8}$/);
   expect(asImageName('日本')).toMatch(/^x-[0-9a-f]{8}$/);
   expect(asImageName('a/b:c')).not.toBe(asImageName('a-b-c'));
+});
+
+test('an image for another platform is refused', () => {
+  const check = (platform: string, wanted?: string) => () => checkPlatform({ platform }, wanted);
+  for (const good of [['linux/amd64'], ['linux/arm64/v8', 'linux/arm64'], ['linux/arm64', 'linux/arm64/v8']]) {
+    check(...(good as [string]))();
+  }
+  check('linux/arm/v7', 'linux/arm')();
+  expect(check('linux/amd64', 'linux/arm64')).toThrow('was built for linux/amd64, not for linux/arm64');
+  expect(check('linux/arm64', 'linux/arm')).toThrow('not for linux/arm.');
 });

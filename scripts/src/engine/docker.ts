@@ -18,6 +18,9 @@ export function dockerEnvironment(): NodeJS.ProcessEnv {
 
 const inspectedImage = z.object({
   Id: z.string(),
+  Os: z.string().nullish(),
+  Architecture: z.string().nullish(),
+  Variant: z.string().nullish(),
   Config: z
     .object({
       User: z.string().nullish(),
@@ -100,6 +103,7 @@ export function dockerEngine(info: EngineInfo): Engine {
       const [found] = z.tuple([inspectedImage]).parse(JSON.parse(text));
       return {
         id: found.Id,
+        platform: [found.Os, found.Architecture, found.Variant].filter(Boolean).join('/'),
         labels: found.Config?.Labels ?? {},
         user: found.Config?.User ?? '',
         environment: found.Config?.Env ?? [],

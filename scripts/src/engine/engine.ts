@@ -39,6 +39,8 @@ export interface BuildRequest {
 /** The part of an image's configuration that we use. */
 export interface ImageFacts {
   id: string;
+  /** What it is for, such as `linux/amd64` or `linux/arm64/v8`. */
+  platform: string;
   labels: Record<string, string>;
   /** As the image has it: empty means root. */
   user: string;

@@ -7,8 +7,8 @@ import { pipeline } from 'node:stream/promises';
 import spawn, { type Options, SubprocessError } from 'nano-spawn';
 import { ToolError } from '../errors.ts';
 
-/** How many of a program's last lines an error repeats. */
-const LAST_LINES = 15;
+/** How many of a program's last lines an error repeats: BuildKit ends with an excerpt of the Dockerfile. */
+const LAST_LINES = 30;
 
 /**
  * Runs a program to its end and returns its standard output, without the last line break.
