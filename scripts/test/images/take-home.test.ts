@@ -209,6 +209,14 @@ describeWithEngine('take it home', () => {
     expect(await endsOnSigterm(id)).toBe(true);
   });
 
+  test('no handler for SIGTERM: an init in the image does on Debian, too', async () => {
+    const folder = await project('no-sigterm', '02', row('no-sigterm'));
+    const file = join(folder, 'Dockerfile');
+    await writeFile(file, (await readFile(file, 'utf8')).replaceAll('-alpine', '-slim'));
+    const { id } = await bench.serve(await build(folder));
+    expect(await endsOnSigterm(id)).toBe(true);
+  });
+
   const needs = rows.flatMap(({ name }) =>
     (EXPECTED[name]?.needs ?? []).map((need) => [name, need.chapter, need.without ?? 'its row', need] as const),
   );
