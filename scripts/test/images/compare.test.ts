@@ -121,16 +121,19 @@ describeWithEngine('compare', () => {
       '06-kept',
       'FROM node:26-alpine\nCMD ["node", "-e", "require(\'http\').createServer((q, s) => s.end(\'x\')).listen(3000)"]\n',
     );
-    for (let round = 0; round < 2; round += 1) {
-      const { code, stderr } = await compare('6', '--keep').ended;
-      expect(await docker('images', '--quiet', 'multi-stage-node/compare')).toBe('');
-      expect(stderr).toContain(`kept ${name}`);
-      expect(code).toBe(0);
-      // The image that the first round kept was replaced, not piled up.
-      expect((await traces()).length).toBe(before.length + 1);
+    try {
+      for (let round = 0; round < 2; round += 1) {
+        const { code, stderr } = await compare('6', '--keep').ended;
+        expect(await docker('images', '--quiet', 'multi-stage-node/compare')).toBe('');
+        expect(stderr).toContain(`kept ${name}`);
+        expect(code).toBe(0);
+        // The image that the first round kept was replaced, not piled up.
+        expect((await traces()).length).toBe(before.length + 1);
+      }
+    } finally {
+      await docker('rmi', name);
+      await rm(join(root, '06-kept'), { recursive: true });
     }
-    await rm(join(root, '06-kept'), { recursive: true });
-    await docker('rmi', name);
   });
 
   test('--from gives every output of a run again, byte for byte', async () => {
