@@ -76,12 +76,14 @@ export async function selectSubjects(wish: Wish, folders: Folders): Promise<Sele
 interface Found {
   place: Place;
   subjects: Subject[];
-  config: ProjectConfig;
+  /** The project's own, by variant. */
+  budgets?: ProjectConfig['budgets'];
 }
 
 async function inPlace(place: Place, own: GivenSettings, { given }: Wish, { here }: Folders): Promise<Found> {
-  const config = place.isChapter ? {} : await readProjectConfig(place.folder);
-  const theirs = withPaths(config, place.folder);
+  const config: ProjectConfig = place.isChapter ? {} : await readProjectConfig(place.folder);
+  const { $schema, budgets, ...said } = config;
+  const theirs = withPaths(said, place.folder);
   const settings = await withFiles(settingsOf(theirs, own));
   const layout: Layout = {
     context: own.context ?? theirs.context,
@@ -91,9 +93,9 @@ async function inPlace(place: Place, own: GivenSettings, { given }: Wish, { here
   layout.dockerfiles ??= theirs.dockerfiles;
   const subjects = await subjectsOf(place.name, place.folder, layout, settings);
   if (subjects.length === 0) throw await noDockerfile(place.folder, here);
-  if (config.budgets) {
+  if (budgets) {
     const all = await subjectsOf(place.name, place.folder, theirs, settings);
-    const wrong = wrongBudget({ [place.name]: config.budgets }, [...all, ...subjects]);
+    const wrong = wrongBudget({ [place.name]: budgets }, [...all, ...subjects]);
     if (wrong) {
       throw new ToolError(`${join(place.folder, CONFIG_NAME)}: ${wrong}`, {
         exitCode: EXIT.usage,
@@ -101,7 +103,7 @@ async function inPlace(place: Place, own: GivenSettings, { given }: Wish, { here
       });
     }
   }
-  return { place, subjects, config };
+  return { place, subjects, ...(budgets && { budgets }) };
 }
 
 /** Paths as the user typed them: relative to the first folder that has them. */
@@ -213,9 +215,7 @@ async function noDockerfile(folder: string, here: string): Promise<ToolError> {
 async function allBudgets(found: Found[], { images }: Wish, { root }: Folders): Promise<Config> {
   const projects = found.filter(({ place }) => !place.isChapter);
   const ours = images || projects.length < found.length ? await readConfig(root, await findChapters(root)) : null;
-  const theirs = projects.flatMap(({ place, config }) =>
-    config.budgets ? [[place.name, config.budgets] as const] : [],
-  );
+  const theirs = projects.flatMap(({ place, budgets }) => (budgets ? [[place.name, budgets] as const] : []));
   const [first] = projects;
   if (!ours && theirs.length === 0 && first) {
     throw new ToolError(`${join(first.place.folder, CONFIG_NAME)}: there are no budgets, and --check needs some`, {

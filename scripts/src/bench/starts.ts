@@ -55,7 +55,9 @@ async function stop(engine: Engine, id: string): Promise<number | string> {
   if ((await exitCodeInTime(engine, id)) === null) return STILL_RUNS;
   const { endedAt } = await engine.container(id);
   const killedAt = endedAt === null ? null : await engine.killedAt(id, endedAt);
-  return killedAt === null || endedAt === null ? 'the engine does not say when it ended' : endedAt - killedAt;
+  if (killedAt === null || endedAt === null) return 'the engine does not say when it ended';
+  // The engine notes the kill once it is done: a program that ends at once may have ended before.
+  return Math.max(0, endedAt - killedAt);
 }
 
 function reasonOf(error: unknown): string {

@@ -190,19 +190,46 @@ const combinations = rows
   );
 const row = (name: string) => rows.find((one) => one.name === name)?.changes as Change[];
 
+const needs = rows.flatMap(({ name }) =>
+  (EXPECTED[name]?.needs ?? []).map((need) => [name, need.chapter, need.without ?? 'its row', need] as const),
+);
+
 describeWithEngine('take it home', () => {
-  test.concurrent.each(combinations)('%s with the file of %s', (name, chapter) =>
-    limit(async () => {
-      const { port = 3000, answers, leavesOut } = EXPECTED[name] as Expected;
-      const image = await build(await project(name, chapter, row(name)));
-      const { id, ask } = await bench.serve(image, [], port);
-      for (const [path, part] of Object.entries(answers)) expect((await ask(path)).body).toContain(part);
-      expect(await healthy(id)).toBe(true);
-      // 01 has its development dependencies, and says so.
-      if (chapter !== '01') expect(await leftovers(id, leavesOut)).toEqual([]);
-      expect(await endsOnSigterm(id)).toBe(true);
-    }),
-  );
+  /** All that is built, or why not, by its test's name. */
+  const built = new Map<string, string | Error>();
+  const image = (test: string) => {
+    const found = built.get(test);
+    if (typeof found !== 'string') throw found;
+    return found;
+  };
+
+  // All builds first, and no container meanwhile: see vitest.config.ts.
+  beforeAll(async () => {
+    const all = [
+      ...combinations.map(([name, chapter]) => ({ test: `${name} ${chapter}`, name, chapter, changes: row(name) })),
+      ...needs.map(([name, chapter, what, { without }]) => {
+        const changes = row(name).filter(({ what, lines }) => without && !without.test([what, ...lines].join('\n')));
+        return { test: `${name} ${chapter} ${what}`, name, chapter, changes };
+      }),
+    ];
+    const builds = all.map(({ test, name, chapter, changes }) =>
+      limit(async () => {
+        const folder = await project(name, chapter, changes);
+        built.set(test, await build(folder).catch((error: Error) => error));
+      }),
+    );
+    await Promise.all(builds);
+  }, 900_000);
+
+  test.each(combinations)('%s with the file of %s', async (name, chapter) => {
+    const { port = 3000, answers, leavesOut } = EXPECTED[name] as Expected;
+    const { id, ask } = await bench.serve(image(`${name} ${chapter}`), [], port);
+    for (const [path, part] of Object.entries(answers)) expect((await ask(path)).body).toContain(part);
+    expect(await healthy(id)).toBe(true);
+    // 01 has its development dependencies, and says so.
+    if (chapter !== '01') expect(await leftovers(id, leavesOut)).toEqual([]);
+    expect(await endsOnSigterm(id)).toBe(true);
+  });
 
   test('no handler for SIGTERM: --init does without a change', async () => {
     const { id } = await bench.serve(await build(await project('no-sigterm', '02', [])), ['--init']);
@@ -217,31 +244,24 @@ describeWithEngine('take it home', () => {
     expect(await endsOnSigterm(id)).toBe(true);
   });
 
-  const needs = rows.flatMap(({ name }) =>
-    (EXPECTED[name]?.needs ?? []).map((need) => [name, need.chapter, need.without ?? 'its row', need] as const),
-  );
-  test.concurrent.each(needs)('%s with the file of %s needs %s', (name, chapter, _what, { without, sees }) =>
-    limit(async () => {
-      const { port = 3000, answers } = EXPECTED[name] as Expected;
-      const left = row(name).filter(({ what, lines }) => without && !without.test([what, ...lines].join('\n')));
-      const folder = await project(name, chapter, left);
-      if (sees instanceof RegExp) {
-        await expect(build(folder)).rejects.toThrow(sees);
-        return;
-      }
-      const image = await build(folder);
-      if (sees === 'no start') {
-        const id = await (engine as Engine).start(image, { port, labels: bench.labels });
-        expect(await (engine as Engine).wait(id)).toBe(1);
-        return;
-      }
-      const { id, ask } = await bench.serve(image, [], port);
-      const right = (await ask('/')).body.includes(answers['/'] as string);
-      if (sees === 'another answer') expect(right).toBe(false);
-      if (sees === 'unhealthy') expect([right, await healthy(id)]).toEqual([true, false]);
-      if (sees === 'SIGTERM ignored') expect([right, await endsOnSigterm(id)]).toEqual([true, false]);
-    }),
-  );
+  test.each(needs)('%s with the file of %s needs %s', async (name, chapter, what, { sees }) => {
+    const { port = 3000, answers } = EXPECTED[name] as Expected;
+    const without = `${name} ${chapter} ${what}`;
+    if (sees instanceof RegExp) {
+      expect(() => image(without)).toThrow(sees);
+      return;
+    }
+    if (sees === 'no start') {
+      const id = await (engine as Engine).start(image(without), { port, labels: bench.labels });
+      expect(await (engine as Engine).wait(id)).toBe(1);
+      return;
+    }
+    const { id, ask } = await bench.serve(image(without), [], port);
+    const right = (await ask('/')).body.includes(answers['/'] as string);
+    if (sees === 'another answer') expect(right).toBe(false);
+    if (sees === 'unhealthy') expect([right, await healthy(id)]).toEqual([true, false]);
+    if (sees === 'SIGTERM ignored') expect([right, await endsOnSigterm(id)]).toEqual([true, false]);
+  });
 
   test('each row is tried', () => {
     expect([...Object.keys(EXPECTED), PRIVATE].sort()).toEqual(rows.map(({ name }) => name).sort());
