@@ -37,16 +37,20 @@ export function addProjectOptions(command: Command): Command {
     )
     .option('--context <folder>', 'the build context, where it is not the folder itself', fileName)
     .option('--target <stage>', 'a stage to build; repeated, each is an image of its own', collectFiles)
-    .option('--build-arg <name[=value]>', 'a build argument; without a value, that of the environment', variable)
+    .option(
+      '--build-arg <name[=value]>',
+      'a build argument; without a value, that of the environment; may be repeated',
+      variable,
+    )
     .option(
       '--secret <id=…>',
-      'a secret for the build, as Docker has it: id=npmrc,src=.npmrc or id=token,env=TOKEN',
+      'a secret for the build, as Docker has it: id=npmrc,src=.npmrc or id=token,env=TOKEN; may be repeated',
       secret,
     )
     .option('--platform <os/arch>', 'the platform to build and run for, such as linux/arm64', platform)
     .option(
       '--port <port>',
-      'the port to request (default: PORT of the environment, the lowest of EXPOSE, or 3000)',
+      'the port to request (default: PORT of --env, --env-file or the image, or else the lowest of EXPOSE, or else 3000)',
       port,
     )
     .option('--path <path>', 'the path to request (default: /)', urlPath)

@@ -49,14 +49,14 @@ type Options = Partial<Omit<CompareOptions, 'names' | 'given' | 'images' | 'jobs
 const AFTER_HELP = `
 A project is any folder with a Dockerfile, a Dockerfile.something or a something.Dockerfile: each is a variant, and all
 others are compared with the one called single, or else with Dockerfile, or else with the first. What its
-compare.config.json says (port, path, env, buildArgs, secrets, dockerfiles, targets, budgets, …) need not be typed. The
-folder itself is only read.
+compare.config.json says (port, path, env, buildArgs, secrets, dockerfiles, targets, budgets, …) need not be typed. Paths
+that are typed are relative to where you stand. The folder itself is only read.
 
 Examples:
   npm run compare
   npm run compare -- 02 03 --inside
   npm run compare -- ../my-app
-  npm run compare -- ../my-app --port 8080 --path /healthz --env LOG_LEVEL=warn --secret id=npmrc,src=.npmrc
+  npm run compare -- ../my-app --port 8080 --path /healthz --env LOG_LEVEL=warn --secret id=npmrc,src=../my-app/.npmrc
   npm run compare -- ../my-app --dockerfile docker/api.Dockerfile --target builder --target runner --no-run
   npm run compare -- --json report.json --markdown report.md
   npm run compare -- --from report.json --inside
@@ -82,7 +82,9 @@ export function readOptions(args: string[]): CompareOptions {
   refuseSwallowed();
   const command = new Command('npm run compare --')
     .usage('[options] [chapters and folders...]')
-    .description('Builds the Dockerfiles of each chapter, runs the images, requests them, and compares their sizes.')
+    .description(
+      'Builds the Dockerfiles of chapters or projects, runs the images, requests them, and compares their sizes.',
+    )
     .argument(
       '[chapters and folders...]',
       'chapters by name or number, such as 02-multi-stage, 02 or 2, and folders of projects, such as ../my-app (default: all chapters)',
@@ -178,7 +180,7 @@ function refuseTogether(command: Command): void {
 const OWN_OPTIONS = [
   ...['json', 'markdown', 'from', 'baseline', 'inside', 'check', 'image', 'explain', 'keep', 'jobs'],
   ...['bench', 'runs', 'link', 'behaviour', 'strict', 'dockerfile', 'context', 'build_arg', 'secret', 'path'],
-  ...['expect_status', 'any_answer', 'env', 'env_file', 'ready', 'edit'],
+  ...['expect_status', 'any_answer', 'env', 'env_file', 'port', 'ready', 'edit'],
 ];
 
 /** npm takes options that stand before `--` for its own, and leaves them in the environment. */

@@ -35,7 +35,9 @@ export const settingsShape = {
     .min(1)
     .max(65_535)
     .optional()
-    .describe('The port to request. Without it: PORT of the environment, or else the lowest of EXPOSE, or else 3000'),
+    .describe(
+      'The port to request. Without it: PORT of env, envFile or the image, or else the lowest of EXPOSE, or else 3000',
+    ),
   path: z
     .string()
     .regex(/^\/\S*$/, 'a path begins with a slash')
