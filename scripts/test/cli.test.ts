@@ -30,7 +30,7 @@ test.each(['compare', 'setup'] as const)('%s --help explains and exits 0', async
   expect(stderr).toBe('');
 });
 
-test.each([
+test.concurrent.each([
   [['--jsn', 'x'], /unknown option '--jsn'\n\(Did you mean --json\?\)/],
   [['--jobs', 'many'], /--jobs.*whole number/],
   [['--jobs', '0'], /--jobs.*whole number/],

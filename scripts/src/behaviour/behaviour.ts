@@ -245,12 +245,19 @@ async function zombies(engine: Engine, id: string, signal: AbortSignal): Promise
   return count === '0' ? good : miss(`${count} dead processes that nobody has waited for`);
 }
 
-/** Prints how many processes are in state Z: https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html */
+/**
+ * Prints how many processes are in state Z (https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html), and still are
+ * after a while: each process is, for the moment until somebody has waited for it.
+ */
 const COUNT_ZOMBIES = `
 const fs = require('fs');
-const ids = fs.readdirSync('/proc').filter((name) => /^\\d+$/.test(name));
 const stat = (id) => { try { return fs.readFileSync('/proc/' + id + '/stat', 'utf8'); } catch { return ''; } };
-console.log(ids.filter((id) => /^\\d+ \\(.*\\) Z/s.test(stat(id))).length);
+const zombies = () => fs.readdirSync('/proc').filter((id) => /^\\d+ \\(.*\\) Z/s.test(stat(id)));
+const first = zombies();
+setTimeout(() => {
+  const now = new Set(zombies());
+  console.log(first.filter((id) => now.has(id)).length);
+}, 1000);
 `;
 
 async function poll(limitMs: number, signal: AbortSignal, done: () => Promise<boolean>): Promise<boolean> {

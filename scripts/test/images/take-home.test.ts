@@ -109,8 +109,8 @@ const PRIVATE = 'private-registry';
 const rows = await takeHomeRows();
 const bench = new Bench();
 const scratch: string[] = [];
-/** Two at a time: most of the time is npm's, waiting for the network. */
-const limit = limiter(2);
+/** Three at a time: most of the time is npm's, waiting for the network. */
+const limit = limiter(3);
 
 afterAll(async () => {
   await bench.cleanUp();
