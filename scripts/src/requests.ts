@@ -15,7 +15,9 @@ export function runOptions({ id, signal }: Run, { image, subject }: Measurement<
   const args = Object.entries(env).flatMap(([name, value]) => ['--env', `${name}=${value}`]);
   if (envFile !== undefined) args.push('--env-file', envFile);
   if (platform !== undefined) args.push('--platform', platform);
-  return { port: portOf(image as ImageFacts, subject.settings), path, args, labels: { [RUN_LABEL]: id }, signal };
+  const { ports: exposed } = image as ImageFacts;
+  const port = portOf(image as ImageFacts, subject.settings);
+  return { port, exposed, path, args, labels: { [RUN_LABEL]: id }, signal };
 }
 
 /** The port to ask: what the user says, what the app reads from its environment, or what the image exposes. */

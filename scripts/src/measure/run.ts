@@ -43,6 +43,8 @@ export interface Address {
 export interface RunOptions {
   /** The port that the app listens on. */
   port: number;
+  /** The ports that the image exposes, for a hint. */
+  exposed?: number[];
   /** The path that is requested until it answers; `/` when absent. */
   path?: string;
   labels: Record<string, string>;
@@ -65,7 +67,7 @@ export async function runAndRequest(engine: Engine, image: string, options: RunO
  * @throws {ToolError} with the container's last lines when it dies or does not answer in time. It is removed then.
  */
 export async function serve(engine: Engine, image: string, options: RunOptions): Promise<Server> {
-  const { port, path = '/', labels, signal, args } = options;
+  const { port, exposed = [], path = '/', labels, signal, args } = options;
   const begin = performance.now();
   const id = await engine.start(image, { port, labels, args });
   try {
@@ -102,7 +104,7 @@ export async function serve(engine: Engine, image: string, options: RunOptions):
         : `No answer on port ${port} within ${ANSWER_LIMIT_MS / 1000} s.`,
       {
         lines: await engine.logs(id, LOG_LINES),
-        hint: `Does the app listen on port ${port} and on all addresses (0.0.0.0), not only on localhost? Another port: --port. An image that cannot run by itself: --no-run.`,
+        hint: `Does the app listen on port ${port} and on all addresses (0.0.0.0), not only on localhost?${exposed.length > 0 && !exposed.includes(port) ? ` The image exposes ${exposed.join(', ')}.` : ''} Another port: --port. An image that cannot run by itself: --no-run.`,
       },
     );
   } catch (error) {
