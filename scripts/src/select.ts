@@ -141,13 +141,11 @@ async function withFiles(settings: Settings): Promise<Settings> {
 async function findPlaces({ names, images, given }: Wish, { root, here }: Folders): Promise<Place[]> {
   const chapters = await findChapterFolders(root);
   const asChapter = (name: string): Place => ({ name, folder: join(root, name), isChapter: true });
-  if (names.length === 0) {
-    const folder = given.context ?? (given.dockerfiles?.[0] && dirname(given.dockerfiles[0]));
-    if (folder !== undefined) return nameAll([resolve(here, folder)], []);
-    return images ? [] : chapters.map(asChapter);
-  }
+  const implied = given.context ?? (given.dockerfiles?.[0] && dirname(given.dockerfiles[0]));
+  if (names.length === 0 && implied === undefined) return images ? [] : chapters.map(asChapter);
+  const asked = names.length === 0 ? [resolve(here, implied ?? '')] : names;
   const places = await Promise.all(
-    names.map(async (name) => {
+    asked.map(async (name) => {
       const chapter = chapters.find((one) =>
         /^\d{1,2}$/.test(name) ? one.startsWith(`${name.padStart(2, '0')}-`) : one === name,
       );

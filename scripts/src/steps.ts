@@ -66,10 +66,10 @@ export async function readContexts(run: Run, measurements: Measurement<Subject>[
   const task = run.progress.task('build contexts');
   for (const measurement of good(measurements)) {
     const { context, dockerfile } = measurement.subject;
-    const { name } = await readIgnoreFile(context, dockerfile);
-    const key = `${context}\0${name}`;
+    const ignore = await readIgnoreFile(context, dockerfile);
+    const key = `${context}\0${ignore.name}`;
     task.update(`reading ${context}`);
-    const facts = known.get(key) ?? measureContext(context, dockerfile, run.signal).catch(() => undefined);
+    const facts = known.get(key) ?? measureContext(context, ignore, run.signal).catch(() => undefined);
     known.set(key, facts);
     measurement.context = await facts;
     run.signal.throwIfAborted();

@@ -65,6 +65,8 @@ test.concurrent.each([
     /There is no Dockerfile in .*src\.\nBelow it there are: src\/bases\/stand-ins.Dockerfile\. .*--dockerfile src/,
   ],
   [['--dockerfile', 'no-such'], /There is no Dockerfile .*no-such/],
+  [['--dockerfile', 'no-such/Dockerfile'], /There is no chapter and no folder ".*no-such"/],
+  [['--context', 'no-such'], /There is no chapter and no folder ".*no-such"/],
   [['02', '--context', 'no-such'], /The build context .*no-such is no folder/],
   [['02', '03', '--context', '.'], /--dockerfile and --context belong to one folder/],
   [['--secret', 'npmrc'], /--secret.*id=npmrc,src=.npmrc/],

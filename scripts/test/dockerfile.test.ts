@@ -66,3 +66,9 @@ test('the platform is known to FROM', () => {
   expect(readDockerfile(text, 'x', { platform: 'linux/arm/v7' }).finalBase).toBe('a-arm-v7');
   expect(readDockerfile(text, 'x', { platform: 'linux/amd64' }).finalBase).toBe('a-amd64');
 });
+
+test('a variable may be empty, as long as an image is left', () => {
+  const text = 'ARG REGISTRY=\nARG MIRROR\nARG IMAGE=${MIRROR}node\nFROM ${REGISTRY}${IMAGE}:26\n';
+  expect(read(text).bases).toEqual(['node:26']);
+  expect(readDockerfile(text, 'x', { buildArgs: { MIRROR: 'm.example/' } }).bases).toEqual(['m.example/node:26']);
+});

@@ -134,6 +134,8 @@ test('another layout: Dockerfile and context from where the user stands, or in t
   ]);
   const alone = await select([], { given: { dockerfiles: ['app/docker/api/Dockerfile'], context: 'app' } });
   expect(alone.subjects).toMatchObject([{ chapter: 'app', context: join(here, 'app') }]);
+  const chapter = await select([], { given: { dockerfiles: ['../repository/02-b/Dockerfile.single'] }, check: true });
+  expect(chapter.config?.budgets).toHaveProperty(['02-b', 'single']);
   const own = await select([], { given: { dockerfiles: ['app/docker/api/Dockerfile'] } });
   expect(own.subjects).toMatchObject([{ chapter: 'api', context: join(here, 'app/docker/api') }]);
 });

@@ -1,6 +1,6 @@
 import { lstat, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type IgnoreFile, ignorePatterns, readIgnoreFile } from './dockerignore.ts';
+import { type IgnoreFile, ignorePatterns } from './dockerignore.ts';
 
 /** What a build context has for the builder. */
 export interface ContextFacts {
@@ -48,8 +48,7 @@ const WHOLE = /(^|\/)(node_modules|\.git)\/$/;
  *
  * @throws the file system's error for a folder that cannot be read: Docker cannot send it either.
  */
-export async function measureContext(context: string, dockerfile: string, signal: AbortSignal): Promise<ContextFacts> {
-  const ignore = await readIgnoreFile(context, dockerfile);
+export async function measureContext(context: string, ignore: IgnoreFile, signal: AbortSignal): Promise<ContextFacts> {
   const root: Node = { path: '', bytes: 0, files: 0, parts: [] };
   const ignorable: ContextPart[] = [];
   await walk(context, root, { ignore, ignorable: ignore.name === null ? ignorable : null, signal });

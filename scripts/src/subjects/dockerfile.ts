@@ -74,14 +74,20 @@ interface ImageUse {
 function imageUses(text: string, name: string, { buildArgs = {}, platform }: DockerfileOptions): ImageUse[] {
   const file = DockerfileParser.parse(text);
   const variables = new Map(Object.entries(platformVariables(platform)));
+  // What has no value is empty, as for Docker: `ARG REGISTRY=` and `FROM ${REGISTRY}node:26` is a usual pattern.
   const expand = (value: string): string =>
-    value.replace(VARIABLE, (_match, braced, operator, word, plain) => {
+    value.replace(VARIABLE, (_match, braced, operator, word = '', plain) => {
       const found = variables.get(braced ?? plain);
       if (operator?.endsWith('+')) return found ? expand(word) : '';
-      if (!found && operator === undefined)
-        throw new ToolError(`${name}: ${value} needs a value for ${braced ?? plain}, but its ARG has none`);
       return found || expand(word);
     });
+  const expandImage = (value: string) => {
+    const image = expand(value);
+    const [variable] = value.match(VARIABLE) ?? [];
+    if (variable !== undefined && /^$|^[:@/]|[:@/]$/.test(image))
+      throw new ToolError(`${name}: ${value} needs a value for ${variable.match(/\w+/)?.[0]}, but its ARG has none`);
+    return image;
+  };
   for (const arg of file.getInitialARGs()) {
     const property = arg.getProperty();
     const key = property?.getName() ?? '';
@@ -95,7 +101,7 @@ function imageUses(text: string, name: string, { buildArgs = {}, platform }: Doc
   for (const instruction of file.getInstructions()) {
     if (instruction.getKeyword() === 'FROM') {
       const from = instruction as From;
-      const image = expand(from.getImage() ?? '');
+      const image = expandImage(from.getImage() ?? '');
       const place = from.getImageRange();
       if (!image || !place) continue;
       const base = stages.get(image.toLowerCase());
@@ -107,7 +113,7 @@ function imageUses(text: string, name: string, { buildArgs = {}, platform }: Doc
       const source = flag?.getValue();
       const place = flag?.getValueRange();
       if (!source || !place || /^\d+$/.test(source) || stages.has(source.toLowerCase())) continue;
-      uses.push({ image: expand(source), external: true, stage: null, place });
+      uses.push({ image: expandImage(source), external: true, stage: null, place });
     }
   }
   return uses;

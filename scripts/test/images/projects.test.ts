@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { measureContext } from '../../src/measure/context.ts';
+import { readIgnoreFile } from '../../src/measure/dockerignore.ts';
 import { type ImageReport, reportSchema } from '../../src/report/schema.ts';
 import { Bench, describeWithEngine, docker, filesOf, ROOT, startCompare } from './engine.ts';
 
@@ -240,7 +241,8 @@ RUN exit 9
     await symlink('README.md', join(folder, 'link'));
     const files = (await filesOf(await bench.build(folder, 'Dockerfile'))).filter(({ path }) => path.startsWith('/c/'));
     const sent = files.filter(({ type }) => type === 'file');
-    const facts = await measureContext(folder, join(folder, 'Dockerfile'), new AbortController().signal);
+    const ignore = await readIgnoreFile(folder, join(folder, 'Dockerfile'));
+    const facts = await measureContext(folder, ignore, new AbortController().signal);
     expect(facts).toMatchObject({
       files: sent.length,
       bytes: sent.reduce((sum, { bytes }) => sum + bytes, 0),
