@@ -33,14 +33,14 @@ describe('the table "Take it home"', async () => {
   });
 });
 
-/** A README with one row that says this. */
-const readme = (cell: string) =>
-  `## Take it home\n\n| your project | what to change | why |\n|---|---|---|\n| [x](scripts/projects/x/) | ${cell} | y |\n\n## Next\n`;
+/** A table with one row that says this. */
+const tableWith = (cell: string) =>
+  `| your project | what to change | why |\n|---|---|---|\n| [x](../scripts/projects/x/) | ${cell} | y |\n`;
 
 describe('a change', () => {
   const text = 'FROM a AS b\n  RUN c \\\n  && d\nEXPOSE 3000\n';
   const changed = (cell: string, file: Change['file'] = 'Dockerfile', chapter = '02-multi-stage') =>
-    change(text, file, chapter, readRows(readme(cell))[0]?.changes as Change[]);
+    change(text, file, chapter, readRows(tableWith(cell))[0]?.changes as Change[]);
 
   test.each([
     ['nothing', text],

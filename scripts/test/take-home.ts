@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-// Reads the table "Take it home" of the main README, and does with a Dockerfile what it tells a person to do.
+// Reads the table of docs/take-home.md, and does with a Dockerfile what it tells a person to do.
 
 const ROOT = join(import.meta.dirname, '../..');
 
@@ -25,15 +25,14 @@ export interface Row {
   changes: Change[];
 }
 
-/** The rows of the table in the main README. @throws when one of them cannot be read. */
+/** The rows of the table in docs/take-home.md. @throws when one of them cannot be read. */
 export async function takeHomeRows(): Promise<Row[]> {
-  return readRows(await readFile(join(ROOT, 'README.md'), 'utf8'));
+  return readRows(await readFile(join(ROOT, 'docs/take-home.md'), 'utf8'));
 }
 
-/** The rows of the table below the heading "Take it home". @throws when one of them cannot be read. */
-export function readRows(readme: string): Row[] {
-  const section = /^## Take it home$(.*?)^## /ms.exec(readme)?.[1] ?? '';
-  return [...section.matchAll(/^\| \[.*?\]\(scripts\/projects\/(.*?)\/\).*? \| (.*?) \| .* \|$/gm)].map(
+/** The rows of the table in a text. @throws when one of them cannot be read. */
+export function readRows(text: string): Row[] {
+  return [...text.matchAll(/^\| \[.*?\]\(\.\.\/scripts\/projects\/(.*?)\/\).*? \| (.*?) \| .* \|$/gm)].map(
     ([, name = '', cell = '']) => ({ name, changes: cell === 'nothing' ? [] : cell.split('<br>').map(readChange) }),
   );
 }

@@ -31,7 +31,7 @@ export function renderTerminal(report: Report, colour: boolean, extras: Extras =
   ].join('\n\n');
 }
 
-function renderSizes(report: Report, paint: Paint): string {
+export function renderSizes(report: Report, paint: Paint): string {
   const rows = report.images.map((image) =>
     image.ok ? tableRow(report, image) : tableRow(report, image).map((cell) => paint('red', cell)),
   );
@@ -39,7 +39,7 @@ function renderSizes(report: Report, paint: Paint): string {
   return renderTable(header(report), onceEach(chapters, rows), RIGHT_ALIGNED, paint);
 }
 
-function renderSection({ title, header: columns, rows, notes, left = [] }: Section, paint: Paint): string {
+export function renderSection({ title, header: columns, rows, notes, left = [] }: Section, paint: Paint): string {
   const coloured = rows.map((row) => row.map((cell) => (cell === 'MISS' ? paint('red', cell) : cell)));
   const chapters = rows.map(([chapter = '']) => chapter);
   return [

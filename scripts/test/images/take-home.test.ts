@@ -11,7 +11,7 @@ import { Bench, describeWithEngine, docker, engine, filesOf, ROOT } from './engi
 import { startRegistry } from './registry.ts';
 import { findTraces } from './traces.ts';
 
-// The table "Take it home" of the main README, done: each row's project with a chapter's Dockerfile.multi, changed as
+// The table of docs/take-home.md, done: each row's project with a chapter's Dockerfile.multi, changed as
 // the row says and not otherwise, is built and asked.
 
 const CHAPTERS = ['01-first-dockerfile', '02-multi-stage', '03-distroless', '04-three-stage'];

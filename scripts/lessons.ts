@@ -1,0 +1,100 @@
+// `npm run lessons`: measures what the documents tell, runs every command in them, and writes the numbers, outputs and
+// charts anew.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { findEngine } from './src/engine/find.ts';
+import { EXIT, ToolError } from './src/errors.ts';
+import { copyRepository, findDocuments } from './src/lessons/documents.ts';
+import { isOnStandIns, tryDocument, withOutputs, writeAll } from './src/lessons/refresh.ts';
+import { REPORT_FILES, readReports } from './src/lessons/reports.ts';
+import { main } from './src/main.ts';
+
+const HELP = `Usage: npm run lessons [-- options] [documents...]
+
+Measures all chapters, their mistakes and the public shapes (docs/reports), runs every command of every document, and
+writes the numbers, outputs and charts of the documents anew. About an hour.
+
+  --measure    only measure: chapters, mistakes or shapes, or all of them
+  --run        only run the commands and refresh their outputs: of the documents that are named, or of all
+  --render     only write the numbers and charts, from the reports that are there; needs no engine and no time
+
+Exit codes: 0 all is refreshed; 1 a command failed, or printed something else than numbers that differ; 2 wrong use`;
+
+const ROOT = join(import.meta.dirname, '..');
+
+/** How each report is measured. */
+const MEASURE: Record<keyof typeof REPORT_FILES, string[]> = {
+  chapters: ['compare', '--bench', '--behaviour', '--quiet'],
+  mistakes: ['compare', '--mistakes', '--quiet'],
+  shapes: ['bench-shapes', '--runs', '3'],
+};
+
+async function measure(name: keyof typeof REPORT_FILES, signal: AbortSignal): Promise<void> {
+  const file = join(ROOT, REPORT_FILES[name]);
+  await mkdir(dirname(file), { recursive: true });
+  console.error(`Measuring ${name}`);
+  const [program = '', ...args] = MEASURE[name];
+  const command = ['--', join(ROOT, 'scripts/start.mjs'), program, ...args, '--json', file];
+  const child = spawn(process.execPath, command, {
+    stdio: ['ignore', 'ignore', 'inherit'],
+    signal,
+    killSignal: 'SIGTERM',
+  });
+  const [code] = await once(child, 'close');
+  if (code !== 0) throw new ToolError(`${name} was not measured: ${program} ended with exit code ${code}.`);
+}
+
+/** Runs the documents and refreshes their outputs. Returns how many problems were told. */
+async function runDocuments(files: string[], signal: AbortSignal): Promise<number> {
+  const engine = await findEngine();
+  const reports = await readReports(ROOT);
+  const copy = await copyRepository(ROOT);
+  let count = 0;
+  try {
+    for (const file of files) {
+      signal.throwIfAborted();
+      const begin = Date.now();
+      const { text, ran, problems } = await tryDocument(copy, file, engine, isOnStandIns(reports.chapters));
+      await writeFile(join(ROOT, file), withOutputs(text, ran));
+      console.error(`${file}: ${ran.length} blocks in ${Math.round((Date.now() - begin) / 1000)} s`);
+      for (const { line, text: problem } of problems) console.error(`${file}:${line}: ${problem}\n`);
+      count += problems.length;
+    }
+  } finally {
+    await rm(dirname(copy), { recursive: true, force: true });
+  }
+  return count;
+}
+
+await main(async (signal) => {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      measure: { type: 'boolean', default: false },
+      run: { type: 'boolean', default: false },
+      render: { type: 'boolean', default: false },
+      help: { type: 'boolean', short: 'h' },
+    },
+  });
+  if (values.help) {
+    console.log(HELP);
+    return EXIT.ok;
+  }
+  const all = !values.measure && !values.run && !values.render;
+  if (all || values.measure) {
+    const names = Object.keys(REPORT_FILES) as (keyof typeof REPORT_FILES)[];
+    for (const name of names.filter((one) => positionals.length === 0 || positionals.includes(one)))
+      await measure(name, signal);
+  }
+  let problems = 0;
+  if (all || values.run) {
+    const documents = await findDocuments(ROOT);
+    problems = await runDocuments(values.run && positionals.length > 0 ? positionals : documents, signal);
+  }
+  const changed = await writeAll(ROOT, await readReports(ROOT));
+  console.error(changed.length === 0 ? 'Numbers and charts are as they were.' : `Written:\n  ${changed.join('\n  ')}`);
+  return problems === 0 ? EXIT.ok : EXIT.failed;
+});

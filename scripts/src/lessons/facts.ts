@@ -1,0 +1,116 @@
+import { GROUPS, type Group } from '../inspect/groups.ts';
+import { FIGURE_KEYS, FIGURES, showSamples, showValue } from '../report/figures.ts';
+import { bytes, percent } from '../report/format.ts';
+import type { ImageReport } from '../report/schema.ts';
+import { imageOf, type Reports } from './reports.ts';
+
+// The values in the documents, by name:
+//   02 multi on disk                                of the image of a chapter and variant; the figures are below
+//   02 multi on disk less than 02 single            by what part it is less
+//   01 multi on disk times less than 01 single      how many times it goes into the other
+//   02 multi on disk minus 02 single                the difference
+//   mistake chown-layer on disk, mended chown-layer on disk      of a mistake, and of what is instead of it
+//   verdict 02 multi on disk about 150 MB           whether a claim holds: yes, roughly or no; also under and over
+//   measured on, engine, bases, images
+
+/** A figure, or what it is against another, and how it is written. */
+interface Value {
+  number: number;
+  show(number: number): string;
+}
+
+/** A value by its name, as a text. @throws when there is none, or when the numbers do not bear out its words. */
+export function factOf(reports: Reports, name: string): string {
+  const { createdAt, engine, images } = reports.chapters;
+  if (name === 'measured on') return createdAt.slice(0, 10);
+  if (name === 'shapes measured on') return reports.shapes.createdAt.slice(0, 10);
+  if (name === 'engine') return `Docker ${engine.version}`;
+  if (name === 'bases') {
+    return images.some(({ standIn }) => standIn) ? 'on stand-ins for the base images' : 'on the real base images';
+  }
+  if (name === 'images') return String(images.length);
+  const claim = /^verdict (.+) (about|under|over) ([\d.]+) (\S+)$/.exec(name);
+  if (claim) {
+    const [, measured = '', relation = '', number = '', unit = ''] = claim;
+    return verdict(valueNamed(reports, measured).number, relation, Number(number) * factor(unit), unit);
+  }
+  const { number, show } = valueNamed(reports, name);
+  return show(number);
+}
+
+/** What a unit of a claim stands for: bytes, a part, or how often. */
+function factor(unit: string): number {
+  const factors: Record<string, number> = { MB: 1e6, GB: 1e9, '%': 0.01, times: 1 };
+  const one = factors[unit];
+  if (one === undefined) throw new Error(`There is no unit "${unit}".`);
+  return one;
+}
+
+/** Within a tenth a claim holds, within a quarter roughly; parts are held to 5 and 15 points of a hundred. */
+function verdict(measured: number, relation: string, claimed: number, unit: string): string {
+  if (relation === 'under') return measured < claimed ? 'yes' : 'no';
+  if (relation === 'over') return measured > claimed ? 'yes' : 'no';
+  const off = Math.abs(measured - claimed) / (unit === '%' ? 0.5 : claimed);
+  if (off <= 0.1) return 'yes';
+  return off <= (unit === '%' ? 0.3 : 0.25) ? 'roughly' : 'no';
+}
+
+function valueNamed(reports: Reports, name: string): Value {
+  const [, one = name, relation, other = ''] =
+    /^(.+?) (less than|more than|times less than|minus) (.+)$/.exec(name) ?? [];
+  const ours = figureOf(reports, one);
+  if (relation === undefined) return ours;
+  const theirs = figureOf(reports, `${other} ${splitName(one)[1]}`);
+  const difference = theirs.number - ours.number;
+  if (relation.includes('less') ? difference <= 0 : relation === 'more than' && difference >= 0) {
+    throw new Error(`"${name}" is not so: ${ours.show(ours.number)} against ${theirs.show(theirs.number)}.`);
+  }
+  if (relation === 'minus') return { number: Math.abs(difference), show: theirs.show };
+  if (relation === 'times less than') return { number: theirs.number / ours.number, show: times };
+  return { number: Math.abs(difference) / theirs.number, show: percent };
+}
+
+/** With two digits, as a person says it: 5.3 times, 13 times. */
+const times = (ratio: number) => (ratio < 9.95 ? ratio.toFixed(1) : String(Math.round(ratio)));
+const plain = (number: number) => number.toLocaleString('en');
+
+/** The image and the figure of a name: `02 multi` and `on disk`. */
+function splitName(name: string): [string, string] {
+  const [, image = '', figure = ''] = /^(\S+ \S+) (.+)$/.exec(name) ?? [];
+  return [image, figure];
+}
+
+function figureOf(reports: Reports, name: string): Value {
+  const [image, figure] = splitName(name);
+  const [first = '', second = ''] = image.split(' ');
+  const value = ofImage(findImage(reports, first, second), figure);
+  if (!value) throw new Error(`There is no value "${name}".`);
+  return value;
+}
+
+function findImage({ chapters, mistakes }: Reports, first: string, second: string): ImageReport {
+  if (first !== 'mistake' && first !== 'mended') return imageOf(chapters, first, second);
+  const found = mistakes.images.find(({ chapter, variant }) => chapter.endsWith(`/${second}`) && variant === first);
+  if (!found) throw new Error(`The report has no ${first} ${second}.`);
+  return found;
+}
+
+function ofImage({ size, contents, context, bench }: ImageReport, figure: string): Value | null {
+  const group = /^group (.+)$/.exec(figure)?.[1];
+  const key = (Object.keys(GROUPS) as Group[]).find((one) => GROUPS[one] === group);
+  if (key && contents) return { number: contents.groups[key], show: bytes };
+  const figures: Record<string, Value | null> = {
+    'on disk': size && { number: size.unpackedBytes, show: bytes },
+    pull: size && { number: size.pullBytes, show: bytes },
+    layers: size && { number: size.layers.length, show: plain },
+    wasted: contents && { number: contents.wasteBytes, show: bytes },
+    files: contents && { number: contents.facts.files, show: plain },
+    'npm packages': contents && { number: contents.facts.npmPackages, show: plain },
+    'build context': context && { number: context.bytes, show: bytes },
+  };
+  const [, name = '', withSpread] = /^(.+?)( with spread)?$/.exec(figure) ?? [];
+  const timed = FIGURE_KEYS.find((one) => FIGURES[one].name === name);
+  const samples = timed && bench?.[timed];
+  if (!timed || !samples || samples.median === null) return figures[figure] ?? null;
+  return { number: samples.median, show: withSpread ? () => showSamples(timed, samples) : showValue(timed) };
+}

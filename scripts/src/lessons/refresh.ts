@@ -1,0 +1,85 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { Engine } from '../engine/engine.ts';
+import type { Report } from '../report/schema.ts';
+import { drawSizes } from './chart.ts';
+import { difference, refreshed } from './compare-output.ts';
+import { findDocuments, findLessons } from './documents.ts';
+import { factOf } from './facts.ts';
+import { fill, withBlock } from './markdown.ts';
+import { partOf } from './parts.ts';
+import { onlyChapter, type Reports } from './reports.ts';
+import { type Ran, runDocument } from './run.ts';
+
+/** The file with a chapter's chart. */
+export const CHART = 'README.svg';
+
+/** All that is made from the reports: documents and charts, by their path, with the text that they should have. */
+export async function renderAll(root: string, reports: Reports): Promise<Map<string, string>> {
+  const made = new Map<string, string>();
+  for (const file of await findDocuments(root)) {
+    const text = await readFile(join(root, file), 'utf8');
+    try {
+      const filled = fill(
+        text,
+        (name) => factOf(reports, name),
+        (name) => partOf(reports, name),
+      );
+      made.set(file, filled);
+    } catch (error) {
+      throw new Error(`${file}: ${(error as Error).message}`);
+    }
+  }
+  for (const { number, folder } of await findLessons(root)) {
+    made.set(`${folder}/${CHART}`, drawSizes(onlyChapter(reports.chapters, number)));
+  }
+  return made;
+}
+
+/** Writes what {@link renderAll} makes. Returns the files that have changed. */
+export async function writeAll(root: string, reports: Reports): Promise<string[]> {
+  const changed: string[] = [];
+  for (const [file, text] of await renderAll(root, reports)) {
+    const before = await readFile(join(root, file), 'utf8').catch(() => null);
+    if (before === text) continue;
+    await writeFile(join(root, file), text);
+    changed.push(file);
+  }
+  return changed;
+}
+
+/** What a document says that is not so, after its commands were run. */
+export interface Problem {
+  /** The line of the document, counted from 1. */
+  line: number;
+  text: string;
+}
+
+/** Runs a document in a copy of the repository and says what is not as it says. */
+export async function tryDocument(copy: string, file: string, engine: Engine, sameBases: boolean) {
+  const text = await readFile(join(copy, file), 'utf8');
+  const ran = await runDocument(text, dirname(join(copy, file)), engine);
+  return { text, ran, problems: ran.flatMap((one) => problemOf(one, sameBases) ?? []) };
+}
+
+function problemOf({ commands: { block, output }, lines, problem }: Ran, sameBases: boolean): Problem | null {
+  const line = block.from + 1;
+  if (problem !== null) return { line, text: [problem, ...lines.map((one) => `  | ${one}`)].join('\n') };
+  if (!output) return null;
+  const varies = output.marks.includes('varies');
+  const text = difference({ lines: output.lines, varies, sameBases }, lines);
+  return text === null ? null : { line: output.from + 1, text };
+}
+
+/** The document with the outputs of now. A block that is empty gets all that was printed. */
+export function withOutputs(text: string, ran: Ran[]): string {
+  return [...ran].reverse().reduce((document, { commands: { output }, lines, problem }) => {
+    if (!output || problem !== null) return document;
+    const expected = { lines: output.lines, varies: true, sameBases: false };
+    const content = output.lines.length === 0 ? lines : refreshed(expected, lines);
+    return content === null ? document : withBlock(document, output, content);
+  }, text);
+}
+
+/** Whether the base images are stand-ins in both: only then are sizes the same. */
+export const isOnStandIns = ({ images }: Report) => images.some(({ standIn }) => standIn);
