@@ -4,8 +4,16 @@ import { join } from 'node:path';
 import { lockOriginal, syncCopies } from './src/copies.ts';
 import { run } from './src/engine/process.ts';
 import { describeError } from './src/errors.ts';
-import { CONFIG_SCHEMA_FILE, configJsonSchema, PROJECT_SCHEMA_FILE, projectJsonSchema } from './src/report/config.ts';
+import { syncBudgets } from './src/report/budget-list.ts';
+import {
+  CONFIG_NAME,
+  CONFIG_SCHEMA_FILE,
+  configJsonSchema,
+  PROJECT_SCHEMA_FILE,
+  projectJsonSchema,
+} from './src/report/config.ts';
 import { REPORT_SCHEMA_FILE, reportJsonSchema } from './src/report/schema.ts';
+import { findChapters } from './src/subjects/chapters.ts';
 
 const root = join(import.meta.dirname, '..');
 
@@ -15,6 +23,7 @@ try {
   await run('npm', ['install', '--package-lock-only', '--ignore-scripts', '--no-audit', '--no-fund'], { cwd: root });
   await lockOriginal(root);
   const changed = [...new Set([...first, ...(await syncCopies(root))])];
+  if (await syncBudgets(root, await findChapters(root))) changed.push(CONFIG_NAME);
   await writeFile(REPORT_SCHEMA_FILE, reportJsonSchema());
   await writeFile(CONFIG_SCHEMA_FILE, configJsonSchema());
   await writeFile(PROJECT_SCHEMA_FILE, projectJsonSchema());

@@ -1,10 +1,12 @@
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, lstat, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { run } from './engine/process.ts';
+import { AFTER } from './subjects/subject.ts';
 
 // The chapters repeat the same app on purpose, so that each is complete on its own and their sizes compare. The first
-// chapter is the original, the others are copies; what a chapter calls itself is its own.
+// chapter is the original, the others are copies; what a chapter calls itself is its own. A new chapter needs only its
+// Dockerfiles: the rest is made here.
 
 const SHARED = ['.dockerignore', 'tsconfig.json', 'src', 'test', 'package.json', 'package-lock.json'];
 
@@ -47,7 +49,7 @@ export async function appFiles(root: string, chapter: string): Promise<Map<strin
 export async function expectedFiles(root: string, chapter: string): Promise<Map<string, string>> {
   const [original = ''] = await chapterFolders(root);
   const files = await appFiles(root, original);
-  const own = JSON.parse(await readFile(join(root, chapter, 'package.json'), 'utf8')) as Manifest;
+  const own = JSON.parse((await appFiles(root, chapter)).get('package.json') ?? '{}') as Partial<Manifest>;
   const manifest = JSON.parse(files.get('package.json') ?? '{}') as Manifest;
   files.set('package.json', json({ ...manifest, name: chapter, description: own.description }));
   const lockText = files.get('package-lock.json');
@@ -76,8 +78,17 @@ export async function syncCopies(root: string): Promise<string[]> {
       await rm(join(root, chapter, name));
       changed.push(join(chapter, name));
     }
+    if (await linkDockerfile(join(root, chapter))) changed.push(join(chapter, 'Dockerfile'));
   }
   return changed;
+}
+
+/** Makes a plain `docker build .` build the file after, where nothing says yet what it builds. */
+async function linkDockerfile(folder: string): Promise<boolean> {
+  const exists = (name: string) => lstat(join(folder, name)).catch(() => null);
+  if ((await exists('Dockerfile')) || !(await exists(`Dockerfile.${AFTER}`))) return false;
+  await symlink(`Dockerfile.${AFTER}`, join(folder, 'Dockerfile'));
+  return true;
 }
 
 /**

@@ -1,7 +1,8 @@
-import { readFile, readlink } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, readlink, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { appFiles, chapterFolders, chapterPackages, expectedFiles, type Lock } from '../src/copies.ts';
+import { appFiles, chapterFolders, chapterPackages, expectedFiles, type Lock, syncCopies } from '../src/copies.ts';
 import { REPORT_SCHEMA_FILE, reportJsonSchema } from '../src/report/schema.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -39,5 +40,34 @@ test('the published JSON Schema is that of the code', async () => {
 test('no lock file names a registry', async () => {
   for (const folder of ['.', ...(await chapterFolders(ROOT))]) {
     expect(await readFile(join(ROOT, folder, 'package-lock.json'), 'utf8')).not.toMatch(/"resolved": "http/);
+  }
+});
+
+test('a new chapter needs only its Dockerfiles: sync makes the rest of it', async () => {
+  const root = await mkdtemp(join(tmpdir(), 'copies-'));
+  try {
+    const [original = ''] = await chapterFolders(ROOT);
+    const filter = (path: string) => !/\/(node_modules|dist|\.turbo)$/.test(path);
+    await cp(join(ROOT, original), join(root, original), { recursive: true, verbatimSymlinks: true, filter });
+    for (const name of ['Dockerfile.single', 'Dockerfile.multi']) {
+      await cp(join(ROOT, original, name), join(root, '05-new', name));
+    }
+    expect(await syncCopies(root)).toEqual(
+      expect.arrayContaining(['05-new/package.json', '05-new/src/app.ts', '05-new/Dockerfile']),
+    );
+    expect(await readlink(join(root, '05-new/Dockerfile'))).toBe('Dockerfile.multi');
+    const manifest = JSON.parse(await readFile(join(root, '05-new/package.json'), 'utf8'));
+    expect(manifest).toMatchObject({ name: '05-new', scripts: { build: 'tsc' } });
+    expect(manifest.description).toBeUndefined();
+
+    // What a chapter says of itself stays, and so does a Dockerfile of its own.
+    await writeFile(join(root, '05-new/package.json'), JSON.stringify({ ...manifest, description: 'New' }));
+    await rm(join(root, '05-new/Dockerfile'));
+    await writeFile(join(root, '05-new/Dockerfile'), 'FROM scratch\n');
+    expect(await syncCopies(root)).toEqual(['05-new/package.json']);
+    expect(JSON.parse(await readFile(join(root, '05-new/package.json'), 'utf8')).description).toBe('New');
+    expect(await syncCopies(root)).toEqual([]);
+  } finally {
+    await rm(root, { recursive: true });
   }
 });

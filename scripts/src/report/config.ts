@@ -93,12 +93,30 @@ export async function readProjectConfig(folder: string): Promise<ProjectConfig> 
   return json === undefined ? {} : parse(project, json, path);
 }
 
+/**
+ * The budgets of the repository, from the text of their file.
+ *
+ * @throws {ToolError} with exit code 2 when it says what we do not understand.
+ */
+export function parseConfig(text: string, path: string): Config {
+  return parse(config, parseJson(text, path), path);
+}
+
 /** What is in a JSON file; undefined when there is none. */
 async function readJson(path: string): Promise<unknown> {
   try {
-    return JSON.parse(await readFile(path, 'utf8'));
+    return parseJson(await readFile(path, 'utf8'), path);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    if (error instanceof ToolError) throw error;
+    throw new ToolError(`${path}: ${(error as Error).message}`, { exitCode: EXIT.usage });
+  }
+}
+
+function parseJson(text: string, path: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
     throw new ToolError(`${path}: ${(error as Error).message}`, { exitCode: EXIT.usage });
   }
 }

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { dockerEnvironment } from '../../src/engine/docker.ts';
 import type { Engine } from '../../src/engine/engine.ts';
 import { runLines } from '../../src/engine/process.ts';
+import { findChapterFolders } from '../../src/subjects/chapters.ts';
 import { readDockerfile } from '../../src/subjects/dockerfile.ts';
 import { type CompanyServer, makeCa, REGISTRY, startProxy, startRegistry } from './company.ts';
 import { Bench, describeWithEngine, docker, engine, ROOT } from './engine.ts';
@@ -15,6 +16,7 @@ import { findTraces } from './traces.ts';
 // same, tried with the commands that it tells.
 
 const CHAPTER = join(ROOT, '04-three-stage');
+const CHAPTERS = await findChapterFolders(ROOT);
 const bench = new Bench();
 const label = bench.labelArgs;
 const scratch: string[] = [];
@@ -302,7 +304,7 @@ describeWithEngine('linux/arm64', () => {
     return /runs as (?!arm64)/.test(said) ? `${base}: only for another architecture, and no registry has it` : null;
   }
 
-  describe.each(['01-first-dockerfile', '02-multi-stage', '03-distroless', '04-three-stage'])('%s', (chapter) => {
+  describe.each(CHAPTERS)('%s', (chapter) => {
     test('multi builds, and runs as arm64', async ({ skip }) => {
       const folder = join(ROOT, chapter);
       const { bases } = readDockerfile(await readFile(join(folder, 'Dockerfile.multi'), 'utf8'), 'Dockerfile.multi');
