@@ -1,0 +1,31 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+
+// What CONTRIBUTING.md and the cheat sheet show of other files, held against those. Their commands are tried elsewhere.
+
+const ROOT = join(import.meta.dirname, '../..');
+const read = (path: string) => readFile(join(ROOT, path), 'utf8');
+
+/** The first block of a document with this word after its fence. */
+const block = (text: string, language: string) =>
+  new RegExp(`^\`\`\`${language}\n([^]*?)^\`\`\``, 'm').exec(text)?.[1] ?? '';
+
+test('the picture of the tool names every folder of scripts/src', async () => {
+  const [, picture = ''] = (await read('CONTRIBUTING.md')).split('## How the tool is built');
+  const entries = await readdir(join(ROOT, 'scripts/src'), { withFileTypes: true });
+  const folders = entries.filter((entry) => entry.isDirectory()).map(({ name }) => `${name}/`);
+  expect(folders.length).toBeGreaterThan(5);
+  expect(folders.filter((name) => !block(picture, '').includes(name))).toEqual([]);
+});
+
+test("the cheat sheet's Dockerfile is that of chapter 02", async () => {
+  const instructions = (text: string) =>
+    text
+      .replace(/ *\\\n +/g, ' ')
+      .replaceAll('${NODE_VERSION}', '26')
+      .split('\n')
+      .filter((line) => line !== '' && !/^(#|ARG|EXPOSE|HEALTHCHECK)/.test(line));
+  const short = instructions(block(await read('docs/cheat-sheet.md'), 'dockerfile'));
+  expect(short).toEqual(instructions(await read('02-multi-stage/Dockerfile.multi')));
+});
