@@ -1,21 +1,34 @@
 import { defineConfig } from 'vitest/config';
 
+/** What tests of images have in common. */
+const images = {
+  globalSetup: ['test/images/loud.ts'],
+  testTimeout: 120_000,
+  hookTimeout: 600_000,
+};
+
+/**
+ * Image tests that may run side by side: they build nothing that needs the network, and time nothing. They are after the
+ * others, one at a time: those share one engine, and some measure time. Docker 20.10 also cuts off the connections of a
+ * build, now and then, when a container with a published port ends meanwhile: npm then waits for minutes.
+ */
+const SIDE_BY_SIDE = ['test/images/behaviour.test.ts', 'test/images/inside.test.ts'];
+
 export default defineConfig({
   test: {
     projects: [
       { test: { name: 'unit', include: ['test/*.test.ts'] } },
       {
         test: {
+          ...images,
           name: 'images',
           include: ['test/images/*.test.ts'],
-          globalSetup: ['test/images/loud.ts'],
-          // They share one engine, and some measure time. Docker 20.10 also cuts off the connections of a build, now and
-          // then, when a container with a published port ends meanwhile: npm then waits for minutes.
+          exclude: SIDE_BY_SIDE,
           fileParallelism: false,
-          testTimeout: 120_000,
-          hookTimeout: 600_000,
+          sequence: { groupOrder: 1 },
         },
       },
+      { test: { ...images, name: 'images side by side', include: SIDE_BY_SIDE, sequence: { groupOrder: 2 } } },
     ],
   },
 });

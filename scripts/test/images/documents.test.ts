@@ -1,0 +1,32 @@
+import { rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { isStandIn } from '../../src/bases/bases.ts';
+import type { Engine } from '../../src/engine/engine.ts';
+import { copyRepository, findDocuments } from '../../src/lessons/documents.ts';
+import { isOnStandIns, tryDocument } from '../../src/lessons/refresh.ts';
+import { readReports } from '../../src/lessons/reports.ts';
+import { describeWithEngine, engine, ROOT } from './engine.ts';
+
+// Every command of every document, typed in a copy of the repository: it has to end as the document says, and to print
+// what the document shows.
+
+const documents = await findDocuments(ROOT);
+
+describeWithEngine('documents', () => {
+  let copy = '';
+  let sameBases = false;
+
+  beforeAll(async () => {
+    copy = await copyRepository(ROOT);
+    const { chapters } = await readReports(ROOT);
+    // On other base images the sizes are others.
+    sameBases = isOnStandIns(chapters) && (await isStandIn(engine as Engine, 'node:26-alpine'));
+  });
+  afterAll(() => rm(dirname(copy), { recursive: true, force: true }));
+
+  test.each(documents)('%s', { timeout: 600_000 }, async (file) => {
+    const { problems } = await tryDocument(copy, file, engine as Engine, sameBases);
+    expect(problems.map(({ line, text }) => `${file}:${line}: ${text}`)).toEqual([]);
+  });
+});
