@@ -207,14 +207,15 @@ describe('what was printed is compared', () => {
 });
 
 test('names and ports are others while a document is run', async () => {
-  const command = 'docker run -d --name demo -p 127.0.0.1:3000:3000 demo-app:single x/demo && curl localhost:3000';
+  const command = 'docker run -d --name demo -p 127.0.0.1:3000:3000 demo-app:single x/demo';
   const renames = await renamesFor([command, 'docker build -t demo-app .'], 'abc');
-  const run = renamed(command, renames);
   const port = renames.ports.get('3000');
-  expect(run).toBe(
-    `docker run -d --name demo-abc -p 127.0.0.1:${port}:3000 demo-app-abc:single x/demo && curl localhost:${port}`,
-  );
+  const run = renamed(command, renames);
+  expect(run).toBe(`docker run -d --name demo-abc -p 127.0.0.1:${port}:3000 demo-app-abc:single x/demo`);
   expect(restored(run, renames)).toBe(command);
+  expect(renamed('curl -s localhost:3000', renames)).toBe(`curl -s localhost:${port}`);
+  const inside = 'docker exec container:demo wget http://localhost:3000';
+  expect(renamed(inside, renames)).toBe('docker exec container:demo-abc wget http://localhost:3000');
 });
 
 describe('a value', () => {

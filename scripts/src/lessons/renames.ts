@@ -26,9 +26,9 @@ export function renamed(command: string, { names, ports }: Renames): string {
   for (const { name, own } of names) {
     text = text.replace(new RegExp(`(?<![\\w./-])${name.replaceAll('.', '\\.')}(?![\\w-])`, 'g'), own);
   }
-  for (const [port, free] of ports) {
-    text = text.replace(new RegExp(`(127\\.0\\.0\\.1|localhost):${port}\\b`, 'g'), `$1:${free}`);
-  }
+  // Inside of a container the port is that of the document.
+  const address = /^curl\b/.test(command) ? '(127\\.0\\.0\\.1:|localhost:)PORT\\b' : '(127\\.0\\.0\\.1:)PORT(?=:)';
+  for (const [port, free] of ports) text = text.replace(new RegExp(address.replace('PORT', port), 'g'), `$1${free}`);
   return text;
 }
 
