@@ -53,6 +53,7 @@ test('a stream into a program arrives whole', async () => {
 test.each([
   ['#12 [build 4/6] RUN npm ci', '[build 4/6] RUN npm ci'],
   ['#5 [2/4] RUN a   &&   b', '[2/4] RUN a && b'],
+  ['#7 [2/4] RUN echo "//x/:_authToken=abc123" > .npmrc', '[2/4] RUN echo "//x/:_authToken=***" > .npmrc'],
   ['#1 [internal] load build definition from Dockerfile', null],
   ['#12 0.345 added 65 packages', null],
 ])('the step of %j', (line, step) => {
