@@ -3,6 +3,7 @@ import { type CompareOptions, readOptions } from './src/cli.ts';
 import { findEngine } from './src/engine/find.ts';
 import { EXIT, ToolError } from './src/errors.ts';
 import { main } from './src/main.ts';
+import { measureMistakes } from './src/mistakes/measure.ts';
 import { measureSubjects } from './src/pipeline.ts';
 import { createProgress, quietProgress } from './src/progress.ts';
 import { checkBudgets } from './src/report/budgets.ts';
@@ -13,7 +14,8 @@ import { openOutputs } from './src/report/outputs.ts';
 import { readReport } from './src/report/read.ts';
 import { withRollout } from './src/report/rollout.ts';
 import type { Report } from './src/report/schema.ts';
-import { type Selection, selectSubjects } from './src/select.ts';
+import { failures } from './src/report/terminal.ts';
+import { type Selection, selectMistakes, selectSubjects } from './src/select.ts';
 import { findChapters } from './src/subjects/chapters.ts';
 import { REFERENCE } from './src/subjects/subject.ts';
 
@@ -31,17 +33,23 @@ async function compare(options: CompareOptions, signal: AbortSignal): Promise<nu
   }
   const { names, given, check: wantsBudgets, images } = options;
   const wish = { names, given, images: images.length > 0, check: wantsBudgets };
-  const selection = options.from === undefined ? await selectSubjects(wish, { root: ROOT, here: HERE }) : undefined;
+  const folders = { root: ROOT, here: HERE };
+  const mistakes = options.mistakes ? await selectMistakes(names, folders) : undefined;
+  const selection = options.from === undefined && !mistakes ? await selectSubjects(wish, folders) : undefined;
   const config = wantsBudgets ? (selection?.config ?? (await readConfig(ROOT, await findChapters(ROOT)))) : undefined;
   const older = options.baseline === undefined ? undefined : await readReport(options.baseline, HERE);
   const outputs = await openOutputs(options, HERE);
   try {
     const { from, link } = options;
-    const measured = selection ? await measure(selection, options, signal) : await reread(from as string, options);
+    const measured = mistakes
+      ? await measureMistakes(await findEngine(), mistakes, options, { signal, progress: progressOf(options) })
+      : selection
+        ? await measure(selection, options, signal)
+        : await reread(from as string, options);
     const report = options.bench || link !== undefined ? withRollout(measured, link ?? null) : measured;
     const check = config && checkBudgets(report, config);
     await outputs.write(report, { inside: options.inside, check, changes: older && findChanges(report, older) });
-    const failed = report.images.some(({ ok }) => !ok) || check?.some(({ status }) => status === 'FAIL');
+    const failed = failures(report).length > 0 || check?.some(({ status }) => status === 'FAIL');
     const missed = options.strict && missesSomething(report);
     return failed || missed ? EXIT.failed : EXIT.ok;
   } finally {
@@ -50,8 +58,13 @@ async function compare(options: CompareOptions, signal: AbortSignal): Promise<nu
 }
 
 /** A report that was written before. @throws {ToolError} when it cannot be what is asked for. */
-async function reread(from: string, { strict }: CompareOptions): Promise<Report> {
+async function reread(from: string, { strict, check, link }: CompareOptions): Promise<Report> {
   const report = await readReport(from, HERE);
+  if (report.mistakes && (strict || check || link !== undefined)) {
+    throw new ToolError('The report is one of mistakes: --strict, --check and --link are not for those.', {
+      exitCode: EXIT.usage,
+    });
+  }
   if (strict && report.images.every(({ behaviour }) => behaviour === null)) {
     throw new ToolError('The report has no behaviour in it: it was made without --behaviour.', {
       exitCode: EXIT.usage,
@@ -66,8 +79,10 @@ function missesSomething({ images }: Report): boolean {
 }
 
 async function measure({ subjects }: Selection, options: CompareOptions, signal: AbortSignal): Promise<Report> {
-  const progress = options.quiet ? quietProgress() : createProgress();
-  return measureSubjects(await findEngine(), { subjects, images: options.images }, options, { signal, progress });
+  const what = { subjects, images: options.images };
+  return measureSubjects(await findEngine(), what, options, { signal, progress: progressOf(options) });
 }
+
+const progressOf = ({ quiet }: CompareOptions) => (quiet ? quietProgress() : createProgress());
 
 await main((signal) => compare(readOptions(process.argv.slice(2)), signal));

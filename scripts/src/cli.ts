@@ -22,6 +22,8 @@ export interface CompareOptions {
   baseline?: string;
   inside: boolean;
   check: boolean;
+  /** Whether to measure the chapters' mistakes instead of the chapters: with `behaviour` and `bench`. */
+  mistakes: boolean;
   /** Whether to time starts, stops and builds, and how often each. */
   bench: boolean;
   runs: number;
@@ -38,11 +40,15 @@ export interface CompareOptions {
   explain?: Code | true;
 }
 
+/** How often --bench and --mistakes time each. */
+const RUNS = 5;
+const MISTAKE_RUNS = 3;
+
 /** What commander makes of the options. */
 type Options = Partial<Omit<CompareOptions, 'names' | 'given' | 'images' | 'jobs' | 'runs'>> & {
   image?: string[];
   jobs: number;
-  runs: number;
+  runs?: number;
   color: boolean;
 } & ProjectOptions;
 
@@ -63,6 +69,7 @@ Examples:
   npm run compare -- --check --baseline baseline.json
   npm run compare -- 03 --bench --link 100Mbps
   npm run compare -- --behaviour --strict
+  npm run compare -- 02 --mistakes
   npm run compare -- --image node:26-alpine --image my/app:1.2
   npm run -s compare -- 02 --json - | jq .comparisons
 
@@ -72,7 +79,7 @@ instead of the table. Colour is used only on a terminal.
 Exit codes:
   0  all images were built, ran and answered
   1  an image was not built, did not run or did not answer (the others are still shown), a budget was exceeded, --strict
-     found a miss, or something else failed
+     found a miss, a mistake costs nothing, or something else failed
   2  wrong use
   3  no container engine answers
   130  interrupted; what was made is removed`;
@@ -105,10 +112,14 @@ export function readOptions(args: string[]): CompareOptions {
       '--bench',
       'time starts, stops and builds, several times and in turn, and read the memory (13 to 15 minutes for all chapters)',
     )
-    .option('--runs <n>', 'how often --bench times each', wholeNumber, 5)
+    .option('--runs <n>', 'how often --bench (default: 5) and --mistakes (default: 3) time each', wholeNumber)
     .option('--link <bandwidth>', 'say how long a node waits for its pull at, for example, 100Mbps', bandwidth)
     .option('--behaviour', 'try what a service should do: stop on SIGTERM, run read-only, turn unhealthy, …')
     .option('--strict', `--behaviour, and a miss is an error, except on ${REFERENCE}, which the others improve on`)
+    .option(
+      '--mistakes',
+      'measure what common mistakes cost, and say what mends them (about 4 minutes for all chapters)',
+    )
     .option('--keep', 'leave the images and print their tags')
     .option('--jobs <n>', 'how many builds run side by side', wholeNumber, availableParallelism())
     .option('--quiet', 'no progress and no table: only what went wrong, and what is asked for with -')
@@ -128,9 +139,10 @@ export function readOptions(args: string[]): CompareOptions {
     image = [],
     inside = false,
     check = false,
-    bench = false,
+    mistakes = false,
+    bench = mistakes,
     strict = false,
-    behaviour = strict,
+    behaviour = strict || mistakes,
     keep = false,
     quiet = false,
     color,
@@ -138,7 +150,7 @@ export function readOptions(args: string[]): CompareOptions {
     markdown,
     from,
     baseline,
-    runs,
+    runs = mistakes ? MISTAKE_RUNS : RUNS,
     link,
     jobs,
     explain,
@@ -148,7 +160,7 @@ export function readOptions(args: string[]): CompareOptions {
   if (!color) process.env.NO_COLOR = '1';
   return {
     ...{ json, markdown, from, baseline, explain, link, jobs, runs },
-    ...{ inside, check, bench, behaviour, strict, keep, quiet },
+    ...{ inside, check, mistakes, bench, behaviour, strict, keep, quiet },
     names: command.args,
     images: image,
     given: givenSettings(project),
@@ -158,19 +170,28 @@ export function readOptions(args: string[]): CompareOptions {
 /** Options that contradict each other. */
 function refuseTogether(command: Command): void {
   const { json, markdown, from, baseline, image, keep, bench, behaviour, strict, run } = command.opts<Options>();
+  const { mistakes, check, link, runs } = command.opts<Options>();
   if (json === '-' && markdown === '-')
     command.error('error: only one of --json and --markdown can be standard output');
   if (json !== undefined && json === markdown && json !== '-')
     command.error('error: --json and --markdown must be two different files');
   if (from === '-' && baseline === '-') command.error('error: only one of --from and --baseline can be standard input');
   const project = hasProjectOption(command);
-  if (from !== undefined && (image || keep || bench || behaviour || project || command.args.length > 0)) {
+  if (from !== undefined && (image || keep || bench || behaviour || mistakes || project || command.args.length > 0)) {
     command.error(
-      'error: --from shows a report as it is: it takes no chapters, folders and their options, --image, --keep, --bench and --behaviour',
+      'error: --from shows a report as it is: it takes no chapters, folders and their options, --image, --keep, --bench, --behaviour and --mistakes',
     );
   }
   if (!run && (behaviour || strict)) command.error('error: --no-run and --behaviour contradict each other');
-  if (!bench && command.getOptionValueSource('runs') === 'cli') command.error('error: --runs belongs to --bench');
+  if (!bench && !mistakes && runs !== undefined) command.error('error: --runs belongs to --bench and --mistakes');
+  if (!mistakes) return;
+  if (image || keep || bench || behaviour || strict || check || link !== undefined || project) {
+    command.error(
+      'error: --mistakes measures in its own way: it takes chapters, --runs, --jobs and what is said of the output, but no folders and their options, --image, --keep, --bench, --behaviour, --strict, --check and --link',
+    );
+  }
+  if (runs === 1)
+    command.error('error: --mistakes needs two runs or more: one has no spread to hold a difference against');
 }
 
 /**
@@ -179,7 +200,19 @@ function refuseTogether(command: Command): void {
  */
 const OWN_OPTIONS = [
   ...['json', 'markdown', 'from', 'baseline', 'inside', 'check', 'image', 'explain', 'keep', 'jobs'],
-  ...['bench', 'runs', 'link', 'behaviour', 'strict', 'dockerfile', 'context', 'build_arg', 'secret', 'path'],
+  ...[
+    'bench',
+    'runs',
+    'link',
+    'behaviour',
+    'strict',
+    'mistakes',
+    'dockerfile',
+    'context',
+    'build_arg',
+    'secret',
+    'path',
+  ],
   ...['expect_status', 'any_answer', 'env', 'env_file', 'port', 'ready', 'edit'],
 ];
 

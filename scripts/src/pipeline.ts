@@ -10,7 +10,10 @@ import { buildAll, cleanUp, findImages, measureAll, type Run, readBases, readCon
 import { NAMED_IMAGES, type Subject } from './subjects/subject.ts';
 
 /** What is done beside building, measuring and requesting. */
-export type Extent = Pick<CompareOptions, 'jobs' | 'keep' | 'behaviour' | 'bench' | 'runs'>;
+export type Extent = Pick<CompareOptions, 'jobs' | 'keep' | 'behaviour' | 'bench' | 'runs'> & {
+  /** Whether only the builds after an edit are timed. The build contexts are edited then: they must be copies. */
+  onlyEdits?: boolean;
+};
 
 /**
  * Builds, measures, runs and requests, and removes what it made.
@@ -20,7 +23,7 @@ export type Extent = Pick<CompareOptions, 'jobs' | 'keep' | 'behaviour' | 'bench
 export async function measureSubjects(
   engine: Engine,
   what: { subjects: Subject[]; images: string[] },
-  { jobs, keep, behaviour, bench, runs }: Extent,
+  { jobs, keep, behaviour, bench, runs, onlyEdits }: Extent,
   { signal, progress }: Pick<Run, 'signal' | 'progress'>,
 ): Promise<Report> {
   const built: Measurement<Subject>[] = what.subjects.map((subject) => ({ subject }));
@@ -35,7 +38,7 @@ export async function measureSubjects(
     await measureAll(run, [...built, ...named]);
     await requestAll(run, built);
     if (behaviour) await behaveAll(run, built, jobs);
-    if (bench) await benchAll(run, built, runs);
+    if (bench) await benchAll(run, built, runs, onlyEdits);
     if (keep) await tagAll(run, built);
     return makeReport(engine, [...built, ...named]);
   } finally {

@@ -1,6 +1,7 @@
 import { readFile, realpath, stat } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
 import { EXIT, ToolError } from './errors.ts';
+import { findMistakes, type Mistake } from './mistakes/find.ts';
 import {
   CONFIG_NAME,
   type Config,
@@ -71,6 +72,33 @@ export async function selectSubjects(wish: Wish, folders: Folders): Promise<Sele
   const found = await Promise.all(places.map((place) => inPlace(place, own, wish, folders)));
   const subjects = found.flatMap((one) => one.subjects);
   return { subjects, ...(wish.check && { config: await allBudgets(found, wish, folders) }) };
+}
+
+/**
+ * The mistakes of the chapters that are named, or of all.
+ *
+ * @throws {ToolError} with exit code 2 for what is not there, is no chapter, or has no mistakes.
+ */
+export async function selectMistakes(names: string[], folders: Folders): Promise<Mistake[]> {
+  const places = await findPlaces({ names, images: false, given: {}, check: false }, folders);
+  const project = places.find(({ isChapter }) => !isChapter);
+  if (project) {
+    throw new ToolError(`--mistakes shows those of the chapters, and ${project.name} is none.`, {
+      exitCode: EXIT.usage,
+      hint: 'What is to be seen in a project of your own: --inside, --bench and --behaviour.',
+    });
+  }
+  const mistakes = await findMistakes(
+    folders.root,
+    places.map(({ name }) => name),
+  );
+  if (mistakes.length === 0) {
+    throw new ToolError(`There are no mistakes in ${places.map(({ name }) => name).join(', ') || folders.root}.`, {
+      exitCode: EXIT.usage,
+      hint: 'They are the folders of mistakes/ in a chapter.',
+    });
+  }
+  return mistakes;
 }
 
 interface Found {

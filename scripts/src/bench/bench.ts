@@ -4,7 +4,7 @@ import type { Measurement } from '../report/report.ts';
 import { hasNode, runOptions } from '../requests.ts';
 import { attempt, good, RUN_IMAGES, type Run } from '../steps.ts';
 import { type Subject, subjectName } from '../subjects/subject.ts';
-import { type BuildKind, measureBuilds, type TimedBuilds } from './builds.ts';
+import { type BuildKind, measureBuilds, measureEdit, type TimedBuilds } from './builds.ts';
 import { addDependency, type Manifests } from './context.ts';
 import { measureStart, type Start } from './starts.ts';
 
@@ -21,8 +21,15 @@ export interface Timings {
  * Times starts, stops and builds of all subjects: in rounds, each of which has every subject once, so that what slows the
  * machine for a while slows all of them. The warm-up is what the run has done before: each image was built and has
  * answered once. Nothing else runs meanwhile.
+ *
+ * @param onlyEdits whether only the builds after an edit are timed; the build contexts themselves are edited then.
  */
-export async function benchAll(run: Run, measurements: Measurement<Subject>[], runs: number): Promise<void> {
+export async function benchAll(
+  run: Run,
+  measurements: Measurement<Subject>[],
+  runs: number,
+  onlyEdits = false,
+): Promise<void> {
   for (const measurement of good(measurements)) {
     const noStarts = measurement.subject.settings.run ? null : 'it was not run';
     measurement.timings = { runs, starts: [], builds: [], noStarts };
@@ -35,22 +42,22 @@ export async function benchAll(run: Run, measurements: Measurement<Subject>[], r
       await measureStart(run.engine, image.id, { ...runOptions(run, measurement), ready, node: hasNode(measurement) }),
     );
   });
-  const manifests = await manifestsOf(run, measurements);
+  const manifests = onlyEdits ? new Map<string, string>() : await manifestsOf(run, measurements);
   const cacheBefore = await cacheBytes(run);
   await inRounds(run, measurements, 'builds', runs, async (measurement, round, say) => {
     const { subject, timings } = measurement;
     const withDependency = manifests.get(subject.context);
-    if (!timings || withDependency === undefined) return;
     const salt = `${run.id}-${round}-${measurements.indexOf(measurement)}`;
-    const builds = await measureBuilds(run.engine, subject, {
+    const options = {
       runId: run.id,
       name: `${RUN_IMAGES}:${salt}`,
       salt,
-      withDependency,
       signal: run.signal,
-      onStep: (kind, text) => say(`${BUILD_NAMES[kind]}: ${text}`),
-    });
-    timings.builds.push(builds);
+      onStep: (kind: BuildKind, text: string) => say(`${BUILD_NAMES[kind]}: ${text}`),
+    };
+    if (onlyEdits) timings?.builds.push(await measureEdit(run.engine, subject, options));
+    else if (withDependency !== undefined)
+      timings?.builds.push(await measureBuilds(run.engine, subject, { ...options, withDependency }));
   });
   const grown = (await cacheBytes(run)) - cacheBefore;
   // It cannot be taken back by itself: what the engine offers for that would also take what is not ours.

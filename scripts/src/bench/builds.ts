@@ -8,7 +8,7 @@ import { buildStep } from '../progress.ts';
 import { replaceBases } from '../subjects/dockerfile.ts';
 import type { Subject } from '../subjects/subject.ts';
 import { type BuildStep, readBuildSteps } from './build-steps.ts';
-import { copyContext, type Manifests } from './context.ts';
+import { copyContext, editSource, type Manifests } from './context.ts';
 
 /** One timed build. */
 export interface TimedBuild {
@@ -22,16 +22,19 @@ export type BuildKind = 'cold' | 'noop' | 'afterEdit' | 'afterDependency';
 /** What each build took, or why it was not done. */
 export type TimedBuilds = Record<BuildKind, TimedBuild | string>;
 
-export interface BuildOptions {
+export interface EditOptions {
   runId: string;
   /** The images' names, to which a number is added. */
   name: string;
   /** What makes this sequence of builds one of its own. */
   salt: string;
-  /** Or why there is none to try. */
-  withDependency: Manifests | string;
   signal: AbortSignal;
   onStep(kind: BuildKind, text: string): void;
+}
+
+export interface BuildOptions extends EditOptions {
+  /** Or why there is none to try. */
+  withDependency: Manifests | string;
 }
 
 /**
@@ -46,28 +49,14 @@ export interface BuildOptions {
  * @throws {ToolError} when the first two builds fail. That the project cannot be edited, or not be built then, is a reason.
  */
 export async function measureBuilds(engine: Engine, subject: Subject, options: BuildOptions): Promise<TimedBuilds> {
-  const { runId, name, salt, signal } = options;
+  const { name, salt, signal } = options;
   const work = await mkdtemp(join(tmpdir(), 'multi-stage-node-bench-'));
   const context = join(work, 'context');
   const images: string[] = [];
-  const build = async (request: Omit<BuildRequest, 'name' | 'labels' | 'signal' | 'onLine'>, kind?: BuildKind) => {
-    const lines: string[] = [];
-    const number = images.length;
-    const image = `${name}-${number}`;
+  const build = async (request: TimedRequest, kind?: BuildKind) => {
+    const image = `${name}-${images.length}`;
     images.push(image);
-    const { ms } = await engine.build({
-      ...request,
-      name: image,
-      // A label with the number keeps images apart that are the same otherwise.
-      labels: { [RUN_LABEL]: runId, 'multi-stage-node.compare-build': `${salt}-${number}` },
-      signal,
-      onLine: (line) => {
-        lines.push(line);
-        const text = kind && buildStep(line);
-        if (text) options.onStep(kind, text);
-      },
-    });
-    return { image, ms, steps: readBuildSteps(lines) };
+    return { image, ...(await timedBuild(engine, request, image, kind, options)) };
   };
   try {
     const copy = await copyContext(subject, context);
@@ -104,6 +93,54 @@ export async function measureBuilds(engine: Engine, subject: Subject, options: B
     await rm(work, { recursive: true, force: true });
     // Not when it was interrupted: the run removes everything then.
     if (!signal.aborted) await Promise.allSettled(images.map((image) => engine.removeImage(image)));
+  }
+}
+
+type TimedRequest = Omit<BuildRequest, 'name' | 'labels' | 'signal' | 'onLine'>;
+
+/** Builds an image, and says what that took. */
+async function timedBuild(
+  engine: Engine,
+  request: TimedRequest,
+  image: string,
+  kind: BuildKind | undefined,
+  { runId, signal, onStep }: EditOptions,
+): Promise<TimedBuild> {
+  const lines: string[] = [];
+  const { ms } = await engine.build({
+    ...request,
+    name: image,
+    // A label with the name keeps images apart that are the same otherwise.
+    labels: { [RUN_LABEL]: runId, 'multi-stage-node.compare-build': image },
+    signal,
+    onLine: (line) => {
+      lines.push(line);
+      const text = kind && buildStep(line);
+      if (text) onStep(kind, text);
+    },
+  });
+  return { ms, steps: readBuildSteps(lines) };
+}
+
+/** Why builds are missing where only the one after an edit is timed. */
+const NOT_TIMED = 'only the build after an edit was timed';
+
+/**
+ * Edits a subject's source, in its build context itself, and builds it: all that does not depend on the source is in the
+ * layer cache, from the build before.
+ *
+ * @throws {ToolError} when the build fails, or there is no source file to edit.
+ */
+export async function measureEdit(engine: Engine, subject: Subject, options: EditOptions): Promise<TimedBuilds> {
+  const { name, salt, signal } = options;
+  await editSource(subject.context, subject.settings.edit, salt);
+  const image = `${name}-0`;
+  try {
+    const afterEdit = await timedBuild(engine, buildRequest(subject), image, 'afterEdit', options);
+    return { cold: NOT_TIMED, noop: NOT_TIMED, afterEdit, afterDependency: NOT_TIMED };
+  } finally {
+    // Not when it was interrupted: the run removes everything then. There is none if the build has failed.
+    if (!signal.aborted) await engine.removeImage(image).catch(() => {});
   }
 }
 

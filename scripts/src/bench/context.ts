@@ -40,17 +40,27 @@ export async function copyContext({ context, dockerfile, settings }: Subject, pa
   });
   let edits = 0;
   return {
-    async editSource() {
+    editSource() {
       edits += 1;
-      const file = await findSource(path, settings.edit);
-      // A statement, so that no compiler leaves it out; in other languages an empty line has to do.
-      const isScript = /^\.[mc]?[jt]sx?$/.test(extname(file));
-      await appendFile(file, isScript ? `\nprocess.env['BENCH_EDIT'] = '${edits}';\n` : '\n'.repeat(edits));
+      return editSource(path, settings.edit, String(edits));
     },
     async addDependency(withDependency) {
       for (const [name, text] of withDependency) await writeFile(join(path, name), text);
     },
   };
+}
+
+/**
+ * Adds a line to a source file of a copy: the one that is named, or the first that is known.
+ *
+ * @param mark what makes the edit another one than those before it.
+ * @throws {ToolError} without such a file.
+ */
+export async function editSource(folder: string, edit: string | undefined, mark: string): Promise<void> {
+  const file = await findSource(folder, edit);
+  // A statement, so that no compiler leaves it out; in other languages an empty line has to do.
+  const isScript = /^\.[mc]?[jt]sx?$/.test(extname(file));
+  await appendFile(file, isScript ? `\nprocess.env['BENCH_EDIT'] = '${mark}';\n` : '\n');
 }
 
 async function findSource(path: string, edit: string | undefined): Promise<string> {
@@ -93,12 +103,7 @@ export async function addDependency(context: string, signal: AbortSignal): Promi
     const { name, version } = DEPENDENCY;
     const npm = ['install', '--package-lock-only', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
     if (lock == null) npm.push('--no-package-lock');
-    await run('npm', [...npm, '--save', '--save-exact', `${name}@${version}`], {
-      cwd: folder,
-      // As a program of its own: npm would take the settings of the npm that runs this tool for its own.
-      env: Object.fromEntries(Object.entries(process.env).filter(([key]) => !/^npm_/i.test(key))),
-      signal,
-    });
+    await runNpm([...npm, '--save', '--save-exact', `${name}@${version}`], folder, signal);
     const files = lock == null ? ['package.json'] : names;
     return new Map(
       await Promise.all(files.map(async (file) => [file, await readFile(join(folder, file), 'utf8')] as const)),
@@ -106,4 +111,11 @@ export async function addDependency(context: string, signal: AbortSignal): Promi
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** Runs npm in a folder. @throws {ToolError} with its last lines. */
+export async function runNpm(args: string[], folder: string, signal: AbortSignal): Promise<void> {
+  // As a program of its own: npm would take the settings of the npm that runs this tool for its own.
+  const env = Object.fromEntries(Object.entries(process.env).filter(([key]) => !/^npm_/i.test(key)));
+  await run('npm', args, { cwd: folder, env, signal });
 }

@@ -27,16 +27,22 @@ export function behaviourSection(report: Report): Section[] {
 }
 
 /** Why an image misses something, the same reason once. */
-function misses({ behaviour, ...image }: ImageReport & { behaviour: NonNullable<ImageReport['behaviour']> }): string[] {
-  const byReason = new Map<string, { ok: boolean | null; heads: string[] }>();
+function misses(image: ImageReport & { behaviour: NonNullable<ImageReport['behaviour']> }): string[] {
+  const label = printable(imageLabel(image));
+  return byReason(image.behaviour).map(
+    ({ ok, heads, reason }) => `${ok === null ? 'n/a' : 'MISS'}: ${label}, ${heads}: ${reason}`,
+  );
+}
+
+/** What is not as it should be, the same reason once with all that it is given for. */
+export function byReason(behaviour: NonNullable<ImageReport['behaviour']>) {
+  const found = new Map<string, { ok: boolean | null; heads: string; reason: string }>();
   for (const { name, ok, reason } of behaviour) {
     if (ok === true) continue;
-    const known = byReason.get(`${ok}${reason}`);
-    if (known) known.heads.push(BEHAVIOURS[name].head);
-    else byReason.set(`${ok}${reason}`, { ok, heads: [BEHAVIOURS[name].head] });
+    const { head } = BEHAVIOURS[name];
+    const known = found.get(`${ok}${reason}`);
+    if (known) known.heads += `, ${head}`;
+    else found.set(`${ok}${reason}`, { ok, heads: head, reason: printable(String(reason)) });
   }
-  return [...byReason].map(
-    ([key, { ok, heads }]) =>
-      `${ok === null ? 'n/a' : 'MISS'}: ${printable(imageLabel({ ...image, behaviour }))}, ${heads.join(', ')}: ${printable(key.slice(String(ok).length))}`,
-  );
+  return [...found.values()];
 }

@@ -39,7 +39,7 @@ export interface Changes {
  * What a mere rebuild changes is not called a change. Measured over all chapters: npm's logs hold times, up to 264 bytes;
  * the order and times of files move the gzip of an image by up to 6476 bytes, a twenty-thousandth of it.
  */
-const NOISE = { bytes: 1024, pullBytes: 16_384, pullRatio: 0.0002 };
+export const NOISE = { bytes: 1024, pullBytes: 16_384, pullRatio: 0.0002 };
 
 /** How many places of a finding are told. */
 const SHOWN_PATHS = 3;
@@ -91,25 +91,35 @@ function imageChanges(image: ImageReport, older: ImageReport | undefined, sameZl
     ),
     ...timeChanges(image, older),
   ];
-  const newFindings = findingsOnlyIn(image, older);
-  const mendedFindings = findingsOnlyIn(older, image);
+  const newFindings = findingTexts(image, older);
+  const mendedFindings = findingTexts(older, image);
   const changed = figures.length + newFindings.length + mendedFindings.length > 0;
   return { ...nothing(image), state: changed ? 'changed' : 'unchanged', figures, newFindings, mendedFindings };
 }
 
-/** Findings that only one of two reports has, each with its place: a second secret is as new as the first. */
-function findingsOnlyIn(one: ImageReport, other: ImageReport): string[] {
-  return (one.findings ?? []).flatMap(({ code, evidence }) => {
-    const same = other.findings?.find((finding) => finding.code === code);
+const findingTexts = (one: ImageReport, other: ImageReport) =>
+  findingsOnlyIn(one, other).map(({ finding, places }) => `${finding.code}${places === '' ? '' : `: ${places}`}`);
+
+/**
+ * Findings that only one of two images has, each with the first `shown` of its places: a second secret is as new as the
+ * first.
+ */
+export function findingsOnlyIn(
+  one: ImageReport,
+  other: ImageReport,
+  shown = SHOWN_PATHS,
+): { finding: NonNullable<ImageReport['findings']>[number]; places: string }[] {
+  return (one.findings ?? []).flatMap((finding) => {
+    const same = other.findings?.find(({ code }) => code === finding.code);
     // Where not all places are told, those that are cannot be compared.
     if (same && same.count > same.evidence.length) return [];
-    const paths = evidence
+    const paths = finding.evidence
       .map(({ path }) => path)
       .filter((path) => !same?.evidence.some((place) => place.path === path));
-    if (paths.length === 0) return same ? [] : [code];
-    return [
-      `${code}: ${paths.slice(0, SHOWN_PATHS).join(', ')}${paths.length > SHOWN_PATHS ? ` and ${paths.length - SHOWN_PATHS} more` : ''}`,
-    ];
+    if (paths.length === 0) return same ? [] : [{ finding, places: '' }];
+    const more = paths.length + (same ? 0 : finding.count - finding.evidence.length) - shown;
+    const places = `${paths.slice(0, shown).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
+    return [{ finding, places }];
   });
 }
 

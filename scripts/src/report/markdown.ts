@@ -4,6 +4,14 @@ import { subjectName } from '../subjects/subject.ts';
 import { difference, OTHER_ZLIB, since, WITHIN_SPREAD } from './changes.ts';
 import { contextHints, contextSection } from './context.ts';
 import { bytes, markdownCode, markdownText, printableLines } from './format.ts';
+import {
+  failedImages,
+  type MistakeCosts,
+  mistakeCosts,
+  mistakeNotes,
+  mistakeProblems,
+  mistakeTitle,
+} from './mistakes.ts';
 import { header, imageLabel, RIGHT_ALIGNED, tableNotes, tableRow } from './rows.ts';
 import type { Report } from './schema.ts';
 import { rightAligned, type Section, sections } from './sections.ts';
@@ -17,21 +25,48 @@ export function renderMarkdown(report: Report, { changes, check }: Omit<Extras, 
   return [
     ...(changes ? [renderChanges(changes)] : []),
     ...(check ? [renderCheck(check)] : []),
-    '### Image sizes',
-    table(
-      header(report),
-      report.images.map((image) => tableRow(report, image).map(markdownText)),
-      RIGHT_ALIGNED,
+    ...(report.mistakes ? mistakeCosts(report).map(renderMistake) : [SIZES, sizeTable(report)]),
+    ...failedImages(report).map(
+      (image) => `**FAILED ${markdownText(subjectName(image))}**\n\n${codeBlock(image.error ?? 'n/a')}`,
     ),
-    ...report.images
-      .filter(({ ok }) => !ok)
-      .map((image) => `**FAILED ${markdownText(subjectName(image))}**\n\n${codeBlock(image.error ?? 'n/a')}`),
-    ...contextHints(report).map(markdownText),
-    ...sections(report).map(renderSection),
+    ...mistakeProblems(report).map(markdownText),
+    ...(report.mistakes ? [] : [...contextHints(report).map(markdownText), ...sections(report).map(renderSection)]),
     ...contextSection(report).map((section) => folded(section.title, sectionTable(section))),
     folded('Where it is', whereItIs(report)),
     folded('Findings', findings(report)),
-    folded('How it was measured', tableNotes(report).map(markdownText).join('\n')),
+    folded(
+      'How it was measured',
+      (report.mistakes ? mistakeNotes(report) : tableNotes(report)).map(markdownText).join('\n'),
+    ),
+  ].join('\n\n');
+}
+
+const SIZES = '### Image sizes';
+
+const sizeTable = (report: Report) =>
+  table(
+    header(report),
+    report.images.map((image) => tableRow(report, image).map(markdownText)),
+    RIGHT_ALIGNED,
+  );
+
+function renderMistake(one: MistakeCosts): string {
+  const { figures, findings, misses, noStart, problem, fix } = one;
+  const columns = ['', 'mistake', 'mended', 'difference'];
+  const rows = figures.map(({ name, mistake, mended, difference: text }) => [name, mistake, mended, text]);
+  const words = [
+    ...findings.map(({ level, text }) => `- ${level} ${markdownText(text)}`),
+    ...misses.map((text) => `- ${markdownText(text)}`),
+    ...(noStart === null ? [] : [`- It does not start. ${markdownText(noStart)}`]),
+    ...(problem === null ? [] : [`- n/a, ${markdownText(problem)}`]),
+  ];
+  return [
+    `### ${markdownText(mistakeTitle(one))}`,
+    markdownText(one.what),
+    ...(rows.length === 0 ? [] : [table(columns, rows, new Set(columns.slice(1)))]),
+    ...(words.length === 0 ? [] : [words.join('\n')]),
+    `What mends it, in ${markdownCode(fix.file)}: ${markdownText(one.instead)}`,
+    codeBlock(fix.lines.join('\n'), 'diff'),
   ].join('\n\n');
 }
 
@@ -129,9 +164,9 @@ function table(columns: string[], rows: string[][], right: Set<string>): string 
 /** Empty lines around Markdown inside of HTML: https://spec.commonmark.org/0.31.2/#html-blocks */
 const folded = (title: string, content: string) => `<details><summary>${title}</summary>\n\n${content}\n\n</details>`;
 
-function codeBlock(text: string): string {
+function codeBlock(text: string, language = 'text'): string {
   const shown = printableLines(text.length > MAX_ERROR ? `…${text.slice(-MAX_ERROR)}` : text);
   const longest = Math.max(2, ...[...shown.matchAll(/`+/g)].map(([run]) => run.length));
   const fence = '`'.repeat(longest + 1);
-  return `${fence}text\n${shown}\n${fence}`;
+  return `${fence}${language}\n${shown}\n${fence}`;
 }

@@ -52,11 +52,11 @@ export function tableRow(report: Report, image: ImageReport): string[] {
 
 /** What the words of the table mean, and what it was measured with. */
 export function tableNotes(report: Report): string[] {
-  const { engine, images } = report;
+  const { images } = report;
   const lines = [
-    'on disk: the bytes of all files in all layers. pull: the layers as gzip, what a registry sends.',
+    ON_DISK_AND_PULL,
     `${savedNote(report)}first answer: from asking for the container to its first HTTP answer, one run.`,
-    `Measured with Docker ${printable(engine.version)}, builder ${printable(engine.builder)}, image store ${printable(engine.imageStore)}.`,
+    measuredWith(report),
   ];
   if (images.some(({ dockerfile }) => dockerfile === null)) {
     lines.push('image: it was there already. It is measured as it is and not run.');
@@ -67,13 +67,24 @@ export function tableNotes(report: Report): string[] {
   for (const image of images) {
     if (image.run?.note) lines.push(`${printable(imageLabel(image))}: ${printable(image.run.note)}.`);
   }
-  if (images.some(({ standIn }) => standIn)) {
-    lines.push(
-      'stand-in: the base image was built on this machine, because its registry could not be reached. Sizes are close',
-      'to those of the real image, not equal; an Alpine stand-in has the C library of Debian, not musl.',
-    );
-  }
-  return lines;
+  return [...lines, ...standInNote(report)];
+}
+
+/** What the two sizes are. */
+export const ON_DISK_AND_PULL =
+  'on disk: the bytes of all files in all layers. pull: the layers as gzip, what a registry sends.';
+
+/** What a report was measured with. */
+export const measuredWith = ({ engine }: Report) =>
+  `Measured with Docker ${printable(engine.version)}, builder ${printable(engine.builder)}, image store ${printable(engine.imageStore)}.`;
+
+/** What a stand-in is, where there is one. */
+export function standInNote({ images }: Report): string[] {
+  if (!images.some(({ standIn }) => standIn)) return [];
+  return [
+    'stand-in: the base image was built on this machine, because its registry could not be reached. Sizes are close',
+    'to those of the real image, not equal; an Alpine stand-in has the C library of Debian, not musl.',
+  ];
 }
 
 /** What the others are compared with, where there is something to compare. */

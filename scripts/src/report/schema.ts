@@ -214,6 +214,20 @@ const comparison = z.object({
   pullSavedRatio: z.number(),
 });
 
+const mistake = z.object({
+  chapter: z
+    .string()
+    .describe('The chapter of its two images, whose variants are mended and mistake, such as 01-first-dockerfile/x'),
+  what: z.string().describe('The mistake'),
+  instead: z.string().describe('What the mended version does'),
+  fix: z
+    .object({
+      file: z.enum(['Dockerfile', '.dockerignore']),
+      lines: z.array(z.string()).describe('As in a diff: each begins with +, - or a space'),
+    })
+    .describe('What mends it'),
+});
+
 export const reportSchema = z.object({
   schemaVersion: z.literal(1),
   createdAt: z.iso.datetime(),
@@ -231,12 +245,14 @@ export const reportSchema = z.object({
   }),
   images: z.array(image),
   comparisons: z.array(comparison),
+  mistakes: z.array(mistake).nullable().default(null).describe('What --mistakes measured; null without it'),
 });
 
 /** The document that holds all measurements of a run. Every output is a pure function of it. */
 export type Report = z.infer<typeof reportSchema>;
 export type ImageReport = z.infer<typeof image>;
 export type Bench = z.infer<typeof bench>;
+export type MistakeReport = z.infer<typeof mistake>;
 export type Comparison = z.infer<typeof comparison>;
 
 /** The JSON Schema of the report, as text. */

@@ -5,6 +5,8 @@ import { type Changes, difference, type ImageChanges, OTHER_ZLIB, since, WITHIN_
 import { contextHints, contextSection } from './context.ts';
 import { type Paint, painter, printable, printableLines } from './format.ts';
 import { renderInside } from './inside.ts';
+import { failedImages, mistakeProblems } from './mistakes.ts';
+import { renderMistakes } from './mistakes-terminal.ts';
 import { header, RIGHT_ALIGNED, tableNotes, tableRow } from './rows.ts';
 import type { Report } from './schema.ts';
 import { rightAligned, type Section, sections } from './sections.ts';
@@ -20,15 +22,21 @@ export interface Extras {
 export function renderTerminal(report: Report, colour: boolean, extras: Extras = {}): string {
   const paint = painter(colour);
   return [
-    renderSizes(report, paint),
-    [...tableNotes(report).map((line) => paint('dim', line)), ...contextHints(report)].join('\n'),
-    ...sections(report).map((section) => renderSection(section, paint)),
+    ...(report.mistakes ? renderMistakes(report, paint) : renderImages(report, paint)),
     ...(extras.inside ? contextSection(report).map((section) => renderSection(section, paint)) : []),
     ...(extras.inside ? renderInside(report, paint) : []),
     ...(extras.changes ? [renderChanges(extras.changes, paint)] : []),
     ...(extras.check ? [renderCheck(extras.check, paint)] : []),
     ...failures(report),
   ].join('\n\n');
+}
+
+function renderImages(report: Report, paint: Paint): string[] {
+  return [
+    renderSizes(report, paint),
+    [...tableNotes(report).map((line) => paint('dim', line)), ...contextHints(report)].join('\n'),
+    ...sections(report).map((section) => renderSection(section, paint)),
+  ];
 }
 
 export function renderSizes(report: Report, paint: Paint): string {
@@ -123,8 +131,11 @@ export function renderCheck(results: CheckResult[], paint: Paint, onlyFailed = f
 }
 
 /** What failed, and why: container and builder may have printed anything. */
-export function failures({ images }: Report): string[] {
-  return images
-    .filter(({ ok }) => !ok)
-    .map((image) => `FAILED ${printable(subjectName(image))}\n${printableLines(image.error ?? 'n/a')}`);
+export function failures(report: Report): string[] {
+  return [
+    ...failedImages(report).map(
+      (image) => `FAILED ${printable(subjectName(image))}\n${printableLines(image.error ?? 'n/a')}`,
+    ),
+    ...mistakeProblems(report),
+  ];
 }
