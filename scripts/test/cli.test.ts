@@ -51,6 +51,14 @@ test.concurrent.each([
   [['--baseline', '/no/such/file.json'], /Cannot read the report/],
   [['--from', 'x.json', '--bench'], /--from shows a report as it is/],
   [['--runs', '3'], /--runs belongs to --bench/],
+  [['--mistakes', '--runs', '1'], /--mistakes needs two runs or more/],
+  [['--mistakes', '--keep'], /--mistakes measures in its own way/],
+  [['--mistakes', '--check'], /--mistakes measures in its own way/],
+  [['--mistakes', '--port', '80'], /--mistakes measures in its own way/],
+  [['--mistakes', 'projects/no-build'], /--mistakes shows those of the chapters, and no-build is none/],
+  [['--from', 'x.json', '--mistakes'], /--from shows a report as it is/],
+  [['--from', 'test/golden/mistakes.json', '--check'], /The report is one of mistakes/],
+  [['--from', 'test/golden/mistakes.json', '--strict'], /The report is one of mistakes/],
   [['--bench', '--runs', '0'], /--runs.*whole number/],
   [['--link', '100'], /--link.*bandwidth in bits, such as 100Mbps/],
   [['--link', '0Mbps'], /--link.*bandwidth in bits/],
@@ -136,6 +144,17 @@ test.each([
   const { code, stdout } = await from(...args);
   expect(code).toBe(1);
   await expect(stdout).toMatchFileSnapshot(`golden/${name}`);
+});
+
+test('--from shows a report of mistakes as such, and one that does not start is no failure', async () => {
+  const [stored, asText] = await Promise.all([golden('mistakes.json'), golden('mistakes.txt')]);
+  const show = (...args: string[]) => tool('compare', ['--from', '-', ...args], { PATH: '/no/such/folder' }, stored);
+  expect(await show()).toMatchObject({ code: 0, stdout: asText });
+  expect(await show('--json', '-')).toMatchObject({ code: 0, stdout: stored });
+  expect(await show('--markdown', '-')).toMatchObject({ code: 0, stdout: await golden('mistakes.md') });
+  const { stdout } = await show('--inside');
+  expect(stdout).toContain(asText.trim());
+  expect(stdout).toMatch(/^02-multi-stage\/npm-start mistake \(stand-in\): .* on disk, /m);
 });
 
 test('--strict judges a report: exit 1 for a miss on another variant than single, 2 without behaviour', async () => {
