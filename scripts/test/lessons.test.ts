@@ -47,7 +47,7 @@ describe('the documents', () => {
   test.each(documents)('%s: its blocks can be read', async (file) => {
     const text = await readText(file);
     for (const { language, marks, from } of blocksOf(text)) {
-      const known = ['sh', 'text', 'json', 'js', 'dockerfile', 'diff'].includes(language);
+      const known = ['sh', 'text', 'txt', 'json', 'js', 'dockerfile', 'diff'].includes(language);
       const marked = { sh: ['fails'], text: ['varies'] }[language] ?? [];
       expect([from + 1, known, marks.filter((mark) => !marked.includes(mark))]).toEqual([from + 1, true, []]);
     }

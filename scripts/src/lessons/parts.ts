@@ -1,6 +1,7 @@
 import { markdownTable } from 'markdown-table';
 import { FIGURES, type FigureKey, showSamples } from '../report/figures.ts';
-import { bytes, painter } from '../report/format.ts';
+import { bytes, markdownCode, markdownText, painter } from '../report/format.ts';
+import { mistakeCosts } from '../report/mistakes.ts';
 import { tableRow } from '../report/rows.ts';
 import type { ImageReport, Report } from '../report/schema.ts';
 import { sections } from '../report/sections.ts';
@@ -20,6 +21,8 @@ export function partOf(reports: Reports, name: string): string {
       return fenced(section(ofChapter, (title) => !title.startsWith('Behaviour'), false));
     case 'behaviour':
       return fenced(section(ofChapter, (title) => title.startsWith('Behaviour'), true));
+    case 'mistakes':
+      return mistakes(reports.mistakes, chapter);
     case 'shapes':
       return shapes(reports.shapes);
     default:
@@ -85,4 +88,31 @@ const MISSES: Record<string, string> = {
 function misses({ behaviour }: ImageReport): string {
   const missed = (behaviour ?? []).filter(({ ok, name }) => ok === false && name !== 'unhealthy');
   return missed.map(({ name }) => MISSES[name] ?? name).join(', ') || '—';
+}
+
+/** More lines than these are a file to read, not a line to change. */
+const SHOWN_FIX = 4;
+
+/** The mistakes of a chapter: what each costs, and what mends it. */
+function mistakes(report: Report, chapter: string): string {
+  const rows = mistakeCosts(report)
+    .filter((one) => one.chapter.startsWith(`${chapter}-`))
+    .map((one) => {
+      const costs = [
+        ...(one.noStart === null ? [] : [`does not start: ${one.noStart}`]),
+        ...one.figures
+          .filter(({ worse }) => worse)
+          .map(({ name, difference, mended }) => `${name} ${difference} (instead of ${mended})`),
+        ...one.findings.map(({ level, text }) => `${level} ${text}`),
+        ...one.misses,
+      ];
+      const lines = one.fix.lines.flatMap((line) => (line.startsWith('+') ? [line.slice(1).trim()] : []));
+      const name = one.chapter.slice(one.chapter.indexOf('/') + 1);
+      return [
+        `[${markdownText(one.what)}](mistakes/${name}/)`,
+        costs.map(markdownText).join('<br>'),
+        [markdownText(one.instead), ...(lines.length > SHOWN_FIX ? [] : lines.map(markdownCode))].join('<br>'),
+      ];
+    });
+  return markdownTable([['the mistake', 'what it costs', 'instead'], ...rows]);
 }
