@@ -1,13 +1,14 @@
 import { readFile, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { drawSizes } from '../src/lessons/chart.ts';
 import { difference, refreshed, tidyOutput } from '../src/lessons/compare-output.ts';
 import { findDocuments, findLessons } from '../src/lessons/documents.ts';
 import { factOf } from '../src/lessons/facts.ts';
 import { blocksOf, commandsOf, fill, proseOf, splitCommands } from '../src/lessons/markdown.ts';
 import { renderAll } from '../src/lessons/refresh.ts';
 import { renamed, renamesFor, restored } from '../src/lessons/renames.ts';
-import { readReports } from '../src/lessons/reports.ts';
+import { onlyChapter, readReports } from '../src/lessons/reports.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const documents = await findDocuments(ROOT);
@@ -243,5 +244,29 @@ describe('a value', () => {
     ]);
     expect(factOf(reports, 'verdict 02 multi on disk under 1 GB')).toBe('yes');
     expect(factOf(reports, 'verdict 02 multi on disk over 1 GB')).toBe('no');
+  });
+});
+
+describe('a chart', () => {
+  const report = onlyChapter(reports.chapters, '02');
+  const svg = drawSizes(report);
+
+  test('has a bar for each image, as long as its bytes on disk', () => {
+    const bars = new Map<string, number>();
+    for (const [, y = '', width] of svg.matchAll(/<rect x="[\d.]+" y="([\d.]+)" width="([\d.]+)" height="26"/g)) {
+      bars.set(y, (bars.get(y) ?? 0) + Number(width));
+    }
+    const [single, multi] = [...bars.values()];
+    const [ofSingle, ofMulti] = report.images.map(({ size }) => size?.unpackedBytes ?? 0);
+    expect(bars.size).toBe(2);
+    expect((multi ?? 0) / (single ?? 1)).toBeCloseTo((ofMulti ?? 0) / (ofSingle ?? 1), 2);
+  });
+
+  test('says in words what it shows, and nothing of it can be taken for markup', () => {
+    expect(svg).toMatch(/<title>single: \d+ MB on disk, multi: \d+ MB on disk<\/title>/);
+    const [image] = report.images;
+    const hostile = drawSizes({ ...report, images: image ? [{ ...image, variant: '<script>&"' }] : [] });
+    expect(hostile).not.toContain('<script>');
+    expect(hostile).toContain('&lt;script&gt;&amp;&quot;');
   });
 });

@@ -33,7 +33,7 @@ export function drawSizes({ images }: Report): string {
   const legendRows = Math.ceil(groups.length / LEGEND_COLUMNS);
   const legendTop = shown.length * ROW_HEIGHT + 8;
   const height = legendTop + legendRows * LEGEND_HEIGHT + 4;
-  const title = shown.map((image) => `${image.variant}: ${bytes(sizeOf(image))} on disk`).join(', ');
+  const title = escaped(shown.map((image) => `${image.variant}: ${bytes(sizeOf(image))} on disk`).join(', '));
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img" aria-label="${title}">`,
     `  <title>${title}</title>`,
@@ -65,7 +65,7 @@ function bar(image: ImageReport, groups: Group[], top: number, most: number): st
       return part;
     });
   return [
-    `  <text x="0" y="${middle}">${image.variant}</text>`,
+    `  <text x="0" y="${middle}">${escaped(image.variant)}</text>`,
     ...parts,
     `  <text x="${round(x + 8)}" y="${middle}">${bytes(sizeOf(image))} · pull ${bytes(image.size?.pullBytes ?? 0)}</text>`,
   ];
@@ -81,3 +81,6 @@ function legend(group: Group, index: number, top: number): string[] {
 }
 
 const round = (number: number) => Math.round(number * 10) / 10;
+
+const ENTITIES: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
+const escaped = (text: string) => text.replace(/[&<>"]/g, (character) => ENTITIES[character] ?? '');
