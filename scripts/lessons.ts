@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { isStandIn } from './src/bases/bases.ts';
 import { findEngine } from './src/engine/find.ts';
 import { EXIT, ToolError } from './src/errors.ts';
 import { copyRepository, findDocuments } from './src/lessons/documents.ts';
@@ -12,14 +13,14 @@ import { isOnStandIns, tryDocument, withOutputs, writeAll } from './src/lessons/
 import { REPORT_FILES, readReports } from './src/lessons/reports.ts';
 import { main } from './src/main.ts';
 
-const HELP = `Usage: npm run lessons [-- options] [documents...]
+const HELP = `Usage: npm run lessons [-- option [names...]]
 
 Measures all chapters, their mistakes and the public shapes (docs/reports), runs every command of every document, and
 writes the numbers, outputs and charts of the documents anew. About an hour.
 
-  --measure    only measure: chapters, mistakes or shapes, or all of them
-  --run        only run the commands and refresh their outputs: of the documents that are named, or of all
-  --render     only write the numbers and charts, from the reports that are there; needs no engine and no time
+  --measure [chapters|mistakes|shapes]   only measure, and render
+  --run [documents...]                   only run the commands and refresh their outputs, and render
+  --render                               only write the numbers and charts, from the reports that are there; needs no engine
 
 Exit codes: 0 all is refreshed; 1 a command failed, or printed something else than numbers that differ; 2 wrong use`;
 
@@ -51,13 +52,14 @@ async function measure(name: keyof typeof REPORT_FILES, signal: AbortSignal): Pr
 async function runDocuments(files: string[], signal: AbortSignal): Promise<number> {
   const engine = await findEngine();
   const reports = await readReports(ROOT);
+  const sameBases = isOnStandIns(reports.chapters) && (await isStandIn(engine, 'node:26-alpine'));
   const copy = await copyRepository(ROOT);
   let count = 0;
   try {
     for (const file of files) {
       signal.throwIfAborted();
       const begin = Date.now();
-      const { text, ran, problems } = await tryDocument(copy, file, engine, isOnStandIns(reports.chapters));
+      const { text, ran, problems } = await tryDocument(copy, file, { engine, signal, sameBases });
       await writeFile(join(ROOT, file), withOutputs(text, ran));
       console.error(`${file}: ${ran.length} blocks in ${Math.round((Date.now() - begin) / 1000)} s`);
       for (const { line, text: problem } of problems) console.error(`${file}:${line}: ${problem}\n`);
@@ -84,16 +86,19 @@ await main(async (signal) => {
     return EXIT.ok;
   }
   const all = !values.measure && !values.run && !values.render;
-  if (all || values.measure) {
-    const names = Object.keys(REPORT_FILES) as (keyof typeof REPORT_FILES)[];
-    for (const name of names.filter((one) => positionals.length === 0 || positionals.includes(one)))
-      await measure(name, signal);
+  const documents = await findDocuments(ROOT);
+  const names = Object.keys(REPORT_FILES) as (keyof typeof REPORT_FILES)[];
+  const known: string[] = values.measure ? names : values.run ? documents : [];
+  const unknown = positionals.find((one) => !known.includes(one));
+  if (unknown !== undefined) {
+    throw new ToolError(`There is no "${unknown}" to measure or to run.`, {
+      exitCode: EXIT.usage,
+      hint: known.length > 0 ? `There are: ${known.join(', ')}` : 'Names come after --measure or --run.',
+    });
   }
-  let problems = 0;
-  if (all || values.run) {
-    const documents = await findDocuments(ROOT);
-    problems = await runDocuments(values.run && positionals.length > 0 ? positionals : documents, signal);
-  }
+  const isWanted = (one: string) => positionals.length === 0 || positionals.includes(one);
+  if (all || values.measure) for (const name of names.filter(isWanted)) await measure(name, signal);
+  const problems = all || values.run ? await runDocuments(documents.filter(isWanted), signal) : 0;
   const changed = await writeAll(ROOT, await readReports(ROOT));
   console.error(changed.length === 0 ? 'Numbers and charts are as they were.' : `Written:\n  ${changed.join('\n  ')}`);
   return problems === 0 ? EXIT.ok : EXIT.failed;

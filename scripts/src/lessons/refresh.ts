@@ -55,10 +55,18 @@ export interface Problem {
   text: string;
 }
 
-/** Runs a document in a copy of the repository and says what is not as it says. */
-export async function tryDocument(copy: string, file: string, engine: Engine, sameBases: boolean) {
+/**
+ * Runs a document in a copy of the repository and says what is not as it says.
+ *
+ * @param sameBases whether the engine's base images are those that the document was written with: sizes must agree then.
+ */
+export async function tryDocument(
+  copy: string,
+  file: string,
+  { sameBases, ...rest }: { engine: Engine; signal: AbortSignal; sameBases: boolean },
+) {
   const text = await readFile(join(copy, file), 'utf8');
-  const ran = await runDocument(text, dirname(join(copy, file)), engine);
+  const ran = await runDocument(text, dirname(join(copy, file)), rest);
   return { text, ran, problems: ran.flatMap((one) => problemOf(one, sameBases) ?? []) };
 }
 

@@ -39,8 +39,13 @@ const WAIT = `answers() {
  * touched; in what was printed they are those of the document again.
  *
  * @param folder where the document is, in a copy of the repository: the commands may change files.
+ * @throws the reason of the signal, once what was made is removed.
  */
-export async function runDocument(text: string, folder: string, engine: Engine): Promise<Ran[]> {
+export async function runDocument(
+  text: string,
+  folder: string,
+  { engine, signal }: { engine: Engine; signal: AbortSignal },
+): Promise<Ran[]> {
   const blocks = commandsOf(text).filter(({ notRun }) => notRun === null);
   const commands = blocks.map(({ block }) => splitCommands(block.lines));
   const renames = await renamesFor(commands.flat(), randomBytes(3).toString('hex'));
@@ -49,7 +54,8 @@ export async function runDocument(text: string, folder: string, engine: Engine):
   try {
     const file = join(work, 'commands.sh');
     await writeFile(file, script(commands, { folder, renames, made }));
-    const output = restored(await runShell(file, engine), renames);
+    const output = restored(await runShell(file, engine, signal), renames);
+    signal.throwIfAborted();
     return blocks.map((block, index) => readBlock(block, commands[index] ?? [], output, index));
   } finally {
     const images = (await readFile(made, 'utf8').catch(() => '')).split('\n').filter(Boolean);
@@ -87,7 +93,7 @@ function served(command: string): string[] {
   return [...command.matchAll(/127\.0\.0\.1:(\d+):/g)].map(([, port = '']) => port);
 }
 
-async function runShell(file: string, engine: Engine): Promise<string> {
+async function runShell(file: string, engine: Engine, signal: AbortSignal): Promise<string> {
   // As a program of its own: what the npm and the test runner that start this have set is not the reader's.
   const own = Object.entries(process.env).filter(
     ([name]) => !/^(npm_|INIT_CWD|FORCE_COLOR|VITEST|NODE_ENV|TEST$)/i.test(name),
@@ -101,10 +107,12 @@ async function runShell(file: string, engine: Engine): Promise<string> {
   });
   const end = () => child.pid && process.kill(-child.pid, 'SIGKILL');
   const limit = setTimeout(end, LIMIT_MS);
+  signal.addEventListener('abort', end, { once: true });
   try {
     return await textOf(child.stdout);
   } finally {
     clearTimeout(limit);
+    signal.removeEventListener('abort', end);
   }
 }
 
@@ -137,6 +145,9 @@ async function removeMade(images: string[], { names }: Renames, engine: Engine):
     const tags = await run(command, ['images', '--format', '{{.Repository}}:{{.Tag}}', own]);
     for (const tag of tags.split('\n').filter(Boolean)) await engine.removeImage(tag).catch(() => {});
   }
-  // Another document may have made the same image, with a name of its own.
-  for (const image of images) await engine.removeImage(image).catch(() => {});
+  for (const image of images) {
+    // One that has a name is somebody else's as well: the same build makes the same image.
+    const tags = await run(command, ['image', 'inspect', '--format', '{{len .RepoTags}}', image]).catch(() => null);
+    if (tags === '0') await engine.removeImage(image).catch(() => {});
+  }
 }

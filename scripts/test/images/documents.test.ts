@@ -26,7 +26,8 @@ describeWithEngine('documents', () => {
   afterAll(() => rm(dirname(copy), { recursive: true, force: true }));
 
   test.each(documents)('%s', { timeout: 600_000 }, async (file) => {
-    const { problems } = await tryDocument(copy, file, engine as Engine, sameBases);
+    const signal = new AbortController().signal;
+    const { problems } = await tryDocument(copy, file, { engine: engine as Engine, signal, sameBases });
     expect(problems.map(({ line, text }) => `${file}:${line}: ${text}`)).toEqual([]);
   });
 });
