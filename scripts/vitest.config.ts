@@ -17,7 +17,8 @@ const SIDE_BY_SIDE = ['test/images/behaviour.test.ts', 'test/images/inside.test.
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: 'unit', include: ['test/*.test.ts'] } },
+      // The tests of the command line start it some sixty times, beside all else that a busy machine does.
+      { test: { name: 'unit', include: ['test/*.test.ts'], testTimeout: 20_000 } },
       {
         test: {
           ...images,

@@ -178,8 +178,8 @@ test('a mistake that costs nothing is a failure; gains, other reasons and a litt
   Object.assign(mistake, { findings: mended.findings, behaviour: mended.behaviour });
   const samples = (...all: number[]) => ({ samples: all, median: all[1] ?? 0, reason: null });
   const start = (mine: number[], theirs: number[]) => {
-    Object.assign(mistake, { bench: { ...mended.bench, startMs: samples(...mine) } });
-    Object.assign(mended, { bench: { ...mended.bench, startMs: samples(...theirs) } });
+    Object.assign(mistake, { bench: { ...mended.bench, nodeStartMs: samples(...mine) } });
+    Object.assign(mended, { bench: { ...mended.bench, nodeStartMs: samples(...theirs) } });
     return costs(report, name);
   };
   // More than the spread of both, but less than a fifth.
@@ -187,9 +187,9 @@ test('a mistake that costs nothing is a failure; gains, other reasons and a litt
     figures: [],
     problem: expect.stringContaining('costs nothing measurable'),
   });
-  expect(start([470, 471, 472], [370, 371, 372]).figures).toMatchObject([{ name: 'start', worse: true }]);
+  expect(start([470, 471, 472], [370, 371, 372]).figures).toMatchObject([{ name: 'node start', worse: true }]);
   expect(start([200, 201, 202], [370, 371, 372])).toMatchObject({
-    figures: [{ name: 'start', difference: '−170 ms', worse: false }],
+    figures: [{ name: 'node start', difference: '−170 ms', worse: false }],
     problem: expect.stringContaining('costs nothing measurable'),
   });
   expect(failures(report)).toEqual([expect.stringMatching(/^FAILED 02-multi-stage\/npm-start: it costs nothing/)]);
