@@ -2,7 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { cp, mkdir, mkdtemp, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { chapterFolders } from '../../src/copies.ts';
 import { type Engine, RUN_LABEL } from '../../src/engine/engine.ts';
 import { findMistakes } from '../../src/mistakes/find.ts';
@@ -45,20 +45,25 @@ beforeAll(async () => {
   root = await mkdtemp(join(tmpdir(), 'repository-'));
   temporary = join(root, 'tmp');
   await mkdir(temporary);
+  // What is made here is only ours then.
+  vi.stubEnv('TMPDIR', temporary);
   for (const name of ['scripts', 'package.json']) {
     const filter = (path: string) => !/\/(node_modules|dist)$/.test(path);
     await cp(join(ROOT, name), join(root, name), { recursive: true, filter });
   }
   await symlink(join(ROOT, 'node_modules'), join(root, 'node_modules'));
 });
-afterAll(() => rm(root, { recursive: true }));
+afterAll(async () => {
+  vi.unstubAllEnvs();
+  await rm(root, { recursive: true });
+});
 
 /** All that runs of compare have left, on the engine and on the disk. */
 async function traces(): Promise<string[]> {
   const filter = ['--filter', `label=${RUN_LABEL}`, '--quiet', '--no-trunc'];
   const lists = await Promise.all([docker('ps', '--all', ...filter), docker('images', '--all', ...filter)]);
-  const files = await Promise.all([tmpdir(), temporary].map((folder) => readdir(folder)));
-  const ours = files.flat().filter((name) => name.startsWith('multi-stage-node-'));
+  const files = await readdir(temporary);
+  const ours = files.filter((name) => name.startsWith('multi-stage-node-'));
   return [...lists.join('\n').split('\n').filter(Boolean), ...ours].sort();
 }
 
@@ -208,7 +213,7 @@ describeWithEngine('the mistakes', () => {
 });
 
 function compare(...args: string[]) {
-  const started = startCompare(root, args, { INIT_CWD: root, TMPDIR: temporary });
+  const started = startCompare(root, args, { INIT_CWD: root });
   running.push(started.child);
   return started;
 }
