@@ -53,10 +53,14 @@ describe('the documents', () => {
       expect([from + 1, known, marks.filter((mark) => !marked.includes(mark))]).toEqual([from + 1, true, []]);
     }
     const lines = text.split('\n');
-    for (const { output } of commandsOf(text)) {
+    for (const { block, output } of commandsOf(text)) {
       if (!output?.marks.includes('varies')) continue;
       // What differs from machine to machine is said to the reader, too.
-      expect(lines.slice(Math.max(0, output.from - 6), output.from).join(' ')).toMatch(/\b(differs?|yours)\b/);
+      const [before, between] = [
+        lines.slice(Math.max(0, block.from - 4), block.from),
+        lines.slice(block.to, output.from),
+      ];
+      expect([...before, ...between].join(' ')).toMatch(/\b(differs?|yours)\b/);
     }
   });
 

@@ -32,6 +32,9 @@ export function partOf(reports: Reports, name: string): string {
 
 const plain = painter(false);
 
+/** Without the spaces that would make long cells as wide as the longest. */
+const table = (rows: string[][], align: string[] = []) => markdownTable(rows, { align, alignDelimiters: false });
+
 const fenced = (text: string) => `\`\`\`text\n${text}\n\`\`\``;
 
 function section(report: Report, wanted: (title: string) => boolean, withMisses: boolean): string {
@@ -52,7 +55,7 @@ function sizes(report: Report): string {
     return [`\`Dockerfile.${variant}\``, base, onDisk, pull, saved, layers, user];
   });
   const columns = ['', 'base image', 'on disk', 'pull', 'saved', 'layers', 'user'];
-  return markdownTable([columns, ...rows], { align: ['l', 'l', 'r', 'r', 'r', 'r', 'l'] });
+  return table([columns, ...rows], ['l', 'l', 'r', 'r', 'r', 'r', 'l']);
 }
 
 const SHAPE_FIGURES: FigureKey[] = ['nodeStartMs', 'buildColdMs', 'buildAfterEditMs', 'buildAfterDependencyMs'];
@@ -76,7 +79,7 @@ function shapes({ images }: Report): string {
     ...SHAPE_FIGURES.map((key) => FIGURES[key].name),
     'misses',
   ];
-  return markdownTable([columns, ...rows], { align: ['l', 'l', 'r', 'r', 'r', 'r', 'r', 'r', 'l'] });
+  return table([columns, ...rows], ['l', 'l', 'r', 'r', 'r', 'r', 'r', 'r', 'l']);
 }
 
 const MISSES: Record<string, string> = {
@@ -91,7 +94,7 @@ function misses({ behaviour }: ImageReport): string {
 }
 
 /** More lines than these are a file to read, not a line to change. */
-const SHOWN_FIX = 4;
+const SHOWN_FIX = 6;
 
 /** The mistakes of a chapter: what each costs, and what mends it. */
 function mistakes(report: Report, chapter: string): string {
@@ -102,17 +105,21 @@ function mistakes(report: Report, chapter: string): string {
         ...(one.noStart === null ? [] : [`does not start: ${one.noStart}`]),
         ...one.figures
           .filter(({ worse }) => worse)
-          .map(({ name, difference, mended }) => `${name} ${difference} (instead of ${mended})`),
-        ...one.findings.map(({ level, text }) => `${level} ${text}`),
+          // The lesson has the medians, compare the spread as well.
+          .map(({ name, difference, mended }) => `${name} ${difference} (${mended.replace(/ \(.*/, '')} without it)`),
+        ...one.findings.map(({ level, text }) => `${level} ${text.split(':')[0]}`),
         ...one.misses,
       ];
-      const lines = one.fix.lines.flatMap((line) => (line.startsWith('+') ? [line.slice(1).trim()] : []));
+      const [added, deleted] = ['+', '-'].map((sign) =>
+        one.fix.lines.flatMap((line) => (line.startsWith(sign) ? [markdownCode(line.slice(1).trim())] : [])),
+      ) as [string[], string[]];
+      const lines = added.length === 0 ? deleted.map((line) => `delete ${line}`) : added;
       const name = one.chapter.slice(one.chapter.indexOf('/') + 1);
       return [
         `[${markdownText(one.what)}](mistakes/${name}/)`,
         costs.map(markdownText).join('<br>'),
-        [markdownText(one.instead), ...(lines.length > SHOWN_FIX ? [] : lines.map(markdownCode))].join('<br>'),
+        [markdownText(one.instead), ...(lines.length > SHOWN_FIX ? [] : lines)].join('<br>'),
       ];
     });
-  return markdownTable([['the mistake', 'what it costs', 'instead'], ...rows]);
+  return table([['the mistake', 'what it costs', 'instead'], ...rows]);
 }
