@@ -16,7 +16,7 @@ import { main } from './src/main.ts';
 const HELP = `Usage: npm run lessons [-- option [names...]]
 
 Measures all chapters, their mistakes and the public shapes (docs/reports), runs every command of every document, and
-writes the numbers, outputs and charts of the documents anew. About an hour.
+writes the numbers, outputs and charts of the documents anew. About forty minutes. Let nothing else run meanwhile.
 
   --measure [chapters|mistakes|shapes]   only measure, and render
   --run [documents...]                   only run the commands and refresh their outputs, and render
@@ -28,9 +28,9 @@ const ROOT = join(import.meta.dirname, '..');
 
 /** How each report is measured. */
 const MEASURE: Record<keyof typeof REPORT_FILES, string[]> = {
-  chapters: ['compare', '--bench', '--behaviour', '--quiet'],
-  mistakes: ['compare', '--mistakes', '--quiet'],
-  shapes: ['bench-shapes', '--runs', '3'],
+  chapters: ['compare', '--bench', '--runs', '3', '--behaviour'],
+  mistakes: ['compare', '--mistakes'],
+  shapes: ['bench-shapes', '--runs', '1'],
 };
 
 async function measure(name: keyof typeof REPORT_FILES, signal: AbortSignal): Promise<void> {
@@ -38,6 +38,7 @@ async function measure(name: keyof typeof REPORT_FILES, signal: AbortSignal): Pr
   await mkdir(dirname(file), { recursive: true });
   console.error(`Measuring ${name}`);
   const [program = '', ...args] = MEASURE[name];
+  // Its progress is seen, its tables are not: they are in the documents.
   const command = ['--', join(ROOT, 'scripts/start.mjs'), program, ...args, '--json', file];
   const child = spawn(process.execPath, command, {
     stdio: ['ignore', 'ignore', 'inherit'],

@@ -1,7 +1,7 @@
 import { GROUPS, type Group } from '../inspect/groups.ts';
 import { FIGURE_KEYS, FIGURES, showSamples, showValue } from '../report/figures.ts';
 import { bytes, percent } from '../report/format.ts';
-import type { ImageReport } from '../report/schema.ts';
+import type { ImageReport, Report } from '../report/schema.ts';
 import { imageOf, type Reports } from './reports.ts';
 
 // The values in the documents, by name:
@@ -23,6 +23,7 @@ interface Value {
 export function factOf(reports: Reports, name: string): string {
   const { createdAt, engine, images } = reports.chapters;
   if (name === 'measured on') return createdAt.slice(0, 10);
+  if (name === 'shapes runs') return runsOf(reports.shapes);
   if (name === 'shapes measured on') return reports.shapes.createdAt.slice(0, 10);
   if (name === 'engine') return `Docker ${engine.version}`;
   if (name === 'bases') {
@@ -36,6 +37,11 @@ export function factOf(reports: Reports, name: string): string {
   }
   const { number, show } = valueNamed(reports, name);
   return show(number);
+}
+
+function runsOf({ images }: Report): string {
+  const runs = images.find(({ bench }) => bench !== null)?.bench?.runs ?? 0;
+  return runs === 1 ? 'of one run each, without a spread' : `the median of ${runs}, with the least and the most`;
 }
 
 /** What a unit of a claim stands for: bytes, a part, or how often. */
