@@ -71,7 +71,7 @@ export async function typedClientHint(command: string): Promise<string | null> {
   if (typed !== command) {
     return [
       `Note: the docker that you type is ${typed}. It lacks its buildx plugin and falls back to`,
-      'the legacy builder, which cannot build chapter 04. For commands typed by hand:',
+      'the legacy builder, which cannot build chapter 04 and lean. For commands typed by hand, in each terminal:',
       `  export PATH=${dirname(command)}:$PATH DOCKER_BUILDKIT=1`,
     ].join('\n');
   }
@@ -80,7 +80,7 @@ export async function typedClientHint(command: string): Promise<string | null> {
   const version = await run(command, ['version', '--format', '{{.Client.Version}}']);
   if (Number.parseInt(version, 10) >= 23) return null;
   return [
-    'Note: this docker uses BuildKit, which chapter 04 needs, only on demand. For commands typed by hand:',
+    'Note: this docker uses BuildKit, which chapter 04 and lean need, only on demand. By hand, in each terminal:',
     '  export DOCKER_BUILDKIT=1',
   ].join('\n');
 }

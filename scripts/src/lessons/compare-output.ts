@@ -95,6 +95,8 @@ const matchesAt = (part: string[], actual: string[], at: number, expected: Expec
 /** A line that is cut off stays so. */
 function kept(line: string, actual: string): string {
   if (line.startsWith(REST)) return line;
+  // Docker itself ends a long line so.
+  if (actual.endsWith(REST)) return actual;
   if (!line.endsWith(REST)) return actual;
   const words = line.slice(0, -1).trimEnd().split(/\s+/).length;
   return `${/^\s*/.exec(actual)?.[0] ?? ''}${actual.trim().split(/\s+/).slice(0, words).join(' ')} ${REST}`;

@@ -66,8 +66,11 @@ export async function tryDocument(
   { sameBases, ...rest }: { engine: Engine; signal: AbortSignal; sameBases: boolean },
 ) {
   const text = await readFile(join(copy, file), 'utf8');
-  const ran = await runDocument(text, dirname(join(copy, file)), rest);
-  return { text, ran, problems: ran.flatMap((one) => problemOf(one, sameBases) ?? []) };
+  const { ran, left } = await runDocument(text, dirname(join(copy, file)), rest);
+  const problems = ran.flatMap((one) => problemOf(one, sameBases) ?? []);
+  const last = (ran.at(-1)?.commands.block.from ?? 0) + 1;
+  if (left.length > 0) problems.push({ line: last, text: `At its end there is still ${left.join(', and ')}.` });
+  return { text, ran, problems };
 }
 
 function problemOf({ commands: { block, output }, lines, problem }: Ran, sameBases: boolean): Problem | null {

@@ -25,7 +25,7 @@ const LIMIT_MS = 600_000;
 /** Stands before what a command printed and after it: a character that no program prints. */
 const MARK = '\u001e';
 
-/** A server is asked until it answers, as long as a reader takes to type the next line. */
+/** At the end of a block a server is waited for, as long as a reader takes to go to the next one. Within a block it is not. */
 const WAIT = `answers() {
   for attempt in $(seq 100); do
     curl --silent --output /dev/null --max-time 1 "http://127.0.0.1:$1" && return
@@ -36,7 +36,7 @@ const WAIT = `answers() {
 /**
  * Types the commands of a document, in one shell, as a reader does who follows it from its top to its end. Only the names
  * of images and containers and the ports of the host are others than in the document, so that nothing of the user's is
- * touched; in what was printed they are those of the document again.
+ * touched; in what was printed they are those of the document again. Returns also what was left on the engine, and removes it.
  *
  * @param folder where the document is, in a copy of the repository: the commands may change files.
  * @throws the reason of the signal, once what was made is removed.
@@ -45,23 +45,26 @@ export async function runDocument(
   text: string,
   folder: string,
   { engine, signal }: { engine: Engine; signal: AbortSignal },
-): Promise<Ran[]> {
+): Promise<{ ran: Ran[]; left: string[] }> {
   const blocks = commandsOf(text).filter(({ notRun }) => notRun === null);
   const commands = blocks.map(({ block }) => splitCommands(block.lines));
   const renames = await renamesFor(commands.flat(), randomBytes(3).toString('hex'));
   const work = await mkdtemp(join(tmpdir(), 'lessons-'));
   const made = join(work, 'made');
+  let ran: Ran[] = [];
+  let left: string[] = [];
   try {
     const file = join(work, 'commands.sh');
     await writeFile(file, script(commands, { folder, renames, made }));
     const output = restored(await runShell(file, engine, signal), renames);
     signal.throwIfAborted();
-    return blocks.map((block, index) => readBlock(block, commands[index] ?? [], output, index));
+    ran = blocks.map((block, index) => readBlock(block, commands[index] ?? [], output, index));
   } finally {
     const images = (await readFile(made, 'utf8').catch(() => '')).split('\n').filter(Boolean);
-    await removeMade([...new Set(images)], renames, engine);
+    left = (await removeMade([...new Set(images)], renames, engine)).map((name) => restored(name, renames));
     await rm(work, { recursive: true, force: true });
   }
+  return { ran, left };
 }
 
 interface Script {
@@ -72,18 +75,18 @@ interface Script {
 }
 
 function script(blocks: string[][], { folder, renames, made }: Script): string {
-  const lines = blocks.flatMap((commands, block) =>
-    commands.flatMap((command, index) => [
+  const lines = blocks.flatMap((commands, block) => [
+    ...commands.flatMap((command, index) => [
       `printf '${MARK}begin ${block} ${index}\\n'`,
       renamed(command, renames),
       `printf '${MARK}end ${block} ${index} %s\\n' "$?"`,
-      ...served(command).map((port) => `answers ${renames.ports.get(port)}`),
       // An image loses its name to the next one of that name, and would be left behind.
       ...(/\bdocker (buildx )?build\b/.test(command)
         ? renames.names.map(({ own }) => `docker images --quiet --no-trunc ${own} >> '${made}' 2> /dev/null`)
         : []),
     ]),
-  );
+    ...commands.flatMap(served).map((port) => `answers ${renames.ports.get(port)}`),
+  ]);
   return ['exec 2>&1', WAIT, `cd '${folder.replaceAll("'", "'\\''")}' || exit 1`, ...lines, ''].join('\n');
 }
 
@@ -124,7 +127,7 @@ function readBlock(commands: Commands, lines: string[], output: string, block: n
     if (after === undefined)
       return { commands, lines: tidyOutput(printed.join('')), problem: `${command}\nwas not reached` };
     const [text = '', ended = ''] = after.split(`${MARK}end ${block} ${index} `);
-    printed.push(text.endsWith('\n') || text === '' ? text : `${text}\n`);
+    printed.push(text);
     const code = /^\d+/.exec(ended)?.[0];
     const mayFail = commands.block.marks.includes('fails') && index === lines.length - 1;
     if (code === undefined || (code === '0') === mayFail) {
@@ -135,19 +138,27 @@ function readBlock(commands: Commands, lines: string[], output: string, block: n
   return { commands, lines: tidyOutput(printed.join('')), problem: null };
 }
 
-/** Removes what the commands have not removed themselves. */
-async function removeMade(images: string[], { names }: Renames, engine: Engine): Promise<void> {
+/** Removes what the commands have not removed themselves, and says what that was. */
+async function removeMade(images: string[], { names }: Renames, engine: Engine): Promise<string[]> {
   const { command } = engine.info;
+  const list = async (...args: string[]) => (await run(command, args)).split('\n').filter(Boolean);
+  const left: string[] = [];
   for (const { own } of names) {
-    const filter = ['--filter', `name=^/?${own}$`];
-    const containers = await run(command, ['ps', '--all', '--quiet', ...filter]);
-    for (const container of containers.split('\n').filter(Boolean)) await engine.removeContainer(container);
-    const tags = await run(command, ['images', '--format', '{{.Repository}}:{{.Tag}}', own]);
-    for (const tag of tags.split('\n').filter(Boolean)) await engine.removeImage(tag).catch(() => {});
+    for (const container of await list('ps', '--all', '--quiet', '--filter', `name=^/?${own}$`)) {
+      left.push(`the container ${own}`);
+      await engine.removeContainer(container);
+    }
+    for (const tag of await list('images', '--format', '{{.Repository}}:{{.Tag}}', own)) {
+      left.push(`the image ${tag}`);
+      await engine.removeImage(tag).catch(() => {});
+    }
   }
   for (const image of images) {
     // One that has a name is somebody else's as well: the same build makes the same image.
     const tags = await run(command, ['image', 'inspect', '--format', '{{len .RepoTags}}', image]).catch(() => null);
-    if (tags === '0') await engine.removeImage(image).catch(() => {});
+    if (tags !== '0') continue;
+    left.push(`an image that has lost its name to another, ${image}`);
+    await engine.removeImage(image).catch(() => {});
   }
+  return left;
 }
