@@ -40,7 +40,7 @@ export function tableRow(report: Report, image: ImageReport): string[] {
   return [
     printable(image.chapter),
     printable(image.variant),
-    `${image.base === null ? 'n/a' : shortName(printable(image.base))}${image.standIn ? ' (stand-in)' : ''}`,
+    baseCell(image),
     size ? bytes(size.unpackedBytes) : 'n/a',
     size ? bytes(size.pullBytes) : 'n/a',
     comparison ? saved(comparison.unpackedSavedRatio) : '',
@@ -48,6 +48,12 @@ export function tableRow(report: Report, image: ImageReport): string[] {
     error !== null ? 'FAILED' : run?.firstResponseMs == null ? 'n/a' : `${Math.round(run.firstResponseMs)} ms`,
     config ? userName(printable(config.user)) : 'n/a',
   ];
+}
+
+/** The base image. `scratch` itself is nothing; what was copied to it may come from stand-ins. */
+function baseCell({ base, standIn }: ImageReport): string {
+  const name = base === null ? 'n/a' : shortName(printable(base));
+  return standIn ? `${name} (${base === 'scratch' ? 'from stand-ins' : 'stand-in'})` : name;
 }
 
 /** What the words of the table mean, and what it was measured with. */
