@@ -8,12 +8,12 @@ const images = {
 };
 
 /**
- * Image tests that may run side by side: they build nothing that needs the network, time nothing, and do not look at what
- * others measure. They come after the others, which run one at a time: those share one engine, and some measure time.
+ * Image tests that may run side by side: they build nothing that needs the network, or only what the tests before them
+ * have built, time nothing, and do not look at what others measure. They come after the others, which run one at a time: those share one engine, and some measure time.
  * Docker 20.10 also cuts off the connections of a build, now and then, when a container with a published port ends
  * meanwhile: npm then waits for minutes.
  */
-const SIDE_BY_SIDE = ['bases', 'behaviour', 'inside'].map((name) => `test/images/${name}.test.ts`);
+const SIDE_BY_SIDE = ['bases', 'behaviour', 'chapters', 'inside'].map((name) => `test/images/${name}.test.ts`);
 
 export default defineConfig({
   test: {

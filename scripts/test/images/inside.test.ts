@@ -4,19 +4,12 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { Engine, ImageFacts } from '../../src/engine/engine.ts';
-import { inspectImage } from '../../src/inspect/inspect.ts';
+import type { ImageFacts } from '../../src/engine/engine.ts';
 import { mergeLayers } from '../../src/inspect/tree.ts';
-import { MeasurementCache } from '../../src/measure/cache.ts';
-import { type ImageLayers, readLayers } from '../../src/measure/layers.ts';
-import { findChanges } from '../../src/report/changes.ts';
-import { makeReport } from '../../src/report/report.ts';
-import type { Report } from '../../src/report/schema.ts';
+import type { ImageLayers } from '../../src/measure/layers.ts';
 import { findChapters } from '../../src/subjects/chapters.ts';
-import { subjectsOf } from '../../src/subjects/project.ts';
-import { settingsOf } from '../../src/subjects/settings.ts';
-import type { Subject } from '../../src/subjects/subject.ts';
-import { Bench, describeWithEngine, engine, filesOf, ROOT } from './engine.ts';
+import { Bench, describeWithEngine, filesOf, ROOT } from './engine.ts';
+import { look } from './look.ts';
 
 const bench = new Bench();
 const subjects = await findChapters(ROOT);
@@ -29,18 +22,6 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
   await bench.cleanUp();
 });
-
-/** The cache that compare has too: the chapters' layers need not be measured once more. */
-const SHARED_CACHE = join(ROOT, 'node_modules/.cache/multi-stage-node');
-
-/** What is in an image. */
-async function look(image: ImageFacts, cacheFolder = SHARED_CACHE) {
-  if (!engine) throw new Error('no engine');
-  const cache = new MeasurementCache(cacheFolder);
-  const layers = await readLayers(engine, [image], cache, { signal: new AbortController().signal });
-  const { layers: ofImage, history } = layers.get(image.id) as ImageLayers;
-  return { layers: ofImage, ...inspectImage(image, { layers: ofImage, history }, null) };
-}
 
 /** What Docker puts over an image's own in every container. */
 const REPLACED = ['/etc/hostname', '/etc/hosts', '/etc/resolv.conf'];
@@ -196,21 +177,5 @@ describeWithEngine('inside', () => {
     expect(files.length).toBeGreaterThan(1);
     for (const { parentPath } of files)
       expect(parentPath).toMatch(/\/cache\/measurements-v\d+\/(layers|instructions)$/);
-  });
-
-  // The last: it asks the network, and no container of tests beside this file should end meanwhile.
-  test('a rebuild without the layer cache makes other layers, and is no change', async () => {
-    const chapter = '02-multi-stage';
-    const context = join(ROOT, chapter);
-    const reportOf = async (image: ImageFacts) => {
-      const [subject] = await subjectsOf(chapter, context, {}, settingsOf());
-      return makeReport(engine as Engine, [{ subject: subject as Subject, image, ...(await look(image)) }]);
-    };
-    const before = await reportOf(await bench.buildImage(context, 'Dockerfile.single'));
-    const after = await reportOf(await bench.buildImage(context, 'Dockerfile.single', { noCache: true }));
-    const digests = ({ images }: Report) =>
-      images.flatMap(({ size }) => size?.layers.map(({ digest }) => digest) ?? []);
-    expect(digests(after)).not.toEqual(digests(before));
-    expect(findChanges(after, before).images).toMatchObject([{ state: 'unchanged' }]);
   });
 });

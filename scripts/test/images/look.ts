@@ -1,0 +1,18 @@
+import { join } from 'node:path';
+import type { ImageFacts } from '../../src/engine/engine.ts';
+import { inspectImage } from '../../src/inspect/inspect.ts';
+import { MeasurementCache } from '../../src/measure/cache.ts';
+import { type ImageLayers, readLayers } from '../../src/measure/layers.ts';
+import { engine, ROOT } from './engine.ts';
+
+/** The cache that compare has too: the chapters' layers need not be measured once more. */
+const SHARED_CACHE = join(ROOT, 'node_modules/.cache/multi-stage-node');
+
+/** What is in an image. */
+export async function look(image: ImageFacts, cacheFolder = SHARED_CACHE) {
+  if (!engine) throw new Error('no engine');
+  const cache = new MeasurementCache(cacheFolder);
+  const layers = await readLayers(engine, [image], cache, { signal: new AbortController().signal });
+  const { layers: ofImage, history } = layers.get(image.id) as ImageLayers;
+  return { layers: ofImage, ...inspectImage(image, { layers: ofImage, history }, null) };
+}
