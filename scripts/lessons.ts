@@ -5,12 +5,12 @@ import { once } from 'node:events';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { isStandIn } from './src/bases/bases.ts';
 import { findEngine } from './src/engine/find.ts';
 import { EXIT, ToolError } from './src/errors.ts';
 import { copyRepository, findDocuments } from './src/lessons/documents.ts';
-import { isOnStandIns, tryDocument, withOutputs, writeAll } from './src/lessons/refresh.ts';
+import { writeAll } from './src/lessons/render.ts';
 import { REPORT_FILES, readReports } from './src/lessons/reports.ts';
+import { hasBasesOf, tryDocument, withOutputs } from './src/lessons/try.ts';
 import { main } from './src/main.ts';
 
 const HELP = `Usage: npm run lessons [-- option [names...]]
@@ -53,7 +53,7 @@ async function measure(name: keyof typeof REPORT_FILES, signal: AbortSignal): Pr
 async function runDocuments(files: string[], signal: AbortSignal): Promise<number> {
   const engine = await findEngine();
   const reports = await readReports(ROOT);
-  const sameBases = isOnStandIns(reports.chapters) && (await isStandIn(engine, 'node:26-alpine'));
+  const sameBases = await hasBasesOf(reports.chapters, engine);
   const copy = await copyRepository(ROOT);
   let count = 0;
   try {

@@ -3,16 +3,17 @@ import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { drawSizes } from '../src/lessons/chart.ts';
 import { difference, refreshed, tidyOutput } from '../src/lessons/compare-output.ts';
-import { findDocuments, findLessons } from '../src/lessons/documents.ts';
+import { findDocuments } from '../src/lessons/documents.ts';
 import { factOf } from '../src/lessons/facts.ts';
 import { blocksOf, commandsOf, fill, proseOf, splitCommands } from '../src/lessons/markdown.ts';
-import { renderAll } from '../src/lessons/refresh.ts';
 import { renamed, renamesFor, restored } from '../src/lessons/renames.ts';
+import { renderAll } from '../src/lessons/render.ts';
 import { onlyChapter, readReports } from '../src/lessons/reports.ts';
+import { findChapterFolders } from '../src/subjects/chapters.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const documents = await findDocuments(ROOT);
-const lessons = await findLessons(ROOT);
+const lessons = (await findChapterFolders(ROOT)).map((folder) => ({ folder }));
 const reports = await readReports(ROOT);
 const readText = (file: string) => readFile(join(ROOT, file), 'utf8');
 

@@ -1,4 +1,4 @@
-import { cp, mkdir, mkdtemp, readdir, symlink } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { run } from '../engine/process.ts';
@@ -9,12 +9,6 @@ export async function findDocuments(root: string): Promise<string[]> {
   return listed
     .split('\n')
     .filter((file) => file !== '' && !file.startsWith('scripts/test/') && !file.startsWith('scripts/projects/'));
-}
-
-/** The chapters' numbers and folders, in order. */
-export async function findLessons(root: string): Promise<{ number: string; folder: string }[]> {
-  const folders = (await readdir(root)).filter((name) => /^\d\d-/.test(name)).sort();
-  return folders.map((folder) => ({ number: folder.slice(0, 2), folder }));
 }
 
 /**

@@ -8,10 +8,8 @@ import { imageOf, type Reports } from './reports.ts';
 //   02 multi on disk                                of the image of a chapter and variant; the figures are below
 //   02 multi on disk less than 02 single            by what part it is less
 //   01 multi on disk times less than 01 single      how many times it goes into the other
-//   02 multi on disk minus 02 single                the difference
-//   mistake chown-layer on disk, mended chown-layer on disk      of a mistake, and of what is instead of it
 //   verdict 02 multi on disk about 150 MB           whether a claim holds: yes, roughly or no; also under and over
-//   measured on, engine, bases, images
+//   measured on, bases, shapes measured on, shapes runs
 
 /** A figure, or what it is against another, and how it is written. */
 interface Value {
@@ -21,15 +19,13 @@ interface Value {
 
 /** A value by its name, as a text. @throws when there is none, or when the numbers do not bear out its words. */
 export function factOf(reports: Reports, name: string): string {
-  const { createdAt, engine, images } = reports.chapters;
+  const { createdAt, images } = reports.chapters;
   if (name === 'measured on') return createdAt.slice(0, 10);
   if (name === 'shapes runs') return runsOf(reports.shapes);
   if (name === 'shapes measured on') return reports.shapes.createdAt.slice(0, 10);
-  if (name === 'engine') return `Docker ${engine.version}`;
   if (name === 'bases') {
     return images.some(({ standIn }) => standIn) ? 'on stand-ins for the base images' : 'on the real base images';
   }
-  if (name === 'images') return String(images.length);
   const claim = /^verdict (.+) (about|under|over) ([\d.]+) (\S+)$/.exec(name);
   if (claim) {
     const [, measured = '', relation = '', number = '', unit = ''] = claim;
@@ -62,23 +58,19 @@ function verdict(measured: number, relation: string, claimed: number, unit: stri
 }
 
 function valueNamed(reports: Reports, name: string): Value {
-  const [, one = name, relation, other = ''] =
-    /^(.+?) (less than|more than|times less than|minus) (.+)$/.exec(name) ?? [];
+  const [, one = name, relation, other = ''] = /^(.+?) (less than|times less than) (.+)$/.exec(name) ?? [];
   const ours = figureOf(reports, one);
   if (relation === undefined) return ours;
   const theirs = figureOf(reports, `${other} ${splitName(one)[1]}`);
-  const difference = theirs.number - ours.number;
-  if (relation.includes('less') ? difference <= 0 : relation === 'more than' && difference >= 0) {
+  if (theirs.number <= ours.number) {
     throw new Error(`"${name}" is not so: ${ours.show(ours.number)} against ${theirs.show(theirs.number)}.`);
   }
-  if (relation === 'minus') return { number: Math.abs(difference), show: theirs.show };
   if (relation === 'times less than') return { number: theirs.number / ours.number, show: times };
-  return { number: Math.abs(difference) / theirs.number, show: percent };
+  return { number: 1 - ours.number / theirs.number, show: percent };
 }
 
 /** With two digits, as a person says it: 5.3 times, 13 times. */
 const times = (ratio: number) => (ratio < 9.95 ? ratio.toFixed(1) : String(Math.round(ratio)));
-const plain = (number: number) => number.toLocaleString('en');
 
 /** The image and the figure of a name: `02 multi` and `on disk`. */
 function splitName(name: string): [string, string] {
@@ -88,31 +80,20 @@ function splitName(name: string): [string, string] {
 
 function figureOf(reports: Reports, name: string): Value {
   const [image, figure] = splitName(name);
-  const [first = '', second = ''] = image.split(' ');
-  const value = ofImage(findImage(reports, first, second), figure);
+  const [chapter = '', variant = ''] = image.split(' ');
+  const value = ofImage(imageOf(reports.chapters, chapter, variant), figure);
   if (!value) throw new Error(`There is no value "${name}".`);
   return value;
 }
 
-function findImage({ chapters, mistakes }: Reports, first: string, second: string): ImageReport {
-  if (first !== 'mistake' && first !== 'mended') return imageOf(chapters, first, second);
-  const found = mistakes.images.find(({ chapter, variant }) => chapter.endsWith(`/${second}`) && variant === first);
-  if (!found) throw new Error(`The report has no ${first} ${second}.`);
-  return found;
-}
-
-function ofImage({ size, contents, context, bench }: ImageReport, figure: string): Value | null {
+function ofImage({ size, contents, bench }: ImageReport, figure: string): Value | null {
   const group = /^group (.+)$/.exec(figure)?.[1];
   const key = (Object.keys(GROUPS) as Group[]).find((one) => GROUPS[one] === group);
   if (key && contents) return { number: contents.groups[key], show: bytes };
   const figures: Record<string, Value | null> = {
     'on disk': size && { number: size.unpackedBytes, show: bytes },
     pull: size && { number: size.pullBytes, show: bytes },
-    layers: size && { number: size.layers.length, show: plain },
     wasted: contents && { number: contents.wasteBytes, show: bytes },
-    files: contents && { number: contents.facts.files, show: plain },
-    'npm packages': contents && { number: contents.facts.npmPackages, show: plain },
-    'build context': context && { number: context.bytes, show: bytes },
   };
   const [, name = '', withSpread] = /^(.+?)( with spread)?$/.exec(figure) ?? [];
   const timed = FIGURE_KEYS.find((one) => FIGURES[one].name === name);

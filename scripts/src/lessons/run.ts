@@ -105,7 +105,8 @@ async function runShell(file: string, engine: Engine, signal: AbortSignal): Prom
   const path = isAbsolute(command) ? [dirname(command), process.env.PATH].join(delimiter) : process.env.PATH;
   const child = spawn('bash', [file], {
     env: { ...Object.fromEntries(own), PATH: path, DOCKER_BUILDKIT: '1' },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    // Its commands write to one stream, as a terminal shows them.
+    stdio: ['ignore', 'pipe', 'ignore'],
     detached: true,
   });
   const end = () => child.pid && process.kill(-child.pid, 'SIGKILL');

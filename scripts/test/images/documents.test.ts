@@ -1,11 +1,10 @@
 import { rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { isStandIn } from '../../src/bases/bases.ts';
 import type { Engine } from '../../src/engine/engine.ts';
 import { copyRepository, findDocuments } from '../../src/lessons/documents.ts';
-import { isOnStandIns, tryDocument } from '../../src/lessons/refresh.ts';
 import { readReports } from '../../src/lessons/reports.ts';
+import { hasBasesOf, tryDocument } from '../../src/lessons/try.ts';
 import { describeWithEngine, engine, ROOT } from './engine.ts';
 
 // Every command of every document, typed in a copy of the repository: it has to end as the document says, and to print
@@ -21,7 +20,7 @@ describeWithEngine('documents', () => {
     copy = await copyRepository(ROOT);
     const { chapters } = await readReports(ROOT);
     // On other base images the sizes are others.
-    sameBases = isOnStandIns(chapters) && (await isStandIn(engine as Engine, 'node:26-alpine'));
+    sameBases = await hasBasesOf(chapters, engine as Engine);
   });
   afterAll(() => rm(dirname(copy), { recursive: true, force: true }));
 

@@ -1,52 +1,11 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { isStandIn } from '../bases/bases.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { Report } from '../report/schema.ts';
-import { drawSizes } from './chart.ts';
 import { difference, refreshed } from './compare-output.ts';
-import { findDocuments, findLessons } from './documents.ts';
-import { factOf } from './facts.ts';
-import { fill, withBlock } from './markdown.ts';
-import { partOf } from './parts.ts';
-import { onlyChapter, type Reports } from './reports.ts';
+import { withBlock } from './markdown.ts';
 import { type Ran, runDocument } from './run.ts';
-
-/** The file with a chapter's chart. */
-export const CHART = 'README.svg';
-
-/** All that is made from the reports: documents and charts, by their path, with the text that they should have. */
-export async function renderAll(root: string, reports: Reports): Promise<Map<string, string>> {
-  const made = new Map<string, string>();
-  for (const file of await findDocuments(root)) {
-    const text = await readFile(join(root, file), 'utf8');
-    try {
-      const filled = fill(
-        text,
-        (name) => factOf(reports, name),
-        (name) => partOf(reports, name),
-      );
-      made.set(file, filled);
-    } catch (error) {
-      throw new Error(`${file}: ${(error as Error).message}`);
-    }
-  }
-  for (const { number, folder } of await findLessons(root)) {
-    made.set(`${folder}/${CHART}`, drawSizes(onlyChapter(reports.chapters, number)));
-  }
-  return made;
-}
-
-/** Writes what {@link renderAll} makes. Returns the files that have changed. */
-export async function writeAll(root: string, reports: Reports): Promise<string[]> {
-  const changed: string[] = [];
-  for (const [file, text] of await renderAll(root, reports)) {
-    const before = await readFile(join(root, file), 'utf8').catch(() => null);
-    if (before === text) continue;
-    await writeFile(join(root, file), text);
-    changed.push(file);
-  }
-  return changed;
-}
 
 /** What a document says that is not so, after its commands were run. */
 export interface Problem {
@@ -92,5 +51,10 @@ export function withOutputs(text: string, ran: Ran[]): string {
   }, text);
 }
 
-/** Whether the base images are stand-ins in both: only then are sizes the same. */
-export const isOnStandIns = ({ images }: Report) => images.some(({ standIn }) => standIn);
+/**
+ * Whether the engine's base images are those that a report was measured on. Real ones change under the same name, so only
+ * stand-ins are known to be the same.
+ */
+export async function hasBasesOf({ images }: Report, engine: Engine): Promise<boolean> {
+  return images.some(({ standIn }) => standIn) && (await isStandIn(engine, 'node:26-alpine'));
+}
