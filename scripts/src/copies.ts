@@ -2,6 +2,7 @@ import { cp, lstat, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } 
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { run } from './engine/process.ts';
+import { findChapterFolders } from './subjects/chapters.ts';
 import { AFTER } from './subjects/subject.ts';
 
 // The chapters repeat the same app on purpose, so that each is complete on its own and their sizes compare. The first
@@ -20,11 +21,6 @@ export interface Lock {
   name: string;
   packages: Record<string, { version?: string; link?: boolean } & Partial<Manifest>>;
   [key: string]: unknown;
-}
-
-/** The chapters' folder names, in order. The first one is the original. */
-export async function chapterFolders(root: string): Promise<string[]> {
-  return (await readdir(root)).filter((name) => /^\d\d-/.test(name)).sort();
 }
 
 /** The files of the app in a chapter: paths relative to it, with their text. */
@@ -47,7 +43,7 @@ export async function appFiles(root: string, chapter: string): Promise<Map<strin
 
 /** What the files of `chapter` must be, made from those of the original. */
 export async function expectedFiles(root: string, chapter: string): Promise<Map<string, string>> {
-  const [original = ''] = await chapterFolders(root);
+  const [original = ''] = await findChapterFolders(root);
   const files = await appFiles(root, original);
   const own = JSON.parse((await appFiles(root, chapter)).get('package.json') ?? '{}') as Partial<Manifest>;
   const manifest = JSON.parse(files.get('package.json') ?? '{}') as Manifest;
@@ -64,7 +60,7 @@ export async function expectedFiles(root: string, chapter: string): Promise<Map<
 /** Makes the app of every chapter the same as the original's. Returns the paths that it changed. */
 export async function syncCopies(root: string): Promise<string[]> {
   const changed: string[] = [];
-  for (const chapter of await chapterFolders(root)) {
+  for (const chapter of await findChapterFolders(root)) {
     const expected = await expectedFiles(root, chapter);
     const present = await appFiles(root, chapter);
     for (const [name, text] of expected) {
@@ -96,7 +92,7 @@ async function linkDockerfile(folder: string): Promise<boolean> {
  * registry where a version is in neither.
  */
 export async function lockOriginal(root: string): Promise<void> {
-  const [original = ''] = await chapterFolders(root);
+  const [original = ''] = await findChapterFolders(root);
   const workspace = JSON.parse(await readFile(join(root, 'package-lock.json'), 'utf8')) as Lock;
   const folder = await mkdtemp(join(tmpdir(), 'multi-stage-node-'));
   try {

@@ -2,15 +2,16 @@ import { cp, mkdtemp, readFile, readlink, rm, writeFile } from 'node:fs/promises
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { appFiles, chapterFolders, chapterPackages, expectedFiles, type Lock, syncCopies } from '../src/copies.ts';
+import { appFiles, chapterPackages, expectedFiles, type Lock, syncCopies } from '../src/copies.ts';
 import { REPORT_SCHEMA_FILE, reportJsonSchema } from '../src/report/schema.ts';
+import { findChapterFolders } from '../src/subjects/chapters.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const workspace = JSON.parse(await readFile(join(ROOT, 'package-lock.json'), 'utf8')) as Lock;
 
 // What differs here is put right by `npm run sync`.
 
-describe.each(await chapterFolders(ROOT))('%s', (chapter) => {
+describe.each(await findChapterFolders(ROOT))('%s', (chapter) => {
   test('has the same app as the first chapter', async () => {
     expect(await appFiles(ROOT, chapter)).toEqual(await expectedFiles(ROOT, chapter));
   });
@@ -38,7 +39,7 @@ test('the published JSON Schema is that of the code', async () => {
 });
 
 test('no lock file names a registry', async () => {
-  for (const folder of ['.', ...(await chapterFolders(ROOT))]) {
+  for (const folder of ['.', ...(await findChapterFolders(ROOT))]) {
     expect(await readFile(join(ROOT, folder, 'package-lock.json'), 'utf8')).not.toMatch(/"resolved": "http/);
   }
 });
@@ -46,7 +47,7 @@ test('no lock file names a registry', async () => {
 test('a new chapter needs only its Dockerfiles: sync makes the rest of it', async () => {
   const root = await mkdtemp(join(tmpdir(), 'copies-'));
   try {
-    const [original = ''] = await chapterFolders(ROOT);
+    const [original = ''] = await findChapterFolders(ROOT);
     const filter = (path: string) => !/\/(node_modules|dist|\.turbo)$/.test(path);
     await cp(join(ROOT, original), join(root, original), { recursive: true, verbatimSymlinks: true, filter });
     for (const name of ['Dockerfile.single', 'Dockerfile.multi']) {

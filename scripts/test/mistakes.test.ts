@@ -2,7 +2,6 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { chapterFolders } from '../src/copies.ts';
 import { findMistakes } from '../src/mistakes/find.ts';
 import { fixingLines } from '../src/mistakes/fix.ts';
 import { renderMarkdown } from '../src/report/markdown.ts';
@@ -10,6 +9,7 @@ import { failedImages, mistakeCosts } from '../src/report/mistakes.ts';
 import { type Report, reportSchema } from '../src/report/schema.ts';
 import { failures, renderTerminal } from '../src/report/terminal.ts';
 import { selectMistakes } from '../src/select.ts';
+import { findChapterFolders } from '../src/subjects/chapters.ts';
 import { subjectName } from '../src/subjects/subject.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -26,11 +26,11 @@ async function files(texts: Record<string, string>): Promise<string> {
 }
 
 describe('the mistakes of the chapters', async () => {
-  const mistakes = await findMistakes(ROOT, await chapterFolders(ROOT));
+  const mistakes = await findMistakes(ROOT, await findChapterFolders(ROOT));
 
   test('are in all of them', async () => {
     const chapters = mistakes.map(({ chapter }) => dirname(chapter));
-    expect([...new Set(chapters)]).toEqual(await chapterFolders(ROOT));
+    expect([...new Set(chapters)]).toEqual(await findChapterFolders(ROOT));
   });
 
   test.each(mistakes.map((one) => [one.chapter, one] as const))('%s is tiny and says what it shows', async (_, one) => {

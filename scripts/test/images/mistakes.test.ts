@@ -3,7 +3,6 @@ import { cp, mkdir, mkdtemp, readdir, rm, stat, symlink, writeFile } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
-import { chapterFolders } from '../../src/copies.ts';
 import { type Engine, RUN_LABEL } from '../../src/engine/engine.ts';
 import { findMistakes } from '../../src/mistakes/find.ts';
 import { measureMistakes } from '../../src/mistakes/measure.ts';
@@ -12,6 +11,7 @@ import { renderMarkdown } from '../../src/report/markdown.ts';
 import { mistakeCosts } from '../../src/report/mistakes.ts';
 import type { Report } from '../../src/report/schema.ts';
 import { failures, renderTerminal } from '../../src/report/terminal.ts';
+import { findChapterFolders } from '../../src/subjects/chapters.ts';
 import { subjectName } from '../../src/subjects/subject.ts';
 import { describeWithEngine, docker, engine, ROOT, startCompare } from './engine.ts';
 
@@ -35,7 +35,7 @@ const CLAIMS: Record<string, { onDisk?: [least: number, most: number]; findings?
 /** Made up, and treated like real ones. */
 const SECRETS = /made-up-(token|key)/;
 
-const mistakes = await findMistakes(ROOT, await chapterFolders(ROOT));
+const mistakes = await findMistakes(ROOT, await findChapterFolders(ROOT));
 const { signal } = new AbortController();
 const running: ChildProcess[] = [];
 let root = '';
@@ -70,7 +70,7 @@ async function traces(): Promise<string[]> {
 /** The files of the chapters, and when each was last changed. */
 async function chapterFiles(): Promise<string[]> {
   const files: string[] = [];
-  for (const chapter of await chapterFolders(ROOT)) {
+  for (const chapter of await findChapterFolders(ROOT)) {
     for (const path of await readdir(join(ROOT, chapter), { recursive: true })) {
       if (/(^|\/)node_modules\//.test(path)) continue;
       files.push(`${chapter}/${path} ${(await stat(join(ROOT, chapter, path))).mtimeMs}`);
