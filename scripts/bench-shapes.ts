@@ -3,17 +3,17 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { provideBases } from './src/bases/bases.ts';
-import { findEngine } from './src/engine/find.ts';
-import { EXIT } from './src/errors.ts';
-import { main } from './src/main.ts';
-import { measureSubjects } from './src/pipeline.ts';
-import { createProgress } from './src/progress.ts';
-import { openOutputs } from './src/report/outputs.ts';
-import { basesOf, findChapters } from './src/subjects/chapters.ts';
-import { subjectsOf } from './src/subjects/project.ts';
-import { settingsOf } from './src/subjects/settings.ts';
-import { REFERENCE, type Subject, subjectName } from './src/subjects/subject.ts';
+import { basesOf, findChapters } from './compare/discover/chapters.ts';
+import { subjectsOf } from './compare/discover/project.ts';
+import { settingsOf } from './compare/model/settings.ts';
+import { REFERENCE, type Subject, subjectName } from './compare/model/subject.ts';
+import { measureSubjects } from './compare/pipeline.ts';
+import { openOutputs } from './compare/report/outputs.ts';
+import { findEngine } from './engine/find-engine.ts';
+import { EXIT } from './lib/errors.ts';
+import { main } from './lib/program.ts';
+import { createProgress } from './lib/progress.ts';
+import { provideBases } from './setup/base-images.ts';
 
 const HELP = `Usage: npm run bench:shapes -w scripts -- [--runs n] [--json file] [--markdown file]
 

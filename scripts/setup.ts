@@ -1,12 +1,12 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { provideBases } from './src/bases/bases.ts';
-import type { Engine } from './src/engine/engine.ts';
-import { findEngine, isForbidden, typedClientHint } from './src/engine/find.ts';
-import { describeError, EXIT, ToolError } from './src/errors.ts';
-import { installDocker } from './src/host/docker.ts';
-import { createProgress, type Progress, step } from './src/progress.ts';
-import { basesOf, findChapters } from './src/subjects/chapters.ts';
+import { basesOf, findChapters } from './compare/discover/chapters.ts';
+import type { Engine } from './engine/engine.ts';
+import { findEngine, isForbidden, typedClientHint } from './engine/find-engine.ts';
+import { describeError, EXIT, ToolError } from './lib/errors.ts';
+import { createProgress, type Progress, step } from './lib/progress.ts';
+import { provideBases } from './setup/base-images.ts';
+import { installDocker } from './setup/install-docker.ts';
 
 const HELP = `Usage: npm run setup
 

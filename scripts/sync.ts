@@ -1,19 +1,19 @@
 // `npm run sync`: what is written down twice in this repository, made the same again.
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { lockOriginal, syncCopies } from './src/copies.ts';
-import { run } from './src/engine/process.ts';
-import { describeError } from './src/errors.ts';
-import { syncBudgets } from './src/report/budget-list.ts';
+import { findChapters } from './compare/discover/chapters.ts';
 import {
   CONFIG_NAME,
   CONFIG_SCHEMA_FILE,
   configJsonSchema,
   PROJECT_SCHEMA_FILE,
   projectJsonSchema,
-} from './src/report/config.ts';
-import { REPORT_SCHEMA_FILE, reportJsonSchema } from './src/report/schema.ts';
-import { findChapters } from './src/subjects/chapters.ts';
+} from './compare/discover/config.ts';
+import { REPORT_SCHEMA_FILE, reportJsonSchema } from './compare/model/report-schema.ts';
+import { syncBudgets } from './compare/report/budget-list.ts';
+import { describeError } from './lib/errors.ts';
+import { run } from './lib/spawn.ts';
+import { lockOriginal, syncCopies } from './sync/chapter-copies.ts';
 
 const root = join(import.meta.dirname, '..');
 

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { gzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
-import { readArchive } from '../src/measure/archive.ts';
+import { readArchive } from '../compare/inspect/archive.ts';
 import { type Entry, Layers, read, sha256, tar } from './fixtures.ts';
 
 const layerA = await tar([

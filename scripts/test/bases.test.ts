@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { registryOf } from '../src/bases/bases.ts';
-import { recipeFor } from '../src/bases/stand-ins.ts';
-import { saysUnreachable } from '../src/engine/unreachable.ts';
+import { saysUnreachable } from '../engine/unreachable.ts';
+import { registryOf } from '../setup/base-images.ts';
+import { recipeFor } from '../setup/stand-ins.ts';
 
 test('the base images that have a stand-in', () => {
   expect(recipeFor('node:26')).toEqual({ target: 'node', major: '26' });

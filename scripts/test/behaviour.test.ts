@@ -2,8 +2,8 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
-import { type Answers, differentAnswer } from '../src/behaviour/behaviour.ts';
-import { answersUnderWay } from '../src/behaviour/in-flight.ts';
+import { type Answers, differentAnswer } from '../compare/run/check-behaviour.ts';
+import { answersUnderWay } from '../compare/run/in-flight.ts';
 
 const answers = (headers: Record<string, string>, body = 'x', status = 200): Answers =>
   new Map([['GET /', { status, headers, body }]]);

@@ -2,17 +2,17 @@ import { access, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promise
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { readBuildSteps } from '../src/bench/build-steps.ts';
-import { addDependency, copyContext } from '../src/bench/context.ts';
-import { compareSamples, median, samplesOf } from '../src/bench/samples.ts';
-import { engineTime, memoryFacts } from '../src/engine/docker.ts';
-import { benchReport } from '../src/report/bench.ts';
-import { withRange } from '../src/report/format.ts';
-import { withRollout } from '../src/report/rollout.ts';
-import { type Report, reportSchema } from '../src/report/schema.ts';
-import { subjectsOf } from '../src/subjects/project.ts';
-import { settingsOf } from '../src/subjects/settings.ts';
-import type { Subject } from '../src/subjects/subject.ts';
+import { readBuildSteps } from '../compare/build/build-steps.ts';
+import { addDependency, copyContext } from '../compare/build/context-copy.ts';
+import { subjectsOf } from '../compare/discover/project.ts';
+import { type Report, reportSchema } from '../compare/model/report-schema.ts';
+import { compareSamples, median, samplesOf } from '../compare/model/samples.ts';
+import { settingsOf } from '../compare/model/settings.ts';
+import type { Subject } from '../compare/model/subject.ts';
+import { benchReport } from '../compare/report/bench.ts';
+import { withRollout } from '../compare/report/rollout.ts';
+import { engineTime, memoryFacts } from '../engine/docker.ts';
+import { withRange } from '../lib/format.ts';
 
 test('the median of odd and even numbers of samples', () => {
   expect(median([5, 1, 9])).toBe(5);

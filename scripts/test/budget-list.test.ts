@@ -2,9 +2,9 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { syncBudgets } from '../src/report/budget-list.ts';
-import { CONFIG_NAME } from '../src/report/config.ts';
-import { findChapters } from '../src/subjects/chapters.ts';
+import { findChapters } from '../compare/discover/chapters.ts';
+import { CONFIG_NAME } from '../compare/discover/config.ts';
+import { syncBudgets } from '../compare/report/budget-list.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const ours = await readFile(join(ROOT, CONFIG_NAME), 'utf8');

@@ -2,7 +2,7 @@ import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { MeasurementCache } from '../src/measure/cache.ts';
+import { MeasurementCache } from '../compare/inspect/layer-cache.ts';
 import { layerOf } from './fixtures.ts';
 
 const layer = { diffId: 'sha256:aa', blob: 'sha256:bb', tarBytes: 10, bytes: 5, pullBytes: 3 };

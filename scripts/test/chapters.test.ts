@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
-import { findChapters } from '../src/subjects/chapters.ts';
+import { findChapters } from '../compare/discover/chapters.ts';
 
 let root = '';
 

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { expect, test } from 'vitest';
-import { CODES } from '../src/inspect/catalog.ts';
+import { CODES } from '../compare/model/finding-catalog.ts';
 
 const SCRIPTS = join(import.meta.dirname, '..');
 
@@ -55,7 +55,7 @@ test.concurrent.each([
   [['--mistakes', '--keep'], /--mistakes measures in its own way/],
   [['--mistakes', '--check'], /--mistakes measures in its own way/],
   [['--mistakes', '--port', '80'], /--mistakes measures in its own way/],
-  [['--mistakes', 'projects/no-build'], /--mistakes shows those of the chapters, and no-build is none/],
+  [['--mistakes', 'test/projects/no-build'], /--mistakes shows those of the chapters, and no-build is none/],
   [['--from', 'x.json', '--mistakes'], /--from shows a report as it is/],
   [['--from', 'test/golden/mistakes.json', '--check'], /The report is one of mistakes/],
   [['--from', 'test/golden/mistakes.json', '--strict'], /The report is one of mistakes/],
@@ -67,10 +67,10 @@ test.concurrent.each([
   [['--explain', 'nothing'], /--explain.*must be one of: dev-dependency, /],
   [['77'], /There is no chapter and no folder "77".\nThe chapters are: .*04-three-stage/],
   [['./package.json'], /"\.\/package\.json" is a file, not a folder.\n.*--dockerfile \.\/package\.json/],
-  [['test'], /There is no Dockerfile in .*test\.\nEvery Dockerfile/],
+  [['lib'], /There is no Dockerfile in .*lib\.\nEvery Dockerfile/],
   [
-    ['src'],
-    /There is no Dockerfile in .*src\.\nBelow it there are: src\/bases\/stand-ins.Dockerfile\. .*--dockerfile src/,
+    ['test'],
+    /There is no Dockerfile in .*test\.\nBelow it there are: test\/projects\/no-build\/Dockerfile\. .*--dockerfile test/,
   ],
   [['--dockerfile', 'no-such'], /There is no Dockerfile .*no-such/],
   [['--dockerfile', 'no-such/Dockerfile'], /There is no chapter and no folder ".*no-such"/],

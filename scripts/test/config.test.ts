@@ -2,6 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { findChapters } from '../compare/discover/chapters.ts';
 import {
   CONFIG_NAME,
   CONFIG_SCHEMA_FILE,
@@ -10,8 +11,7 @@ import {
   parseLimit,
   projectJsonSchema,
   readConfig,
-} from '../src/report/config.ts';
-import { findChapters } from '../src/subjects/chapters.ts';
+} from '../compare/discover/config.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const SUBJECTS = ['single', 'multi'].map((variant) => ({ chapter: 'a', variant }));

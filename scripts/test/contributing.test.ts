@@ -1,4 +1,4 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 
@@ -10,14 +10,6 @@ const read = (path: string) => readFile(join(ROOT, path), 'utf8');
 /** The first block of a document with this word after its fence. */
 const block = (text: string, language: string) =>
   new RegExp(`^\`\`\`${language}\n([^]*?)^\`\`\``, 'm').exec(text)?.[1] ?? '';
-
-test('the picture of the tool names every folder of scripts/src', async () => {
-  const [, picture = ''] = (await read('CONTRIBUTING.md')).split('## How the tool is built');
-  const entries = await readdir(join(ROOT, 'scripts/src'), { withFileTypes: true });
-  const folders = entries.filter((entry) => entry.isDirectory()).map(({ name }) => `${name}/`);
-  expect(folders.length).toBeGreaterThan(5);
-  expect(folders.filter((name) => !block(picture, 'txt').includes(name))).toEqual([]);
-});
 
 test("the cheat sheet's Dockerfile is that of chapter 02", async () => {
   const instructions = (text: string) =>

@@ -2,9 +2,9 @@ import { cp, mkdtemp, readFile, readlink, rm, writeFile } from 'node:fs/promises
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { appFiles, chapterPackages, expectedFiles, type Lock, syncCopies } from '../src/copies.ts';
-import { REPORT_SCHEMA_FILE, reportJsonSchema } from '../src/report/schema.ts';
-import { findChapterFolders } from '../src/subjects/chapters.ts';
+import { findChapterFolders } from '../compare/discover/chapters.ts';
+import { REPORT_SCHEMA_FILE, reportJsonSchema } from '../compare/model/report-schema.ts';
+import { appFiles, chapterPackages, expectedFiles, type Lock, syncCopies } from '../sync/chapter-copies.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const workspace = JSON.parse(await readFile(join(ROOT, 'package-lock.json'), 'utf8')) as Lock;

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { readDockerfile, replaceBases } from '../src/subjects/dockerfile.ts';
+import { readDockerfile, replaceBases } from '../lib/dockerfile.ts';
 
 const read = (text: string) => readDockerfile(text, 'Dockerfile');
 

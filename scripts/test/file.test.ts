@@ -2,7 +2,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { reserveFile } from '../src/report/file.ts';
+import { reserveFile } from '../lib/reserve-file.ts';
 
 let folder = '';
 

@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { pack } from 'tar-stream';
-import { type ImageConfig, type LayerStore, readArchive } from '../src/measure/archive.ts';
-import type { LayerFiles } from '../src/measure/files.ts';
-import type { Layer } from '../src/measure/layer.ts';
+import { type ImageConfig, type LayerStore, readArchive } from '../compare/inspect/archive.ts';
+import type { Layer } from '../compare/inspect/layer.ts';
+import type { LayerFiles } from '../compare/inspect/layer-files.ts';
 
 export const sha256 = (data: Buffer) => createHash('sha256').update(data).digest('hex');
 

@@ -1,6 +1,6 @@
 import { gzipSync } from 'node:zlib';
-import { ToolError } from '../src/errors.ts';
-import { mergeLayers } from '../src/inspect/tree.ts';
+import { mergeLayers } from '../compare/inspect/merge-layers.ts';
+import { ToolError } from '../lib/errors.ts';
 import { read, sha256, tar } from './fixtures.ts';
 
 // Changes archives at random and reads them. As a program it goes on until something is found, or a time is over:

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
-import { GzipSize } from '../src/measure/gzip-size.ts';
+import { GzipSize } from '../compare/inspect/gzip-size.ts';
 
 /** Bytes that compress to about a third, the same ones each time. */
 function text(length: number): Buffer {

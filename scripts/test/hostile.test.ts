@@ -1,9 +1,9 @@
 import { Readable } from 'node:stream';
 import { gzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
-import { ToolError } from '../src/errors.ts';
-import { mergeLayers } from '../src/inspect/tree.ts';
-import { readArchive } from '../src/measure/archive.ts';
+import { readArchive } from '../compare/inspect/archive.ts';
+import { mergeLayers } from '../compare/inspect/merge-layers.ts';
+import { ToolError } from '../lib/errors.ts';
 import { type Entry, Layers, layerOf, read, tar } from './fixtures.ts';
 import { mutations } from './fuzz.ts';
 

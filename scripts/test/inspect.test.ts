@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import type { ImageFacts } from '../src/engine/engine.ts';
-import { CATALOG } from '../src/inspect/catalog.ts';
-import { GROUPS } from '../src/inspect/groups.ts';
-import { inspectImage } from '../src/inspect/inspect.ts';
+import { GROUPS } from '../compare/inspect/groups.ts';
+import { inspectImage } from '../compare/inspect/inspect-image.ts';
+import { CATALOG } from '../compare/model/finding-catalog.ts';
+import type { ImageFacts } from '../engine/engine.ts';
 import { type Entry, layerOf } from './fixtures.ts';
 
 const IMAGE: ImageFacts = {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { describeError, ToolError } from '../src/errors.ts';
-import { buildArguments, instructionText } from '../src/measure/instruction.ts';
-import { looksSecret, redact } from '../src/redact.ts';
+import { buildArguments, instructionText } from '../compare/inspect/instruction.ts';
+import { describeError, ToolError } from '../lib/errors.ts';
+import { looksSecret, redact } from '../lib/redact.ts';
 
 test.each([
   ['COPY . . # buildkit', 'COPY . .'],

@@ -1,15 +1,15 @@
 import { readFile, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { drawSizes } from '../src/lessons/chart.ts';
-import { difference, refreshed, tidyOutput } from '../src/lessons/compare-output.ts';
-import { findDocuments } from '../src/lessons/documents.ts';
-import { factOf } from '../src/lessons/facts.ts';
-import { blocksOf, commandsOf, fill, proseOf, splitCommands } from '../src/lessons/markdown.ts';
-import { renamed, renamesFor, restored } from '../src/lessons/renames.ts';
-import { renderAll } from '../src/lessons/render.ts';
-import { onlyChapter, readReports } from '../src/lessons/reports.ts';
-import { findChapterFolders } from '../src/subjects/chapters.ts';
+import { findChapterFolders } from '../compare/discover/chapters.ts';
+import { drawSizes } from '../docs/chart.ts';
+import { blocksOf, commandsOf, fill, proseOf, splitCommands } from '../docs/code-blocks.ts';
+import { difference, refreshed, tidyOutput } from '../docs/compare-output.ts';
+import { findDocuments } from '../docs/documents.ts';
+import { factOf } from '../docs/facts.ts';
+import { renamed, renamesFor, restored } from '../docs/renames.ts';
+import { renderAll } from '../docs/render.ts';
+import { onlyChapter, readReports } from '../docs/reports.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const documents = await findDocuments(ROOT);
@@ -28,7 +28,7 @@ const SET: Record<string, string> = {
 };
 
 describe('the documents', () => {
-  test('have the numbers, parts and charts that the stored reports say: npm run lessons -- --render', async () => {
+  test('have the numbers, parts and charts that the stored reports say: npm run docs -- --render', async () => {
     const stale: string[] = [];
     for (const [file, text] of await renderAll(ROOT, reports)) {
       if ((await readText(file).catch(() => null)) !== text) stale.push(file);

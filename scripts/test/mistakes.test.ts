@@ -2,15 +2,15 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { findMistakes } from '../src/mistakes/find.ts';
-import { fixingLines } from '../src/mistakes/fix.ts';
-import { renderMarkdown } from '../src/report/markdown.ts';
-import { failedImages, mistakeCosts } from '../src/report/mistakes.ts';
-import { type Report, reportSchema } from '../src/report/schema.ts';
-import { failures, renderTerminal } from '../src/report/terminal.ts';
-import { selectMistakes } from '../src/select.ts';
-import { findChapterFolders } from '../src/subjects/chapters.ts';
-import { subjectName } from '../src/subjects/subject.ts';
+import { findChapterFolders } from '../compare/discover/chapters.ts';
+import { selectMistakes } from '../compare/discover/select-subjects.ts';
+import { findMistakes } from '../compare/mistakes/find.ts';
+import { fixingLines } from '../compare/mistakes/fix.ts';
+import { type Report, reportSchema } from '../compare/model/report-schema.ts';
+import { subjectName } from '../compare/model/subject.ts';
+import { renderMarkdown } from '../compare/report/markdown.ts';
+import { failedImages, mistakeCosts } from '../compare/report/mistakes.ts';
+import { failures, renderTerminal } from '../compare/report/terminal.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 

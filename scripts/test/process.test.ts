@@ -1,9 +1,9 @@
 import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { expect, test } from 'vitest';
-import { run, runInto, runLines, runStream } from '../src/engine/process.ts';
-import { ToolError } from '../src/errors.ts';
-import { buildStep } from '../src/progress.ts';
+import { ToolError } from '../lib/errors.ts';
+import { buildStep } from '../lib/progress.ts';
+import { run, runInto, runLines, runStream } from '../lib/spawn.ts';
 
 const node = (script: string): [string, string[]] => [process.execPath, ['-e', script]];
 const failing = node('console.log("out"); console.error("first\\n\\nlast"); process.exit(3)');

@@ -1,14 +1,14 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { checkBudgets } from '../src/report/budgets.ts';
-import { findChanges } from '../src/report/changes.ts';
-import type { Config } from '../src/report/config.ts';
-import { renderExplanation } from '../src/report/explain.ts';
-import { renderMarkdown } from '../src/report/markdown.ts';
-import { compareImages } from '../src/report/report.ts';
-import { type Report, reportSchema } from '../src/report/schema.ts';
-import { renderTerminal } from '../src/report/terminal.ts';
+import type { Config } from '../compare/discover/config.ts';
+import { type Report, reportSchema } from '../compare/model/report-schema.ts';
+import { findChanges } from '../compare/report/changes.ts';
+import { checkBudgets } from '../compare/report/check-budgets.ts';
+import { compareImages } from '../compare/report/create-report.ts';
+import { renderExplanation } from '../compare/report/explain.ts';
+import { renderMarkdown } from '../compare/report/markdown.ts';
+import { renderTerminal } from '../compare/report/terminal.ts';
 
 const text = await readFile(join(import.meta.dirname, 'golden/report.json'), 'utf8');
 const report = reportSchema.parse(JSON.parse(text));

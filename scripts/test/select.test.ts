@@ -2,10 +2,10 @@ import { mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { selectSubjects, type Wish } from '../src/select.ts';
-import { asImageName, checkPlatform } from '../src/steps.ts';
-import { secretFile, settingsOf, withPaths } from '../src/subjects/settings.ts';
-import { subjectName } from '../src/subjects/subject.ts';
+import { selectSubjects, type Wish } from '../compare/discover/select-subjects.ts';
+import { secretFile, settingsOf, withPaths } from '../compare/model/settings.ts';
+import { subjectName } from '../compare/model/subject.ts';
+import { asImageName, checkPlatform } from '../compare/steps.ts';
 
 let top = '';
 let root = '';

@@ -1,8 +1,8 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { recipeFor } from '../src/bases/stand-ins.ts';
-import { readDockerfile } from '../src/subjects/dockerfile.ts';
+import { readDockerfile } from '../lib/dockerfile.ts';
+import { recipeFor } from '../setup/stand-ins.ts';
 
 const SHAPES = join(import.meta.dirname, '../shapes');
 const files = (await readdir(SHAPES)).filter((name) => name.startsWith('Dockerfile.'));

@@ -1,11 +1,11 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { findChapterFolders } from '../src/subjects/chapters.ts';
+import { findChapterFolders } from '../compare/discover/chapters.ts';
 import { type Change, change, readRows, takeHomeRows } from './take-home.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
-const PROJECTS = join(ROOT, 'scripts/projects');
+const PROJECTS = join(ROOT, 'scripts/test/projects');
 
 describe('the table "Take it home"', async () => {
   const rows = await takeHomeRows();
@@ -35,7 +35,7 @@ describe('the table "Take it home"', async () => {
 
 /** A table with one row that says this. */
 const tableWith = (cell: string) =>
-  `| your project | what to change | why |\n|---|---|---|\n| [x](../scripts/projects/x/) | ${cell} | y |\n`;
+  `| your project | what to change | why |\n|---|---|---|\n| [x](../scripts/test/projects/x/) | ${cell} | y |\n`;
 
 describe('a change', () => {
   const text = 'FROM a AS b\n  RUN c \\\n  && d\nEXPOSE 3000\n';

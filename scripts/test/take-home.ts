@@ -32,7 +32,7 @@ export async function takeHomeRows(): Promise<Row[]> {
 
 /** The rows of the table in a text. @throws when one of them cannot be read. */
 export function readRows(text: string): Row[] {
-  return [...text.matchAll(/^\| \[.*?\]\(\.\.\/scripts\/projects\/(.*?)\/\).*? \| (.*?) \| .* \|$/gm)].map(
+  return [...text.matchAll(/^\| \[.*?\]\(\.\.\/scripts\/test\/projects\/(.*?)\/\).*? \| (.*?) \| .* \|$/gm)].map(
     ([, name = '', cell = '']) => ({ name, changes: cell === 'nothing' ? [] : cell.split('<br>').map(readChange) }),
   );
 }

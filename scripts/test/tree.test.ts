@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { mergeLayers } from '../src/inspect/tree.ts';
+import { mergeLayers } from '../compare/inspect/merge-layers.ts';
 import { type Entry, layerOf } from './fixtures.ts';
 
 const file = (name: string, bytes: number): Entry => ({ name, content: 'x'.repeat(bytes) });

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, expect, test } from 'vitest';
-import { Bench, describeWithEngine, docker, ROOT } from './engine.ts';
+import { Bench, describeWithEngine, docker, ROOT } from './test-engine.ts';
 
 // What the write-ups behind this course tell their readers to type, with the `docker` that a person gets when typing
 // it, which may have the legacy builder. Only the names of the images and the host's port are the tests' own. What else

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { basesOf, findChapters } from '../../src/subjects/chapters.ts';
-import { describeWithEngine, docker, engine, ROOT } from './engine.ts';
+import { basesOf, findChapters } from '../../compare/discover/chapters.ts';
+import { describeWithEngine, docker, engine, ROOT } from './test-engine.ts';
 
 // What the chapters rely on in their base images. It holds for the real images and for the stand-ins.
 

@@ -2,10 +2,10 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { type Tried, tryBehaviour } from '../../src/behaviour/behaviour.ts';
-import { BEHAVIOURS, type Behaviour } from '../../src/behaviour/catalog.ts';
-import type { Engine, ImageFacts } from '../../src/engine/engine.ts';
-import { Bench, describeWithEngine, docker, engine } from './engine.ts';
+import { BEHAVIOURS, type Behaviour } from '../../compare/model/behaviours.ts';
+import { type Tried, tryBehaviour } from '../../compare/run/check-behaviour.ts';
+import type { Engine, ImageFacts } from '../../engine/engine.ts';
+import { Bench, describeWithEngine, docker, engine } from './test-engine.ts';
 
 // Images that miss what a service should do: each behaviour can fail, and says why.
 

@@ -3,14 +3,14 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type BuildKind, measureBuilds, type TimedBuild } from '../../src/bench/builds.ts';
-import { addDependency } from '../../src/bench/context.ts';
-import { measureStart } from '../../src/bench/starts.ts';
-import type { Engine } from '../../src/engine/engine.ts';
-import { subjectsOf } from '../../src/subjects/project.ts';
-import { settingsOf } from '../../src/subjects/settings.ts';
-import type { Subject } from '../../src/subjects/subject.ts';
-import { Bench, describeWithEngine, docker, engine } from './engine.ts';
+import { addDependency } from '../../compare/build/context-copy.ts';
+import { type BuildKind, measureBuilds, type TimedBuild } from '../../compare/build/timed-builds.ts';
+import { subjectsOf } from '../../compare/discover/project.ts';
+import { settingsOf } from '../../compare/model/settings.ts';
+import type { Subject } from '../../compare/model/subject.ts';
+import { measureStart } from '../../compare/run/timed-starts.ts';
+import type { Engine } from '../../engine/engine.ts';
+import { Bench, describeWithEngine, docker, engine } from './test-engine.ts';
 
 const bench = new Bench();
 const mount = `test-bench-${randomUUID()}`;

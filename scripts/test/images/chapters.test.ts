@@ -1,11 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Tried, tryBehaviour } from '../../src/behaviour/behaviour.ts';
-import type { Engine, ImageFacts } from '../../src/engine/engine.ts';
-import { findChapters } from '../../src/subjects/chapters.ts';
-import { readDockerfile } from '../../src/subjects/dockerfile.ts';
-import { Bench, describeWithEngine, docker, engine, type FileEntry, filesOf, ROOT } from './engine.ts';
+import { findChapters } from '../../compare/discover/chapters.ts';
+import { type Tried, tryBehaviour } from '../../compare/run/check-behaviour.ts';
+import type { Engine, ImageFacts } from '../../engine/engine.ts';
+import { readDockerfile } from '../../lib/dockerfile.ts';
+import { Bench, describeWithEngine, docker, engine, type FileEntry, filesOf, ROOT } from './test-engine.ts';
 
 const bench = new Bench();
 afterAll(() => bench.cleanUp());

@@ -5,8 +5,8 @@ import { createServer as createTlsServer } from 'node:https';
 import { type AddressInfo, connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { run } from '../../src/engine/process.ts';
-import { docker } from './engine.ts';
+import { run } from '../../lib/spawn.ts';
+import { docker } from './test-engine.ts';
 
 // A company's network, made for a test: a registry that asks for a token, with a certificate of the company's own CA,
 // and a proxy that asks for a password. All of it runs here, at an address that containers reach.

@@ -3,9 +3,9 @@ import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { RUN_LABEL } from '../../src/engine/engine.ts';
-import { reportSchema } from '../../src/report/schema.ts';
-import { describeWithEngine, docker, ROOT, startCompare } from './engine.ts';
+import { reportSchema } from '../../compare/model/report-schema.ts';
+import { RUN_LABEL } from '../../engine/engine.ts';
+import { describeWithEngine, docker, ROOT, startCompare } from './test-engine.ts';
 
 // compare as a person runs it, in a copy of the repository whose chapters the tests may break.
 

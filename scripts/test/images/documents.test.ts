@@ -1,11 +1,11 @@
 import { rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { Engine } from '../../src/engine/engine.ts';
-import { copyRepository, findDocuments } from '../../src/lessons/documents.ts';
-import { readReports } from '../../src/lessons/reports.ts';
-import { hasBasesOf, tryDocument } from '../../src/lessons/try.ts';
-import { describeWithEngine, engine, ROOT } from './engine.ts';
+import { copyRepository, findDocuments } from '../../docs/documents.ts';
+import { readReports } from '../../docs/reports.ts';
+import { hasBasesOf, tryDocument } from '../../docs/try-document.ts';
+import type { Engine } from '../../engine/engine.ts';
+import { describeWithEngine, engine, ROOT } from './test-engine.ts';
 
 // Every command of every document, typed in a copy of the repository: it has to end as the document says, and to print
 // what the document shows.

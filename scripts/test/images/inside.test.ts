@@ -4,12 +4,12 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { ImageFacts } from '../../src/engine/engine.ts';
-import { mergeLayers } from '../../src/inspect/tree.ts';
-import type { ImageLayers } from '../../src/measure/layers.ts';
-import { findChapters } from '../../src/subjects/chapters.ts';
-import { Bench, describeWithEngine, filesOf, ROOT } from './engine.ts';
+import { findChapters } from '../../compare/discover/chapters.ts';
+import { mergeLayers } from '../../compare/inspect/merge-layers.ts';
+import type { ImageLayers } from '../../compare/inspect/read-layers.ts';
+import type { ImageFacts } from '../../engine/engine.ts';
 import { look } from './look.ts';
+import { Bench, describeWithEngine, filesOf, ROOT } from './test-engine.ts';
 
 const bench = new Bench();
 const subjects = await findChapters(ROOT);

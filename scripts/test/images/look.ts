@@ -1,9 +1,9 @@
 import { join } from 'node:path';
-import type { ImageFacts } from '../../src/engine/engine.ts';
-import { inspectImage } from '../../src/inspect/inspect.ts';
-import { MeasurementCache } from '../../src/measure/cache.ts';
-import { type ImageLayers, readLayers } from '../../src/measure/layers.ts';
-import { engine, ROOT } from './engine.ts';
+import { inspectImage } from '../../compare/inspect/inspect-image.ts';
+import { MeasurementCache } from '../../compare/inspect/layer-cache.ts';
+import { type ImageLayers, readLayers } from '../../compare/inspect/read-layers.ts';
+import type { ImageFacts } from '../../engine/engine.ts';
+import { engine, ROOT } from './test-engine.ts';
 
 /** The cache that compare has too: the chapters' layers need not be measured once more. */
 const SHARED_CACHE = join(ROOT, 'node_modules/.cache/multi-stage-node');

@@ -1,4 +1,4 @@
-import { findEngine } from '../../src/engine/find.ts';
+import { findEngine } from '../../engine/find-engine.ts';
 
 /** Before the image tests: without an engine they are skipped with one loud line, and fail under CI=true. */
 export async function setup(): Promise<void> {

@@ -1,8 +1,9 @@
 // A program for inside.test.ts: reads an image for the first time and prints how much memory that took at its peak.
-import { findEngine } from '../../src/engine/find.ts';
-import { inspectImage } from '../../src/inspect/inspect.ts';
-import { MeasurementCache } from '../../src/measure/cache.ts';
-import { readLayers } from '../../src/measure/layers.ts';
+
+import { inspectImage } from '../../compare/inspect/inspect-image.ts';
+import { MeasurementCache } from '../../compare/inspect/layer-cache.ts';
+import { readLayers } from '../../compare/inspect/read-layers.ts';
+import { findEngine } from '../../engine/find-engine.ts';
 
 const [name = '', folder = ''] = process.argv.slice(2);
 const engine = await findEngine();

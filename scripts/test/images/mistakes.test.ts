@@ -3,17 +3,17 @@ import { cp, mkdir, mkdtemp, readdir, rm, stat, symlink, writeFile } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
-import { type Engine, RUN_LABEL } from '../../src/engine/engine.ts';
-import { findMistakes } from '../../src/mistakes/find.ts';
-import { measureMistakes } from '../../src/mistakes/measure.ts';
-import type { Progress } from '../../src/progress.ts';
-import { renderMarkdown } from '../../src/report/markdown.ts';
-import { mistakeCosts } from '../../src/report/mistakes.ts';
-import type { Report } from '../../src/report/schema.ts';
-import { failures, renderTerminal } from '../../src/report/terminal.ts';
-import { findChapterFolders } from '../../src/subjects/chapters.ts';
-import { subjectName } from '../../src/subjects/subject.ts';
-import { describeWithEngine, docker, engine, ROOT, startCompare } from './engine.ts';
+import { findChapterFolders } from '../../compare/discover/chapters.ts';
+import { findMistakes } from '../../compare/mistakes/find.ts';
+import { measureMistakes } from '../../compare/mistakes/measure.ts';
+import type { Report } from '../../compare/model/report-schema.ts';
+import { subjectName } from '../../compare/model/subject.ts';
+import { renderMarkdown } from '../../compare/report/markdown.ts';
+import { mistakeCosts } from '../../compare/report/mistakes.ts';
+import { failures, renderTerminal } from '../../compare/report/terminal.ts';
+import { type Engine, RUN_LABEL } from '../../engine/engine.ts';
+import type { Progress } from '../../lib/progress.ts';
+import { describeWithEngine, docker, engine, ROOT, startCompare } from './test-engine.ts';
 
 /**
  * What each mistake costs: at least so many times the mended version's bytes on disk, and these findings. Each is also

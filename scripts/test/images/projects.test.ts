@@ -2,10 +2,10 @@ import { lstat, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { measureContext } from '../../src/measure/context.ts';
-import { readIgnoreFile } from '../../src/measure/dockerignore.ts';
-import { type ImageReport, reportSchema } from '../../src/report/schema.ts';
-import { Bench, describeWithEngine, docker, filesOf, ROOT, startCompare } from './engine.ts';
+import { measureContext } from '../../compare/build/build-context.ts';
+import { type ImageReport, reportSchema } from '../../compare/model/report-schema.ts';
+import { readIgnoreFile } from '../../lib/dockerignore.ts';
+import { Bench, describeWithEngine, docker, filesOf, ROOT, startCompare } from './test-engine.ts';
 
 // compare on projects outside of the repository, from where a user stands: beside them.
 

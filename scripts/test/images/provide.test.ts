@@ -7,11 +7,11 @@ import { buffer } from 'node:stream/consumers';
 import { gzipSync } from 'node:zlib';
 import { pack } from 'tar-stream';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { provideBases } from '../../src/bases/bases.ts';
-import { STAND_IN_LABEL } from '../../src/bases/stand-ins.ts';
-import type { Engine } from '../../src/engine/engine.ts';
-import type { Progress } from '../../src/progress.ts';
-import { describeWithEngine, docker, engine } from './engine.ts';
+import type { Engine } from '../../engine/engine.ts';
+import type { Progress } from '../../lib/progress.ts';
+import { provideBases } from '../../setup/base-images.ts';
+import { STAND_IN_LABEL } from '../../setup/stand-ins.ts';
+import { describeWithEngine, docker, engine } from './test-engine.ts';
 
 // Setup's third step against a real registry, as small as one can be, on this machine's loopback address: engines
 // speak plain HTTP there.

@@ -3,13 +3,13 @@ import { chmod, cp, mkdtemp, readFile, rm, utimes, writeFile } from 'node:fs/pro
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { dockerEnvironment } from '../../src/engine/docker.ts';
-import type { Engine } from '../../src/engine/engine.ts';
-import { runLines } from '../../src/engine/process.ts';
-import { findChapterFolders } from '../../src/subjects/chapters.ts';
-import { readDockerfile } from '../../src/subjects/dockerfile.ts';
+import { findChapterFolders } from '../../compare/discover/chapters.ts';
+import { dockerEnvironment } from '../../engine/docker.ts';
+import type { Engine } from '../../engine/engine.ts';
+import { readDockerfile } from '../../lib/dockerfile.ts';
+import { runLines } from '../../lib/spawn.ts';
 import { type CompanyServer, makeCa, REGISTRY, startProxy, startRegistry } from './company.ts';
-import { Bench, describeWithEngine, docker, engine, ROOT } from './engine.ts';
+import { Bench, describeWithEngine, docker, engine, ROOT } from './test-engine.ts';
 import { findTraces } from './traces.ts';
 
 // What chapter 04's lesson says of companies, other architectures, developing, labels and layers that are always the

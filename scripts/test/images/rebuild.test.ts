@@ -1,14 +1,14 @@
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import type { Engine, ImageFacts } from '../../src/engine/engine.ts';
-import { findChanges } from '../../src/report/changes.ts';
-import { makeReport } from '../../src/report/report.ts';
-import type { Report } from '../../src/report/schema.ts';
-import { subjectsOf } from '../../src/subjects/project.ts';
-import { settingsOf } from '../../src/subjects/settings.ts';
-import type { Subject } from '../../src/subjects/subject.ts';
-import { Bench, describeWithEngine, engine, ROOT } from './engine.ts';
+import { subjectsOf } from '../../compare/discover/project.ts';
+import type { Report } from '../../compare/model/report-schema.ts';
+import { settingsOf } from '../../compare/model/settings.ts';
+import type { Subject } from '../../compare/model/subject.ts';
+import { findChanges } from '../../compare/report/changes.ts';
+import { makeReport } from '../../compare/report/create-report.ts';
+import type { Engine, ImageFacts } from '../../engine/engine.ts';
 import { look } from './look.ts';
+import { Bench, describeWithEngine, engine, ROOT } from './test-engine.ts';
 
 const bench = new Bench();
 afterAll(() => bench.cleanUp());

@@ -4,10 +4,10 @@ import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { readReports } from '../../src/lessons/reports.ts';
-import { type Report, reportSchema } from '../../src/report/schema.ts';
-import { findChapters } from '../../src/subjects/chapters.ts';
-import { describeWithEngine, ROOT } from './engine.ts';
+import { findChapters } from '../../compare/discover/chapters.ts';
+import { type Report, reportSchema } from '../../compare/model/report-schema.ts';
+import { readReports } from '../../docs/reports.ts';
+import { describeWithEngine, ROOT } from './test-engine.ts';
 
 // What the lessons promise of the sizes, measured by compare itself.
 
@@ -57,7 +57,7 @@ describeWithEngine('sizes', () => {
     expect(tidied.pullBytes).toBeGreaterThan(0.95 * left.pullBytes);
   });
 
-  test('the numbers that the documents show are still so: npm run lessons', async () => {
+  test('the numbers that the documents show are still so: npm run docs', async () => {
     const { chapters: stored } = await readReports(ROOT);
     expect(stored.images.map(({ chapter, variant }) => `${chapter} ${variant}`)).toEqual(
       report.images.map(({ chapter, variant }) => `${chapter} ${variant}`),

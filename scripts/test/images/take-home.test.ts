@@ -5,17 +5,17 @@ import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import limiter from 'p-limit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Engine } from '../../src/engine/engine.ts';
+import type { Engine } from '../../engine/engine.ts';
 import { type Change, change, takeHomeRows } from '../take-home.ts';
-import { Bench, describeWithEngine, docker, engine, filesOf, ROOT } from './engine.ts';
-import { startRegistry } from './registry.ts';
+import { Bench, describeWithEngine, docker, engine, filesOf, ROOT } from './test-engine.ts';
+import { startRegistry } from './token-registry.ts';
 import { findTraces } from './traces.ts';
 
 // The table of docs/take-home.md, done: each row's project with a chapter's Dockerfile.multi, changed as
 // the row says and not otherwise, is built and asked.
 
 const CHAPTERS = ['01-first-dockerfile', '02-multi-stage', '03-distroless', '04-three-stage'];
-const PROJECTS = join(ROOT, 'scripts/projects');
+const PROJECTS = join(ROOT, 'scripts/test/projects');
 
 /** What the image of a project answers, and what goes wrong without the changes of its row. */
 interface Expected {

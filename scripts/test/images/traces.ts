@@ -1,9 +1,9 @@
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { extract } from 'tar-stream';
-import type { Engine } from '../../src/engine/engine.ts';
-import { isCompressed, unpack } from '../../src/measure/unpack.ts';
-import { engine } from './engine.ts';
+import { isCompressed, unpack } from '../../compare/inspect/unpack.ts';
+import type { Engine } from '../../engine/engine.ts';
+import { engine } from './test-engine.ts';
 
 /**
  * Looks for texts in all that makes up some images, as the engine would push it: configuration, history, and every file

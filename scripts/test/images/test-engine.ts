@@ -1,0 +1,152 @@
+import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { get } from 'node:http';
+import { join } from 'node:path';
+import { extract } from 'tar-stream';
+import { describe } from 'vitest';
+import { dockerEnvironment } from '../../engine/docker.ts';
+import { type Engine, RUN_LABEL } from '../../engine/engine.ts';
+import { findEngine } from '../../engine/find-engine.ts';
+import { run, runStream } from '../../lib/spawn.ts';
+
+/** What tests make carries this label, not that of compare: a test of compare looks for what compare has left. */
+const TEST_LABEL = 'multi-stage-node.test-run';
+
+export const ROOT = join(import.meta.dirname, '../../..');
+
+/** The real engine. loud.ts says it once when there is none. */
+export const engine: Engine | undefined = await findEngine().catch(() => undefined);
+
+/** `describe`, for tests that need the engine. */
+export const describeWithEngine = describe.skipIf(!engine);
+
+/** The engine's own command line, for what compare itself never does. */
+export function docker(...args: string[]): Promise<string> {
+  return run((engine as Engine).info.command, args, { env: dockerEnvironment() });
+}
+
+/** Starts compare as a person does, in a repository at `root`. */
+export function startCompare(root: string, args: string[], env: NodeJS.ProcessEnv) {
+  const child = spawn(process.execPath, ['--', 'scripts/start.mjs', 'compare', ...args], {
+    cwd: root,
+    env: { ...process.env, GITHUB_STEP_SUMMARY: '', ...env },
+  });
+  const output = { stdout: '', stderr: '' };
+  child.stdout.on('data', (chunk) => {
+    output.stdout += chunk;
+  });
+  child.stderr.on('data', (chunk) => {
+    output.stderr += chunk;
+  });
+  const ended = once(child, 'close').then(([code]) => ({ code: code as number, ...output }));
+  return { child, output, ended };
+}
+
+/** Makes images and containers that carry a label of their own, and removes them all. */
+export class Bench {
+  readonly id = randomUUID();
+  readonly labels = { [TEST_LABEL]: this.id };
+  /** For the engine's command line: to make something, and to list what was made. */
+  readonly labelArgs = ['--label', `${TEST_LABEL}=${this.id}`];
+  readonly filterArgs = ['--filter', `label=${TEST_LABEL}=${this.id}`];
+  #count = 0;
+
+  /** Builds an image and returns its id. */
+  async build(context: string, dockerfile: string, options: Parameters<Bench['buildImage']>[2] = {}) {
+    return (await this.buildImage(context, dockerfile, options)).id;
+  }
+
+  /** Builds an image and returns what the engine says of it. */
+  async buildImage(
+    context: string,
+    dockerfile: string,
+    options: {
+      target?: string;
+      buildArgs?: Record<string, string>;
+      noCache?: boolean;
+      onLine?: (line: string) => void;
+    } = {},
+  ) {
+    this.#count += 1;
+    const { image } = await (engine as Engine).build({
+      context,
+      dockerfile: join(context, dockerfile),
+      name: `multi-stage-node/test:${this.id}-${this.#count}`,
+      labels: { ...this.labels, count: String(this.#count) },
+      signal: new AbortController().signal,
+      onLine: () => {},
+      ...options,
+    });
+    return image;
+  }
+
+  /** Starts a container and waits for its first answer on /healthz. Returns its id and how to ask it. */
+  async serve(image: string, args: string[] = [], port = 3000) {
+    const id = await (engine as Engine).start(image, { port, labels: this.labels, args });
+    const { address } = await (engine as Engine).container(id);
+    if (!address) throw new Error(`No port is published: ${await docker('logs', id)}`);
+    const ask = (path: string) => request(`http://${address.host}:${address.port}${path}`);
+    for (let attempt = 0; ; attempt += 1) {
+      if (await ask('/healthz').catch(() => null)) return { id, ask };
+      if (attempt > 300) throw new Error(`No answer: ${await docker('logs', id)}`);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+
+  async cleanUp(): Promise<void> {
+    if (!engine) return;
+    // A part of compare that a test calls by itself makes images with its own label.
+    for (const label of [TEST_LABEL, RUN_LABEL]) {
+      const { containers, images } = await engine.labelled(label, this.id);
+      for (const container of containers) await engine.removeContainer(container);
+      for (const image of images) await engine.removeImage(image);
+    }
+  }
+}
+
+export interface Answer {
+  status: number | undefined;
+  type: string | undefined;
+  body: string;
+}
+
+function request(url: string): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    get(url, { agent: false, signal: AbortSignal.timeout(2000) }, async (response) => {
+      let body = '';
+      for await (const chunk of response) body += chunk;
+      resolve({ status: response.statusCode, type: response.headers['content-type'], body });
+    }).on('error', reject);
+  });
+}
+
+/** One entry of an image's file system. */
+export interface FileEntry {
+  path: string;
+  type: string | null | undefined;
+  mode: number;
+  uid: number;
+  /** Of a regular file; a further name of it, a hard link, has none. */
+  bytes: number;
+}
+
+/** All files that a container of this image would see, read without running anything in it. */
+export async function filesOf(image: string): Promise<FileEntry[]> {
+  const container = await docker('create', '--label', `${TEST_LABEL}=files`, image);
+  try {
+    const entries = extract();
+    const source = runStream((engine as Engine).info.command, ['export', container], { env: dockerEnvironment() });
+    source.on('error', (error) => entries.destroy(error));
+    source.pipe(entries);
+    const files: FileEntry[] = [];
+    for await (const entry of entries) {
+      const { name, type, mode = 0, uid = 0, size = 0 } = entry.header;
+      files.push({ path: `/${name}`, type, mode, uid, bytes: type === 'file' ? size : 0 });
+      entry.resume();
+    }
+    return files;
+  } finally {
+    await docker('rm', '--force', container);
+  }
+}
