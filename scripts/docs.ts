@@ -11,7 +11,7 @@ import { REPORT_FILES, readReports } from './docs/reports.ts';
 import { hasBasesOf, tryDocument, withOutputs } from './docs/try-document.ts';
 import { findEngine } from './engine/find-engine.ts';
 import { EXIT, ToolError } from './lib/errors.ts';
-import { main } from './lib/program.ts';
+import { runProgram } from './lib/program.ts';
 
 const HELP = `Usage: npm run docs [-- option [names...]]
 
@@ -72,7 +72,7 @@ async function runDocuments(files: string[], signal: AbortSignal): Promise<numbe
   return count;
 }
 
-await main(async (signal) => {
+await runProgram(async (signal) => {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: {
@@ -93,7 +93,7 @@ await main(async (signal) => {
   const unknown = positionals.find((one) => !known.includes(one));
   if (unknown !== undefined) {
     throw new ToolError(`There is no "${unknown}" to measure or to run.`, {
-      exitCode: EXIT.usage,
+      code: 'usage',
       hint: known.length > 0 ? `There are: ${known.join(', ')}` : 'Names come after --measure or --run.',
     });
   }

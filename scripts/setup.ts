@@ -2,8 +2,9 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { basesOf, findChapters } from './compare/discover/chapters.ts';
 import type { Engine } from './engine/engine.ts';
-import { findEngine, isForbidden, typedClientHint } from './engine/find-engine.ts';
-import { describeError, EXIT, ToolError } from './lib/errors.ts';
+import { isInstallable } from './engine/engine-errors.ts';
+import { findEngine, typedClientHint } from './engine/find-engine.ts';
+import { describeError, EXIT, exitCodeOf, ToolError } from './lib/errors.ts';
 import { createProgress, type Progress, step } from './lib/progress.ts';
 import { provideBases } from './setup/base-images.ts';
 import { installDocker } from './setup/install-docker.ts';
@@ -31,12 +32,12 @@ async function provideEngine(progress: Progress): Promise<Engine> {
   try {
     return await findEngine();
   } catch (error) {
-    if (!(error instanceof ToolError) || error.exitCode !== EXIT.noEngine || isForbidden(error)) throw error;
+    if (!isInstallable(error)) throw error;
     progress.note(`engine: ${error.message}`);
     const chosen = ['DOCKER_HOST', 'DOCKER_CONTEXT'].find((name) => process.env[name]);
     if (chosen) {
       throw new ToolError(`${chosen}=${process.env[chosen]} names an engine that does not answer.`, {
-        exitCode: EXIT.noEngine,
+        code: 'engine-not-found',
         lines: error.lines,
         hint: `Start that engine, or unset ${chosen} to use the one of this machine.`,
       });
@@ -64,6 +65,6 @@ try {
 } catch (error) {
   progress.close();
   console.error(`\n${describeError(error)}`);
-  process.exitCode = error instanceof ToolError ? error.exitCode : EXIT.failed;
+  process.exitCode = exitCodeOf(error);
 }
 progress.close();

@@ -1,48 +1,111 @@
 import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import { cleanUp } from '../engine/clean-up.ts';
 import type { Engine } from '../engine/engine.ts';
-import { benchAll } from './bench.ts';
+import { findEngine } from '../engine/find-engine.ts';
+import { EXIT, usageError } from '../lib/errors.ts';
+import { createProgress, quietProgress } from '../lib/progress.ts';
+import { buildSubjects, TEMPORARY_IMAGES } from './build/build-subjects.ts';
+import { keepImages } from './build/keep-images.ts';
+import { timeBuilds } from './build/time-builds.ts';
 import type { CompareOptions } from './cli.ts';
+import { findChapters } from './discover/chapters.ts';
+import { readBudgets } from './discover/config.ts';
+import { selectSubjects } from './discover/select-subjects.ts';
+import { findNamedImages, inspectImages } from './inspect/inspect-images.ts';
+import type { Invocation, Measurement } from './model/measurement.ts';
 import type { Report } from './model/report-schema.ts';
-import { NAMED_IMAGES, type Subject } from './model/subject.ts';
-import { type Measurement, makeReport } from './report/create-report.ts';
-import { behaveAll } from './run/behaviour-checks.ts';
-import { requestAll } from './run/request.ts';
-import { buildAll, cleanUp, findImages, measureAll, type Run, readBases, readContexts, tagAll } from './steps.ts';
+import { NAMED_IMAGES, type NamedImage, REFERENCE, type Subject } from './model/subject.ts';
+import { findChanges } from './report/changes.ts';
+import { checkBudgets } from './report/check-budgets.ts';
+import { createReport } from './report/create-report.ts';
+import { explain } from './report/explain.ts';
+import { openOutputs } from './report/outputs.ts';
+import { readReport } from './report/read-report.ts';
+import { failures } from './report/terminal.ts';
+import { checkImages } from './run/check-images.ts';
+import { requestImages } from './run/request-images.ts';
+import { timeStarts } from './run/time-starts.ts';
 
-/** What is done beside building, measuring and requesting. */
-export type Extent = Pick<CompareOptions, 'jobs' | 'keep' | 'behaviour' | 'bench' | 'runs'> & {
-  /** Whether only the builds after an edit are timed. The build contexts are edited then: they must be copies. */
-  onlyEdits?: boolean;
-};
+/** The repository, and the directory where the user runs the command. */
+export interface Directories {
+  root: string;
+  current: string;
+}
 
 /**
- * Builds, measures, runs and requests, and removes what it made.
+ * One invocation of compare: discovers what to measure, measures it, and writes the report. With `--from` it only reads a
+ * report and writes it again. Returns the exit code.
  *
- * @param what `images` are there already, by name.
+ * @throws {ToolError} for wrong use, or when there is no engine.
  */
-export async function measureSubjects(
-  engine: Engine,
-  what: { subjects: Subject[]; images: string[] },
-  { jobs, keep, behaviour, bench, runs, onlyEdits }: Extent,
-  { signal, progress }: Pick<Run, 'signal' | 'progress'>,
-): Promise<Report> {
-  const built: Measurement<Subject>[] = what.subjects.map((subject) => ({ subject }));
-  const named: Measurement[] = what.images.map((variant) => ({ subject: { chapter: NAMED_IMAGES, variant } }));
-  signal.addEventListener('abort', () => progress.note('Interrupted: removing what was made'));
-  const run: Run = { engine, id: randomUUID(), signal, progress };
+export async function compare(options: CompareOptions, directories: Directories, signal: AbortSignal): Promise<number> {
+  if (options.explain) return explain(options.explain);
+  const { root, current } = directories;
+  const { names, given, images, from, check } = options;
+  const selection =
+    from === undefined ? await selectSubjects({ names, given, images: images.length > 0, check }, directories) : null;
+  const budgets = selection?.budgets ?? (check ? await readBudgets(root, await findChapters(root)) : undefined);
+  const baseline = options.baseline === undefined ? undefined : await readReport(options.baseline, current);
+  const outputs = await openOutputs(options, current);
   try {
-    await readBases(run, built);
-    await readContexts(run, built);
-    await buildAll(run, built, jobs);
-    await findImages(run, named);
-    await measureAll(run, [...built, ...named]);
-    await requestAll(run, built);
-    if (behaviour) await behaveAll(run, built, jobs);
-    if (bench) await benchAll(run, built, runs, onlyEdits);
-    if (keep) await tagAll(run, built);
-    return makeReport(engine, [...built, ...named]);
+    const report = selection
+      ? await measure(await findEngine(), selection.subjects, { ...options, root }, signal)
+      : await readReport(from ?? '-', current);
+    if (options.strict) requireBehaviour(report);
+    const results = budgets && checkBudgets(report, budgets);
+    const changes = baseline && findChanges(report, baseline);
+    await outputs.write(report, { inside: options.inside, check: results, changes });
+    const failed =
+      failures(report).length > 0 ||
+      results?.some(({ status }) => status === 'FAIL') ||
+      (options.strict && hasMisses(report));
+    return failed ? EXIT.failed : EXIT.ok;
+  } finally {
+    await outputs.release();
+  }
+}
+
+type MeasureOptions = Pick<CompareOptions, 'images' | 'jobs' | 'keep' | 'behaviour' | 'bench' | 'runs' | 'quiet'> &
+  Pick<Directories, 'root'>;
+
+/** Builds, inspects and runs the subjects and the images given by name, and removes what it made. */
+async function measure(
+  engine: Engine,
+  subjects: Subject[],
+  { images, jobs, keep, behaviour, bench, runs, quiet, root }: MeasureOptions,
+  signal: AbortSignal,
+): Promise<Report> {
+  const progress = quiet ? quietProgress() : createProgress();
+  const invocation: Invocation = { engine, id: randomUUID(), signal, progress };
+  const built: Measurement<Subject>[] = subjects.map((subject) => ({ subject }));
+  const named: Measurement<NamedImage>[] = images.map((variant) => ({ subject: { chapter: NAMED_IMAGES, variant } }));
+  const all = [...built, ...named];
+  signal.addEventListener('abort', () => progress.note('Interrupted: removing what was made'));
+  try {
+    await buildSubjects(invocation, built, jobs);
+    await findNamedImages(invocation, named);
+    await inspectImages(invocation, all, join(root, 'node_modules/.cache/multi-stage-node'));
+    await requestImages(invocation, built);
+    if (behaviour) await checkImages(invocation, built, jobs);
+    if (bench) await timeStarts(invocation, built, runs);
+    if (bench) await timeBuilds(invocation, built, runs);
+    if (keep) await keepImages(invocation, built);
+    return createReport(engine.info, all);
   } finally {
     progress.close();
-    await cleanUp(run, keep && !signal.aborted);
+    const isKept = (name: string) => keep && !signal.aborted && !name.startsWith(`${TEMPORARY_IMAGES}:`);
+    await cleanUp(engine, invocation.id, isKept);
   }
+}
+
+/** @throws {ToolError} for a report that was made without --behaviour. */
+function requireBehaviour({ images }: Report): void {
+  if (images.some(({ behaviour, ok }) => behaviour !== null || !ok)) return;
+  throw usageError('The report has no behaviour in it: it was made without --behaviour.');
+}
+
+/** Whether an image does not behave as a service should. The reference may: the others improve on it. */
+function hasMisses({ images }: Report): boolean {
+  return images.some(({ variant, behaviour }) => variant !== REFERENCE && behaviour?.some(({ ok }) => ok === false));
 }

@@ -1,4 +1,4 @@
-import { GROUPS, type Group } from '../compare/inspect/groups.ts';
+import { GROUPS, type Group } from '../compare/model/groups.ts';
 import type { ImageReport, Report } from '../compare/model/report-schema.ts';
 import { bytes } from '../lib/format.ts';
 

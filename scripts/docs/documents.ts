@@ -1,11 +1,13 @@
 import { cp, mkdir, mkdtemp, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { run } from '../lib/spawn.ts';
+import { spawnText } from '../lib/spawn.ts';
 
 /** The documents of the repository, relative to it: what a reader may follow. */
 export async function findDocuments(root: string): Promise<string[]> {
-  const listed = await run('git', ['ls-files', '--cached', '--others', '--exclude-standard', '*.md'], { cwd: root });
+  const listed = await spawnText('git', ['ls-files', '--cached', '--others', '--exclude-standard', '*.md'], {
+    cwd: root,
+  });
   return listed.split('\n').filter((file) => file !== '' && !file.startsWith('scripts/test/'));
 }
 
@@ -18,7 +20,7 @@ export async function copyRepository(root: string): Promise<string> {
   const copy = join(await mkdtemp(join(tmpdir(), 'lessons-')), 'multi-stage-node');
   await mkdir(copy);
   const files = (
-    await run('git', ['ls-files', '--cached', '--others', '--exclude-standard', '-z'], { cwd: root })
+    await spawnText('git', ['ls-files', '--cached', '--others', '--exclude-standard', '-z'], { cwd: root })
   ).split('\0');
   for (const file of files.filter(Boolean)) {
     await cp(join(root, file), join(copy, file), { verbatimSymlinks: true }).catch((error: NodeJS.ErrnoException) => {
@@ -27,7 +29,7 @@ export async function copyRepository(root: string): Promise<string> {
     });
   }
   await symlink(join(root, 'node_modules'), join(copy, 'node_modules'));
-  const git = (...args: string[]) => run('git', args, { cwd: copy });
+  const git = (...args: string[]) => spawnText('git', args, { cwd: copy });
   await git('init', '--quiet');
   await git('add', '--all');
   const author = ['-c', 'user.name=Reader', '-c', 'user.email=reader@example.com', '-c', 'commit.gpgsign=false'];

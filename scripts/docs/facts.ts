@@ -1,4 +1,4 @@
-import { GROUPS, type Group } from '../compare/inspect/groups.ts';
+import { GROUPS, type Group } from '../compare/model/groups.ts';
 import type { ImageReport, Report } from '../compare/model/report-schema.ts';
 import { FIGURE_KEYS, FIGURES, showSamples, showValue } from '../compare/report/figures.ts';
 import { bytes, percent } from '../lib/format.ts';

@@ -1,7 +1,6 @@
 import { markdownTable } from 'markdown-table';
 import type { ImageReport, Report } from '../compare/model/report-schema.ts';
 import { FIGURES, type FigureKey, showSamples } from '../compare/report/figures.ts';
-import { mistakeCosts } from '../compare/report/mistakes.ts';
 import { sections } from '../compare/report/sections.ts';
 import { tableRow } from '../compare/report/size-table.ts';
 import { renderSection, renderSizes } from '../compare/report/terminal.ts';
@@ -22,7 +21,7 @@ export function partOf(reports: Reports, name: string): string {
     case 'behaviour':
       return fenced(section(ofChapter, (title) => title.startsWith('Behaviour'), true));
     case 'mistakes':
-      return mistakes(reports.mistakes, chapter);
+      return '';
     case 'shapes':
       return shapes(reports.shapes);
     default:
@@ -91,35 +90,4 @@ const MISSES: Record<string, string> = {
 function misses({ behaviour }: ImageReport): string {
   const missed = (behaviour ?? []).filter(({ ok, name }) => ok === false && name !== 'unhealthy');
   return missed.map(({ name }) => MISSES[name] ?? name).join(', ') || '—';
-}
-
-/** More lines than these are a file to read, not a line to change. */
-const SHOWN_FIX = 6;
-
-/** The mistakes of a chapter: what each costs, and what mends it. */
-function mistakes(report: Report, chapter: string): string {
-  const rows = mistakeCosts(report)
-    .filter((one) => one.chapter.startsWith(`${chapter}-`))
-    .map((one) => {
-      const costs = [
-        ...(one.noStart === null ? [] : [`does not start: ${one.noStart}`]),
-        ...one.figures
-          .filter(({ worse }) => worse)
-          // The lesson has the medians, compare the spread as well.
-          .map(({ name, difference, mended }) => `${name} ${difference} (${mended.replace(/ \(.*/, '')} without it)`),
-        ...one.findings.map(({ level, text }) => `${level} ${text.split(':')[0]}`),
-        ...one.misses,
-      ];
-      const [added, deleted] = ['+', '-'].map((sign) =>
-        one.fix.lines.flatMap((line) => (line.startsWith(sign) ? [markdownCode(line.slice(1).trim())] : [])),
-      ) as [string[], string[]];
-      const lines = added.length === 0 ? deleted.map((line) => `delete ${line}`) : added;
-      const name = one.chapter.slice(one.chapter.indexOf('/') + 1);
-      return [
-        `[${markdownText(one.what)}](mistakes/${name}/)`,
-        costs.map(markdownText).join('<br>'),
-        [markdownText(one.instead), ...(lines.length > SHOWN_FIX ? [] : lines)].join('<br>'),
-      ];
-    });
-  return table([['the mistake', 'what it costs', 'instead'], ...rows]);
 }

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, dirname, isAbsolute, join } from 'node:path';
 import { text as textOf } from 'node:stream/consumers';
 import type { Engine } from '../engine/engine.ts';
-import { run } from '../lib/spawn.ts';
+import { spawnText } from '../lib/spawn.ts';
 import { type Commands, commandsOf, splitCommands } from './code-blocks.ts';
 import { tidyOutput } from './compare-output.ts';
 import { type Renames, renamed, renamesFor, restored } from './renames.ts';
@@ -142,7 +142,7 @@ function readBlock(commands: Commands, lines: string[], output: string, block: n
 /** Removes what the commands have not removed themselves, and says what that was. */
 async function removeMade(images: string[], { names }: Renames, engine: Engine): Promise<string[]> {
   const { command } = engine.info;
-  const list = async (...args: string[]) => (await run(command, args)).split('\n').filter(Boolean);
+  const list = async (...args: string[]) => (await spawnText(command, args)).split('\n').filter(Boolean);
   const left: string[] = [];
   for (const { own } of names) {
     for (const container of await list('ps', '--all', '--quiet', '--filter', `name=^/?${own}$`)) {
@@ -156,7 +156,9 @@ async function removeMade(images: string[], { names }: Renames, engine: Engine):
   }
   for (const image of images) {
     // One that has a name is somebody else's as well: the same build makes the same image.
-    const tags = await run(command, ['image', 'inspect', '--format', '{{len .RepoTags}}', image]).catch(() => null);
+    const tags = await spawnText(command, ['image', 'inspect', '--format', '{{len .RepoTags}}', image]).catch(
+      () => null,
+    );
     if (tags !== '0') continue;
     left.push(`an image that has lost its name to another, ${image}`);
     await engine.removeImage(image).catch(() => {});

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Report } from '../compare/model/report-schema.ts';
 import type { Engine } from '../engine/engine.ts';
-import { isStandIn } from '../setup/base-images.ts';
+import { isStandIn } from '../engine/labels.ts';
 import { withBlock } from './code-blocks.ts';
 import { difference, refreshed } from './compare-output.ts';
 import { type Ran, runDocument } from './run-document.ts';
@@ -56,5 +56,5 @@ export function withOutputs(text: string, ran: Ran[]): string {
  * stand-ins are known to be the same.
  */
 export async function hasBasesOf({ images }: Report, engine: Engine): Promise<boolean> {
-  return images.some(({ standIn }) => standIn) && (await isStandIn(engine, 'node:26-alpine'));
+  return images.some(({ standIn }) => standIn) && isStandIn(await engine.image('node:26-alpine'), 'node:26-alpine');
 }

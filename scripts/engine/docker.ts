@@ -2,9 +2,10 @@ import { dirname } from 'node:path';
 import spawn from 'nano-spawn';
 import { z } from 'zod';
 import { ToolError } from '../lib/errors.ts';
-import { run, runInto, runLines, runStream } from '../lib/spawn.ts';
+import { spawnInto, spawnLines, spawnStream, spawnText } from '../lib/spawn.ts';
 import { ask } from './docker-api.ts';
 import type { Engine, EngineInfo, MemoryFacts, OutputLine } from './engine.ts';
+import { classifyEngineError } from './engine-errors.ts';
 
 /**
  * The environment for Docker's command line: BuildKit on, also where the client is so old that it is not the default;
@@ -60,7 +61,7 @@ const inspectedContainer = z.object({
 /** Docker, through the command-line client `info.command`. Arguments are passed as a list: no shell sees them. */
 export function dockerEngine(info: EngineInfo): Engine {
   const env = dockerEnvironment();
-  const docker = (...args: string[]) => run(info.command, args, { env });
+  const docker = (...args: string[]) => spawnText(info.command, args, { env }).catch(rethrowClassified);
 
   const lines = async (...args: string[]) => (await docker(...args)).split('\n').filter(Boolean);
 
@@ -76,7 +77,9 @@ export function dockerEngine(info: EngineInfo): Engine {
       for (const [key, value] of Object.entries(buildArgs)) args.push('--build-arg', `${key}=${value}`);
       for (const secret of secrets) args.push('--secret', secret);
       const begin = performance.now();
-      await runLines(info.command, [...args, context], { env, cwd: dirname(dockerfile), signal, onLine });
+      await spawnLines(info.command, [...args, context], { env, cwd: dirname(dockerfile), signal, onLine }).catch(
+        rethrowClassified,
+      );
       const ms = performance.now() - begin;
       const image = await engine.image(name);
       if (!image) throw new ToolError(`The engine built ${name}, but does not have it.`);
@@ -89,7 +92,7 @@ export function dockerEngine(info: EngineInfo): Engine {
     },
 
     async pull(image, onLine) {
-      await runLines(info.command, ['pull', image], { env, onLine });
+      await spawnLines(info.command, ['pull', image], { env, onLine }).catch(rethrowClassified);
     },
 
     async image(reference) {
@@ -97,7 +100,7 @@ export function dockerEngine(info: EngineInfo): Engine {
       try {
         text = await docker('image', 'inspect', reference);
       } catch (error) {
-        if (error instanceof ToolError && /no such image/i.test(error.lines.join('\n'))) return null;
+        if (error instanceof ToolError && error.code === 'image-not-found') return null;
         throw error;
       }
       const [found] = z.tuple([inspectedImage]).parse(JSON.parse(text));
@@ -125,7 +128,7 @@ export function dockerEngine(info: EngineInfo): Engine {
       return made.map((line) => z.string().parse(JSON.parse(line))).reverse();
     },
 
-    save: (images) => runStream(info.command, ['save', ...images], { env }),
+    save: (images) => spawnStream(info.command, ['save', ...images], { env }),
 
     async tag(image, name) {
       await docker('tag', image, name);
@@ -133,7 +136,7 @@ export function dockerEngine(info: EngineInfo): Engine {
 
     importRoot(root, name, labels) {
       const changes = Object.entries(labels).flatMap(([key, value]) => ['--change', `LABEL ${key}=${value}`]);
-      return runInto(root, info.command, ['import', ...changes, '-', name], { env });
+      return spawnInto(root, info.command, ['import', ...changes, '-', name], { env });
     },
 
     start: (image, { port, labels, args = [] }) =>
@@ -165,7 +168,10 @@ export function dockerEngine(info: EngineInfo): Engine {
 
     async logs(id, lines) {
       const output: string[] = [];
-      await runLines(info.command, ['logs', '--tail', String(lines), id], { env, onLine: (line) => output.push(line) });
+      await spawnLines(info.command, ['logs', '--tail', String(lines), id], {
+        env,
+        onLine: (line) => output.push(line),
+      });
       return output;
     },
 
@@ -230,6 +236,10 @@ export function dockerEngine(info: EngineInfo): Engine {
     },
   };
   return engine;
+}
+
+function rethrowClassified(error: unknown): never {
+  throw classifyEngineError(error);
 }
 
 /** A time as the engine writes it, with nanoseconds, in milliseconds since 1970; null for its year 1, which means never. */

@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 
 /** Every container and image that compare makes carries this label; its value is the id of the run. */
-export const RUN_LABEL = 'multi-stage-node.compare-run';
+export const INVOCATION_LABEL = 'multi-stage-node.compare-run';
 
 /** What an engine says about itself. */
 export interface EngineInfo {

@@ -2,10 +2,11 @@ import { constants } from 'node:fs';
 import { access, realpath } from 'node:fs/promises';
 import { delimiter, dirname, join } from 'node:path';
 import { z } from 'zod';
-import { EXIT, ToolError } from '../lib/errors.ts';
-import { run, succeeds } from '../lib/spawn.ts';
+import { ToolError } from '../lib/errors.ts';
+import { spawnSucceeds, spawnText } from '../lib/spawn.ts';
 import { dockerEngine, dockerEnvironment } from './docker.ts';
 import type { Engine } from './engine.ts';
+import { isForbidden } from './engine-errors.ts';
 
 const dockerVersion = z.object({ Server: z.object({ Version: z.string() }) });
 const dockerInfo = z.object({ Driver: z.string(), DriverStatus: z.array(z.tuple([z.string(), z.string()])).nullish() });
@@ -39,27 +40,22 @@ export async function findEngine(): Promise<Engine> {
 
   if (withoutBuildKit.length > 0) {
     throw new ToolError(`An engine answers, but ${withoutBuildKit.join(' and ')} cannot build with BuildKit.`, {
-      exitCode: EXIT.noEngine,
+      code: 'engine-without-buildkit',
       hint: "Install Docker's buildx plugin (the package is called docker-buildx or docker-buildx-plugin).",
     });
   }
   if (noAnswer && isForbidden(noAnswer)) {
     throw new ToolError('A container engine runs, but this user may not use it.', {
-      exitCode: EXIT.noEngine,
+      code: 'engine-forbidden',
       lines: noAnswer.lines,
       hint: 'On Linux: `sudo usermod -aG docker $USER`, and log in again. Members of that group can become root.',
     });
   }
   throw new ToolError(clients.length > 0 ? 'No container engine answers.' : 'There is no docker command on the PATH.', {
-    exitCode: EXIT.noEngine,
+    code: 'engine-not-found',
     lines: noAnswer?.lines,
     hint: 'Start Docker if it is installed. On Debian and Ubuntu `npm run setup` installs and starts it.',
   });
-}
-
-/** Whether an engine could not be asked because the user may not, rather than because there is none. */
-export function isForbidden(error: ToolError): boolean {
-  return error.lines.some((line) => /permission denied/i.test(line));
 }
 
 /**
@@ -77,7 +73,7 @@ export async function typedClientHint(command: string): Promise<string | null> {
   }
   if (process.env.DOCKER_BUILDKIT === '1') return null;
   // Docker 23 made BuildKit the default: https://docs.docker.com/engine/release-notes/23.0/
-  const version = await run(command, ['version', '--format', '{{.Client.Version}}']);
+  const version = await spawnText(command, ['version', '--format', '{{.Client.Version}}']);
   if (Number.parseInt(version, 10) >= 23) return null;
   return [
     'Note: this docker uses BuildKit, which chapter 04 and lean need, only on demand. By hand, in each terminal:',
@@ -103,8 +99,10 @@ export async function onPath(name: string): Promise<string[]> {
 async function askServer(command: string): Promise<{ version: string; imageStore: string }> {
   const env = dockerEnvironment();
   const json = ['--format', '{{json .}}'];
-  const version = dockerVersion.parse(JSON.parse(await run(command, ['version', ...json], { env, timeout: 20_000 })));
-  const info = dockerInfo.parse(JSON.parse(await run(command, ['info', ...json], { env, timeout: 20_000 })));
+  const version = dockerVersion.parse(
+    JSON.parse(await spawnText(command, ['version', ...json], { env, timeout: 20_000 })),
+  );
+  const info = dockerInfo.parse(JSON.parse(await spawnText(command, ['info', ...json], { env, timeout: 20_000 })));
   // https://docs.docker.com/engine/storage/containerd/: the driver is then a snapshotter.
   const containerd = info.DriverStatus?.some(([, value]) => value.startsWith('io.containerd.snapshotter'));
   return { version: version.Server.Version, imageStore: containerd ? 'containerd' : info.Driver };
@@ -112,5 +110,5 @@ async function askServer(command: string): Promise<{ version: string; imageStore
 
 /** Asks for the help of `docker build`: a client without BuildKit refuses even that when BuildKit is demanded. */
 function hasBuildKit(command: string): Promise<boolean> {
-  return succeeds(command, ['build', '--help'], { env: dockerEnvironment(), timeout: 20_000 });
+  return spawnSucceeds(command, ['build', '--help'], { env: dockerEnvironment(), timeout: 20_000 });
 }

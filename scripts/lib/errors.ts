@@ -1,32 +1,60 @@
 import { redact } from './redact.ts';
 
-/** The exit codes of setup and compare, as `--help` lists them. */
-export const EXIT = { ok: 0, failed: 1, usage: 2, noEngine: 3, interrupted: 130 } as const;
+/**
+ * The codes of the errors that a user can act on, each with the exit code of the program. Code decides by these and never
+ * by the text of a message. Exit codes of signals are 128 plus the signal's number.
+ */
+const EXIT_CODES = {
+  failed: 1,
+  'program-failed': 1,
+  'image-not-found': 1,
+  'registry-unreachable': 1,
+  usage: 2,
+  'engine-not-found': 3,
+  'engine-forbidden': 3,
+  'engine-without-buildkit': 3,
+  hangup: 129,
+  interrupted: 130,
+  terminated: 143,
+} as const;
+
+export type ErrorCode = keyof typeof EXIT_CODES;
+
+/** The exit codes that a program returns by itself, as `--help` lists them. */
+export const EXIT = { ok: 0, failed: EXIT_CODES.failed, usage: EXIT_CODES.usage } as const;
 
 /**
  * An error that a user can act on: printed without a stack trace.
  *
- * `lines` are the engine's (or another program's) own last lines; `hint` says what to do next.
+ * `lines` are the last lines that the engine or another program printed; `hint` says what to do next.
  */
 export class ToolError extends Error {
-  readonly exitCode: number;
+  override readonly name = 'ToolError';
+  readonly code: ErrorCode;
   readonly lines: string[];
   readonly hint: string | undefined;
 
-  constructor(message: string, details: { exitCode?: number; lines?: string[]; hint?: string } = {}) {
+  constructor(message: string, details: { code?: ErrorCode; lines?: string[]; hint?: string } = {}) {
     super(message);
-    this.name = 'ToolError';
-    this.exitCode = details.exitCode ?? EXIT.failed;
+    this.code = details.code ?? 'failed';
     this.lines = details.lines ?? [];
     this.hint = details.hint;
   }
+
+  get exitCode(): number {
+    return EXIT_CODES[this.code];
+  }
 }
 
-/** An error as text for a person: what failed, the last lines of whoever reported it, what to do next. */
+/** An error in the command line or a configuration file. */
+export const usageError = (message: string, hint?: string) => new ToolError(message, { code: 'usage', hint });
+
+/** The exit code of a program that an error ends. */
+export const exitCodeOf = (error: unknown): number => (error instanceof ToolError ? error.exitCode : EXIT.failed);
+
+/** An error as text for a person: what failed, the last lines of the program that reported it, what to do next. */
 export function describeError(error: unknown): string {
-  if (!(error instanceof ToolError)) {
-    return error instanceof Error ? error.message : String(error);
-  }
+  if (!(error instanceof ToolError)) return error instanceof Error ? error.message : String(error);
   const lines = error.lines.map((line) => `  | ${redact(line)}`);
   return [error.message, ...lines, ...(error.hint ? [error.hint] : [])].join('\n');
 }

@@ -1,12 +1,12 @@
-import { describeError, EXIT, ToolError } from './errors.ts';
+import { describeError, EXIT, exitCodeOf } from './errors.ts';
 import { interruption } from './interruption.ts';
 
 /**
- * Runs a program that can be interrupted: `work` returns its exit code. What goes wrong is told without a stack trace, on
- * standard error. Ctrl-C and its like abort the signal, and the program ends once `work` has cleaned up.
+ * Runs a program that can be interrupted: `work` returns its exit code. An error is printed without a stack trace, on
+ * standard error. Ctrl-C aborts the signal, and the program ends once `work` has cleaned up.
  */
-export async function main(work: (signal: AbortSignal) => Promise<number>): Promise<void> {
-  // A reader that has seen enough, such as `head`, is no error.
+export async function runProgram(work: (signal: AbortSignal) => Promise<number>): Promise<void> {
+  // A reader that closes the pipe early, such as `head`, is not an error.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') return;
     console.error(`Cannot write to standard output: ${error.message}`);
@@ -18,7 +18,6 @@ export async function main(work: (signal: AbortSignal) => Promise<number>): Prom
     process.exitCode ||= code;
   } catch (error) {
     if (!signal.aborted) console.error(describeError(error));
-    const reason = signal.aborted ? signal.reason : error;
-    process.exitCode = reason instanceof ToolError ? reason.exitCode : EXIT.failed;
+    process.exitCode = exitCodeOf(signal.aborted ? signal.reason : error);
   }
 }

@@ -1,12 +1,8 @@
 import { styleText } from 'node:util';
 import { createLogUpdate } from 'log-update';
-import { redact } from './redact.ts';
 
 /** How often a line that is not on a terminal may say what it is doing, in milliseconds. */
 const PLAIN_INTERVAL_MS = 10_000;
-
-/** How much of a step's text is shown. */
-const STEP_LENGTH = 90;
 
 /** One thing that takes time. */
 export interface Task {
@@ -134,14 +130,4 @@ export async function step<T>(
     task.fail('failed');
     throw error;
   }
-}
-
-/**
- * The step that a line of BuildKit's plain output begins or reports, such as `[build 4/6] RUN npm ci`; or null. Some BuildKits
- * put the values of build arguments in it.
- */
-export function buildStep(line: string): string | null {
-  const text = /^#\d+ (\[(?!internal\]).+?\] .+)$/.exec(line)?.[1]?.replace(/\s+/g, ' ');
-  // Cut after: half a secret would not be recognised.
-  return text ? redact(text).slice(0, STEP_LENGTH) : null;
 }

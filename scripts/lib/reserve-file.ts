@@ -21,7 +21,7 @@ export async function reserveFile(path: string): Promise<ReservedFile> {
     if ((await stat(path).catch(() => null))?.isDirectory()) throw new Error('it is a folder');
     await (await open(temporary, 'wx')).close();
   } catch (error) {
-    throw new ToolError(`Cannot write ${path}: ${reason(error)}`, { exitCode: EXIT.usage });
+    throw new ToolError(`Cannot write ${path}: ${reason(error)}`, { code: 'usage' });
   }
   const release = () => rm(temporary, { force: true });
   return {

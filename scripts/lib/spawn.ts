@@ -18,7 +18,7 @@ const LAST_LINES = 30;
  *
  * @throws {ToolError} when the program cannot be started or fails, with its last lines.
  */
-export async function run(program: string, args: string[], options: Options = {}): Promise<string> {
+export async function spawnText(program: string, args: string[], options: Options = {}): Promise<string> {
   try {
     const { stdout } = await spawn(program, args, { stdin: 'ignore', detached: true, ...options });
     return stdout;
@@ -29,8 +29,8 @@ export async function run(program: string, args: string[], options: Options = {}
 }
 
 /** Whether a program can be started and ends with exit code 0. Never throws. */
-export async function succeeds(program: string, args: string[], options: Options = {}): Promise<boolean> {
-  return run(program, args, options).then(
+export async function spawnSucceeds(program: string, args: string[], options: Options = {}): Promise<boolean> {
+  return spawnText(program, args, options).then(
     () => true,
     () => false,
   );
@@ -41,7 +41,7 @@ export async function succeeds(program: string, args: string[], options: Options
  *
  * @throws {ToolError} when it fails, with its last lines. When `signal` aborts it first: the signal's reason.
  */
-export async function runLines(
+export async function spawnLines(
   program: string,
   args: string[],
   options: {
@@ -77,7 +77,7 @@ export async function runLines(
  * Starts a program whose standard output is a stream of bytes. The stream ends only when the program has ended well,
  * and fails with its last lines otherwise; destroying the stream ends the program.
  */
-export function runStream(
+export function spawnStream(
   program: string,
   args: string[],
   options: { env?: NodeJS.ProcessEnv; detached?: boolean } = {},
@@ -103,7 +103,7 @@ export function runStream(
 }
 
 /** Runs a program that reads `source` as its standard input. @throws {ToolError} with the last lines of who failed. */
-export async function runInto(
+export async function spawnInto(
   source: Readable,
   program: string,
   args: string[],
@@ -142,7 +142,7 @@ async function ended(child: ChildProcess, signal?: AbortSignal): Promise<number 
 }
 
 function failure(program: string, args: string[], lines: string[]): ToolError {
-  return new ToolError(`${basename(program)} ${args[0] ?? ''} failed:`, { lines });
+  return new ToolError(`${basename(program)} ${args[0] ?? ''} failed:`, { code: 'program-failed', lines });
 }
 
 function lastLines(text: string): string[] {

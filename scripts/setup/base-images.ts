@@ -1,13 +1,8 @@
-import type { Engine, ImageFacts } from '../engine/engine.ts';
-import { saysUnreachable } from '../engine/unreachable.ts';
+import type { Engine } from '../engine/engine.ts';
+import { isStandIn } from '../engine/labels.ts';
 import { ToolError } from '../lib/errors.ts';
 import type { Progress } from '../lib/progress.ts';
-import { buildStandIns, RECIPE_LABEL, recipeVersion, STAND_IN_LABEL } from './stand-ins.ts';
-
-/** Whether the image that the engine has under this name is a stand-in. */
-export async function isStandIn(engine: Engine, name: string): Promise<boolean> {
-  return standsInFor(await engine.image(name), name);
-}
+import { buildStandIns, RECIPE_LABEL, recipeVersion } from './stand-ins.ts';
 
 /**
  * Sees to it that the engine has these base images: those that are there stay; the others, and stand-ins, are pulled;
@@ -23,7 +18,7 @@ export async function provideBases(engine: Engine, names: string[], progress: Pr
 
   for (const name of names) {
     const before = await engine.image(name);
-    if (before && !standsInFor(before, name)) {
+    if (before && !isStandIn(before, name)) {
       progress.note(`base image ${name}: present`);
       continue;
     }
@@ -54,7 +49,7 @@ async function pull(engine: Engine, name: string, progress: Progress): Promise<b
     task.done('pulled');
     return true;
   } catch (error) {
-    if (error instanceof ToolError && saysUnreachable(error.lines.join('\n'))) {
+    if (error instanceof ToolError && error.code === 'registry-unreachable') {
       task.done('its registry cannot be reached, so a stand-in is used');
       return false;
     }
@@ -67,8 +62,4 @@ async function pull(engine: Engine, name: string, progress: Progress): Promise<b
 export function registryOf(name: string): string {
   const [first = '', ...rest] = name.split('/');
   return rest.length > 0 && /[.:]|^localhost$/.test(first) ? first : 'docker.io';
-}
-
-function standsInFor(image: ImageFacts | null, name: string): boolean {
-  return image?.labels[STAND_IN_LABEL] === name;
 }

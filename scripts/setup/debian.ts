@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
-import { EXIT, ToolError } from '../lib/errors.ts';
-import { run, runLines, succeeds } from '../lib/spawn.ts';
+import { ToolError } from '../lib/errors.ts';
+import { spawnLines, spawnSucceeds, spawnText } from '../lib/spawn.ts';
 
 /** Whether this machine is Debian or Ubuntu or made from them, by the file that says so (os-release(5)). */
 export async function isDebian(): Promise<boolean> {
@@ -16,7 +16,7 @@ export function asRoot(command: string[]): string[] {
 /** Whether `asRoot` will work. sudo may ask for a password on a terminal, but not elsewhere. */
 export async function canBeRoot(): Promise<boolean> {
   if (process.getuid?.() === 0) return true;
-  return succeeds('sudo', process.stdin.isTTY ? ['--validate'] : ['--non-interactive', 'true'], {
+  return spawnSucceeds('sudo', process.stdin.isTTY ? ['--validate'] : ['--non-interactive', 'true'], {
     stdin: 'inherit',
     detached: false,
   });
@@ -30,7 +30,7 @@ export async function canBeRoot(): Promise<boolean> {
 export async function installPackages(packages: string[], say: (line: string) => void): Promise<void> {
   if (!(await isDebian()) || !(await canBeRoot())) {
     throw new ToolError(`Cannot install ${packages.join(', ')}: this needs Debian or Ubuntu, and root or sudo.`, {
-      exitCode: EXIT.noEngine,
+      code: 'engine-not-found',
     });
   }
   // A list of packages from elsewhere that fails to update does not matter, if the packages are found.
@@ -40,13 +40,13 @@ export async function installPackages(packages: string[], say: (line: string) =>
 }
 
 async function available(packages: string[]): Promise<string[]> {
-  const text = await run('apt-cache', ['policy', ...packages], { env: { ...process.env, LC_ALL: 'C' } });
+  const text = await spawnText('apt-cache', ['policy', ...packages], { env: { ...process.env, LC_ALL: 'C' } });
   return packages.filter((name) => new RegExp(`^${name}:\\n.*\\n +Candidate: (?!\\(none\\))`, 'm').test(text));
 }
 
 async function apt(args: string[], say: (line: string) => void): Promise<void> {
   const [program = '', ...rest] = asRoot(['env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', '--quiet', ...args]);
-  await runLines(program, rest, {
+  await spawnLines(program, rest, {
     detached: false,
     onLine: (line) => {
       if (/^(Setting up|Err:|E:)/.test(line)) say(line);

@@ -5,9 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Engine } from '../engine/engine.ts';
-import { findEngine, isForbidden, onPath } from '../engine/find-engine.ts';
-import { EXIT, ToolError } from '../lib/errors.ts';
-import { run, succeeds } from '../lib/spawn.ts';
+import { isInstallable } from '../engine/engine-errors.ts';
+import { findEngine, onPath } from '../engine/find-engine.ts';
+import { ToolError } from '../lib/errors.ts';
+import { spawnSucceeds, spawnText } from '../lib/spawn.ts';
 import { asRoot, canBeRoot, installPackages, isDebian } from './debian.ts';
 
 /** How long an engine may take from its start to its first answer, in milliseconds. */
@@ -22,7 +23,7 @@ const START_LIMIT_MS = 30_000;
 export async function installDocker(say: (line: string) => void): Promise<Engine> {
   if (!(await isDebian()) || !(await canBeRoot())) {
     throw new ToolError('No container engine answers, and this machine is not one that setup can install one on.', {
-      exitCode: EXIT.noEngine,
+      code: 'engine-not-found',
       hint: [
         'Install and start one of these, then run `npm run setup` again:',
         '  macOS, Windows   Docker Desktop',
@@ -47,8 +48,8 @@ async function startDocker(): Promise<Engine> {
     return answers(async () => (await asRootRun(['journalctl', '-u', 'docker', '-n', '10', '--no-pager'])).split('\n'));
   }
   // The init script gives up where it may not raise its limits, as inside a container. The engine itself does not.
-  await succeeds(...command(['service', 'docker', 'start']));
-  if (await succeeds(...command(['service', 'docker', 'status']))) return answers(async () => []);
+  await spawnSucceeds(...command(['service', 'docker', 'start']));
+  if (await spawnSucceeds(...command(['service', 'docker', 'status']))) return answers(async () => []);
 
   const path = join(process.getuid?.() === 0 ? '/var/log' : tmpdir(), 'multi-stage-node-dockerd.log');
   const log = await open(path, 'w');
@@ -64,13 +65,13 @@ async function answers(log: () => Promise<string[]>): Promise<Engine> {
     try {
       return await findEngine();
     } catch (error) {
-      if (!(error instanceof ToolError) || error.exitCode !== EXIT.noEngine || isForbidden(error)) throw error;
+      if (!isInstallable(error)) throw error;
       if (Date.now() < until) {
         await sleep(250);
         continue;
       }
       throw new ToolError(`Docker was started, but does not answer after ${START_LIMIT_MS / 1000} s.`, {
-        exitCode: EXIT.noEngine,
+        code: 'engine-not-found',
         lines: await log().catch(() => error.lines),
       });
     }
@@ -90,5 +91,5 @@ function command(words: string[]): [string, string[]] {
 }
 
 function asRootRun(words: string[]): Promise<string> {
-  return run(...command(words), { detached: false });
+  return spawnText(...command(words), { detached: false });
 }

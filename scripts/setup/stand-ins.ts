@@ -3,18 +3,14 @@ import { copyFile, cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
+import { readStepName } from '../compare/build/build-steps.ts';
 import type { Engine } from '../engine/engine.ts';
 import { onPath } from '../engine/find-engine.ts';
+import { STAND_IN_LABEL } from '../engine/labels.ts';
 import { ToolError } from '../lib/errors.ts';
-import { buildStep, type Progress, step } from '../lib/progress.ts';
-import { run, runStream } from '../lib/spawn.ts';
+import { type Progress, step } from '../lib/progress.ts';
+import { spawnStream, spawnText } from '../lib/spawn.ts';
 import { asRoot, installPackages } from './debian.ts';
-
-/**
- * A stand-in carries this label; its value is the name of the base image that it stands in for. Images that are built on
- * a stand-in inherit the label, so an image *is* a stand-in only where the value is its own name.
- */
-export const STAND_IN_LABEL = 'multi-stage-node.stand-in';
 
 /** The version of the recipe that a stand-in was built by: another version is built anew. */
 export const RECIPE_LABEL = 'multi-stage-node.stand-in-recipe';
@@ -110,7 +106,7 @@ export async function buildStandIns(engine: Engine, images: string[], progress: 
             labels: { [STAND_IN_LABEL]: image, [RECIPE_LABEL]: version },
             signal: new AbortController().signal,
             onLine: (line) => {
-              const text = buildStep(line);
+              const text = readStepName(line);
               if (text) say(text);
             },
           });
@@ -141,7 +137,7 @@ async function importDebian(engine: Engine, excludes: string[]): Promise<string>
   const remove = () => engine.removeImage(name).catch(() => {}); // It may not be there.
   await remove();
   try {
-    await engine.importRoot(runStream(program, args, { detached: false }), name, { [STAND_IN_LABEL]: name });
+    await engine.importRoot(spawnStream(program, args, { detached: false }), name, { [STAND_IN_LABEL]: name });
   } catch (error) {
     // The engine imports what it got before the failure.
     await remove();
@@ -205,7 +201,7 @@ async function unpack(path: string, spec: string): Promise<string> {
   const folder = join(path, spec.replace(/@.*/, ''));
   await mkdir(folder);
   try {
-    await run('npm', ['pack', spec, '--loglevel=error', '--fetch-retries=1', '--pack-destination', folder], {
+    await spawnText('npm', ['pack', spec, '--loglevel=error', '--fetch-retries=1', '--pack-destination', folder], {
       cwd: folder,
     });
   } catch (error) {
@@ -215,6 +211,6 @@ async function unpack(path: string, spec: string): Promise<string> {
     });
   }
   const [archive] = (await readdir(folder)).filter((file) => file.endsWith('.tgz'));
-  await run('tar', ['-xzf', archive as string], { cwd: folder });
+  await spawnText('tar', ['-xzf', archive as string], { cwd: folder });
   return join(folder, 'package');
 }

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { findChapterFolders } from '../compare/discover/chapters.ts';
 import { AFTER } from '../compare/model/subject.ts';
-import { run } from '../lib/spawn.ts';
+import { spawnText } from '../lib/spawn.ts';
 
 // The chapters repeat the same app on purpose, so that each is complete on its own and their sizes compare. The first
 // chapter is the original, the others are copies; what a chapter calls itself is its own. A new chapter needs only its
@@ -100,7 +100,7 @@ export async function lockOriginal(root: string): Promise<void> {
     const packages = chapterPackages(workspace, original);
     await writeFile(join(folder, 'package-lock.json'), json({ ...workspace, name: original, packages }));
     const options = ['--package-lock-only', '--ignore-scripts', '--omit-lockfile-registry-resolved'];
-    await run('npm', ['install', ...options, '--no-audit', '--no-fund'], { cwd: folder });
+    await spawnText('npm', ['install', ...options, '--no-audit', '--no-fund'], { cwd: folder });
     await cp(join(folder, 'package-lock.json'), join(root, original, 'package-lock.json'));
   } finally {
     await rm(folder, { recursive: true, force: true });

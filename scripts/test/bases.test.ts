@@ -1,5 +1,10 @@
 import { expect, test } from 'vitest';
-import { saysUnreachable } from '../engine/unreachable.ts';
+import { classifyEngineError } from '../engine/engine-errors.ts';
+import { ToolError } from '../lib/errors.ts';
+
+const saysUnreachable = (line: string) =>
+  (classifyEngineError(new ToolError('x', { code: 'program-failed', lines: [line] })) as ToolError).code ===
+  'registry-unreachable';
 import { registryOf } from '../setup/base-images.ts';
 import { recipeFor } from '../setup/stand-ins.ts';
 

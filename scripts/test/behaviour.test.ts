@@ -2,26 +2,26 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
-import { type Answers, differentAnswer } from '../compare/run/check-behaviour.ts';
+import { type Responses, findDifference } from '../compare/run/check-behaviour.ts';
 import { answersUnderWay } from '../compare/run/in-flight.ts';
 
-const answers = (headers: Record<string, string>, body = 'x', status = 200): Answers =>
+const answers = (headers: Record<string, string>, body = 'x', status = 200): Responses =>
   new Map([['GET /', { status, headers, body }]]);
 
 test('answers differ in status, headers that matter, and body', () => {
   const reference = answers({ 'content-type': 'text/plain', date: 'now', connection: 'close' });
-  expect(differentAnswer(answers({ 'content-type': 'text/plain', date: 'later' }), reference)).toBeNull();
-  expect(differentAnswer(answers({ 'content-type': 'text/plain' }, 'x', 500), reference)).toBe(
+  expect(findDifference(answers({ 'content-type': 'text/plain', date: 'later' }), reference)).toBeNull();
+  expect(findDifference(answers({ 'content-type': 'text/plain' }, 'x', 500), reference)).toBe(
     'GET /: status 500, not 200',
   );
-  expect(differentAnswer(answers({ 'content-type': 'text/html' }), reference)).toBe(
+  expect(findDifference(answers({ 'content-type': 'text/html' }), reference)).toBe(
     'GET /: header content-type is text/html, not text/plain',
   );
-  expect(differentAnswer(answers({ 'content-type': 'text/plain', 'x-powered-by': 'y' }), reference)).toBe(
+  expect(findDifference(answers({ 'content-type': 'text/plain', 'x-powered-by': 'y' }), reference)).toBe(
     'GET /: header x-powered-by is y, not none',
   );
-  expect(differentAnswer(answers({ 'content-type': 'text/plain' }, 'y'), reference)).toBe('GET /: another body');
-  expect(differentAnswer(new Map(), reference)).toBe('GET / was not answered');
+  expect(findDifference(answers({ 'content-type': 'text/plain' }, 'y'), reference)).toBe('GET /: another body');
+  expect(findDifference(new Map(), reference)).toBe('GET / was not answered');
 });
 
 async function serve(listener: (request: IncomingMessage, response: ServerResponse) => void) {

@@ -7,16 +7,16 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findChapters } from '../compare/discover/chapters.ts';
-import { MeasurementCache } from '../compare/inspect/layer-cache.ts';
+import { LayerCache } from '../compare/inspect/layer-cache.ts';
 import { readLayers } from '../compare/inspect/read-layers.ts';
 import { median } from '../compare/model/samples.ts';
 import { type Subject, subjectName } from '../compare/model/subject.ts';
-import type { Measurement } from '../compare/report/create-report.ts';
+import type { Measurement } from '../compare/model/measurement.ts';
 import { buildAll, cleanUp, readBases } from '../compare/steps.ts';
 import type { Engine, ImageFacts } from '../engine/engine.ts';
 import { findEngine } from '../engine/find-engine.ts';
 import { EXIT, ToolError } from '../lib/errors.ts';
-import { main } from '../lib/program.ts';
+import { runProgram } from '../lib/program.ts';
 import { createProgress } from '../lib/progress.ts';
 
 /** What reading may take at most, as a multiple of what save and gzip take. */
@@ -29,7 +29,7 @@ async function readForTheFirstTime(engine: Engine, images: ImageFacts[], signal:
   const folder = await mkdtemp(join(tmpdir(), 'bench-'));
   try {
     const begin = performance.now();
-    await readLayers(engine, images, new MeasurementCache(folder), { signal });
+    await readLayers(engine, images, new LayerCache(folder), { signal });
     return performance.now() - begin;
   } finally {
     await rm(folder, { recursive: true });
@@ -111,10 +111,10 @@ async function bench(runs: number, signal: AbortSignal): Promise<boolean> {
   }
 }
 
-await main(async (signal) => {
+await runProgram(async (signal) => {
   const runs = Number(process.argv[2] ?? 3);
   if (!Number.isInteger(runs) || runs < 1) {
-    throw new ToolError('How many runs? Such as: npm run bench:sizes -w scripts 3', { exitCode: EXIT.usage });
+    throw new ToolError('How many runs? Such as: npm run bench:sizes -w scripts 3', { code: 'usage' });
   }
   return (await bench(runs, signal)) ? EXIT.ok : EXIT.failed;
 });

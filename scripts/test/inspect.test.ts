@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { GROUPS } from '../compare/inspect/groups.ts';
+import { GROUPS } from '../compare/model/groups.ts';
 import { inspectImage } from '../compare/inspect/inspect-image.ts';
 import { CATALOG } from '../compare/model/finding-catalog.ts';
 import type { ImageFacts } from '../engine/engine.ts';
@@ -109,10 +109,10 @@ const tree: Entry[] = [
 
 test('packages are told with who brought them, and dev ones are those that production does not need', async () => {
   const { contents, found } = await inspect([tree]);
-  const told = contents.packages.map(({ path, dev, broughtBy }) => [
+  const told = contents.packages.map(({ path, dev, requiredBy }) => [
     path.replace('/app/node_modules/', ''),
     dev,
-    broughtBy,
+    requiredBy,
   ]);
   expect(told).toEqual(
     expect.arrayContaining([
@@ -148,7 +148,7 @@ test('packages that are linked, as pnpm does it', async () => {
       manifest(`${store}/c@1/node_modules/c/package.json`, { name: 'c', version: '1.0.0' }),
     ],
   ]);
-  const told = contents.packages.map(({ name, dev, broughtBy }) => [name, dev, broughtBy]).sort();
+  const told = contents.packages.map(({ name, dev, requiredBy }) => [name, dev, requiredBy]).sort();
   expect(told).toEqual([
     ['a', false, ['a']],
     ['b', false, ['a']],
@@ -176,7 +176,7 @@ test('what was pruned is counted as what it was, and told as waste, not as insta
   ]);
   expect(found).toEqual([]);
   expect(contents.groups.devDependencies).toBeGreaterThan(300);
-  expect(contents.waste.map(({ path, how, instruction, goneBy }) => [path, how, instruction, goneBy])).toContainEqual([
+  expect(contents.waste.map(({ path, how, instruction, removedBy }) => [path, how, instruction, removedBy])).toContainEqual([
     '/app/node_modules/vitest',
     'deleted',
     'RUN 0',

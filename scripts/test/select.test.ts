@@ -5,16 +5,16 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { selectSubjects, type Wish } from '../compare/discover/select-subjects.ts';
 import { secretFile, settingsOf, withPaths } from '../compare/model/settings.ts';
 import { subjectName } from '../compare/model/subject.ts';
-import { asImageName, checkPlatform } from '../compare/steps.ts';
+import { checkPlatform } from '../compare/steps.ts';
 
 let top = '';
 let root = '';
-let here = '';
+let current = '';
 
 beforeEach(async () => {
   top = await realpath(await mkdtemp(join(tmpdir(), 'select-')));
   root = join(top, 'repository');
-  here = join(top, 'work');
+  current = join(top, 'work');
   await files({
     'repository/01-a/Dockerfile.x': '',
     'repository/02-b/Dockerfile.single': '',
@@ -33,7 +33,7 @@ async function files(texts: Record<string, string>): Promise<void> {
 }
 
 const select = (names: string[], wish: Partial<Wish> = {}) =>
-  selectSubjects({ names, images: false, given: {}, check: false, ...wish }, { root, here });
+  selectSubjects({ names, images: false, given: {}, check: false, ...wish }, { root, current });
 
 const selected = async (...args: Parameters<typeof select>) =>
   (await select(...args)).subjects.map((subject) => subjectName(subject));
@@ -59,9 +59,9 @@ test('chapters are named by folder or number, in their own order; none and the r
 
 test('a folder is a project, also one that is called like a chapter', async () => {
   await files({ 'work/02-b/Dockerfile': '' });
-  await symlink('app', join(here, 'link'));
+  await symlink('app', join(current, 'link'));
   expect(await selected(['app', '02'])).toEqual(['02-b single', 'app Dockerfile']);
-  expect(await selected(['./link', 'app/', join(here, 'app')])).toEqual(['app Dockerfile']);
+  expect(await selected(['./link', 'app/', join(current, 'app')])).toEqual(['app Dockerfile']);
   // By its path, and beside the chapter: it needs another name.
   expect(await selected(['./02-b', '2'])).toEqual(['02-b single', 'work/02-b Dockerfile']);
 });
@@ -88,11 +88,11 @@ test('every Dockerfile of a folder is a variant, each once, and nothing below it
     'work/many/Dockerfile.d/x': '',
     'work/many/node_modules/x/Dockerfile': '',
     'work/many/below/Dockerfile': '',
-    'elsewhere/Dockerfile.far': '',
+    'elsewcurrent/Dockerfile.far': '',
   });
-  await symlink('Dockerfile.multi', join(here, 'many/Dockerfile.default'));
-  await symlink('../../elsewhere/Dockerfile.far', join(here, 'many/Dockerfile.near'));
-  await symlink('nowhere', join(here, 'many/Dockerfile.lost'));
+  await symlink('Dockerfile.multi', join(current, 'many/Dockerfile.default'));
+  await symlink('../../elsewcurrent/Dockerfile.far', join(current, 'many/Dockerfile.near'));
+  await symlink('nowcurrent', join(current, 'many/Dockerfile.lost'));
   const { subjects } = await select(['many']);
   expect(subjects.map(({ variant }) => variant)).toEqual([
     'single',
@@ -104,25 +104,25 @@ test('every Dockerfile of a folder is a variant, each once, and nothing below it
     'web',
   ]);
   expect(subjects.find(({ variant }) => variant === 'near')).toMatchObject({
-    dockerfile: join(top, 'elsewhere/Dockerfile.far'),
-    context: join(here, 'many'),
+    dockerfile: join(top, 'elsewcurrent/Dockerfile.far'),
+    context: join(current, 'many'),
     file: 'many/Dockerfile.far',
   });
 });
 
-test('a folder without a Dockerfile says where some are', async () => {
+test('a folder without a Dockerfile says wcurrent some are', async () => {
   await files({ 'work/mono/apps/api/Dockerfile': '', 'work/mono/node_modules/x/Dockerfile': '', 'work/none/x': '' });
   await expect(select(['mono'])).rejects.toThrow(
-    refused(/^There is no Dockerfile in .*mono\.$/, /^Below it there are: mono\/apps\/api\/Dockerfile\. To measure/),
+    refused(/^Tcurrent is no Dockerfile in .*mono\.$/, /^Below it tcurrent are: mono\/apps\/api\/Dockerfile\. To measure/),
   );
   await expect(select(['none'])).rejects.toThrow(refused(/no Dockerfile in .*none/, /Every Dockerfile/));
 });
 
-test('another layout: Dockerfile and context from where the user stands, or in the project', async () => {
+test('another layout: Dockerfile and context from wcurrent the user stands, or in the project', async () => {
   await files({ 'work/app/docker/api/Dockerfile': '', 'work/app/docker/web/Dockerfile': '' });
   const one = await select(['app'], { given: { dockerfiles: ['docker/api/Dockerfile'] } });
   expect(one.subjects).toMatchObject([
-    { chapter: 'app', variant: 'Dockerfile', context: join(here, 'app'), file: 'app/docker/api/Dockerfile' },
+    { chapter: 'app', variant: 'Dockerfile', context: join(current, 'app'), file: 'app/docker/api/Dockerfile' },
   ]);
   const dockerfiles = ['app/docker/api/Dockerfile', 'docker/web/Dockerfile'];
   const two = await select(['app'], { given: { dockerfiles, targets: ['a', 'b'] } });
@@ -133,11 +133,11 @@ test('another layout: Dockerfile and context from where the user stands, or in t
     ['docker/web/Dockerfile:b', 'b'],
   ]);
   const alone = await select([], { given: { dockerfiles: ['app/docker/api/Dockerfile'], context: 'app' } });
-  expect(alone.subjects).toMatchObject([{ chapter: 'app', context: join(here, 'app') }]);
+  expect(alone.subjects).toMatchObject([{ chapter: 'app', context: join(current, 'app') }]);
   const chapter = await select([], { given: { dockerfiles: ['../repository/02-b/Dockerfile.single'] }, check: true });
   expect(chapter.config?.budgets).toHaveProperty(['02-b', 'single']);
   const own = await select([], { given: { dockerfiles: ['app/docker/api/Dockerfile'] } });
-  expect(own.subjects).toMatchObject([{ chapter: 'api', context: join(here, 'app/docker/api') }]);
+  expect(own.subjects).toMatchObject([{ chapter: 'api', context: join(current, 'app/docker/api') }]);
 });
 
 test('a project says how it is built and run; the command line comes first, names are added up', async () => {
@@ -162,7 +162,7 @@ test('a project says how it is built and run; the command line comes first, name
     {
       variant: 't',
       target: 't',
-      context: join(here, 'app/src'),
+      context: join(current, 'app/src'),
       settings: {
         port: 2,
         path: '/a',
@@ -170,7 +170,7 @@ test('a project says how it is built and run; the command line comes first, name
         expectStatus: 200,
         env: { A: '1', B: '2' },
         buildArgs: { C: '1' },
-        secrets: [`id=x,src=${join(here, 'app/token')}`, `id=y,src=${join(here, 'other')}`],
+        secrets: [`id=x,src=${join(current, 'app/token')}`, `id=y,src=${join(current, 'other')}`],
       },
     },
   ]);
@@ -193,11 +193,11 @@ test.each([
   ['{"prt": 1}', /Unrecognized key: "prt"/],
   ['{"port": "1"}', /port/],
   ['{"secrets": ["x"]}', /a secret is written like id=npmrc,src=.npmrc/],
-  ['{"budgets": {"nope": {}}}', /there is no app nope/],
-  ['{"budgets": {"Dockerfile": {"pull": "1% of nope"}}}', /has a limit "of nope", which is not there/],
+  ['{"budgets": {"nope": {}}}', /tcurrent is no app nope/],
+  ['{"budgets": {"Dockerfile": {"pull": "1% of nope"}}}', /has a limit "of nope", which is not tcurrent/],
   ['{"context": "nope"}', /The build context .*nope is no folder/],
-  ['{"dockerfiles": ["nope"]}', /There is no Dockerfile .*nope/],
-  ['{"envFile": "nope"}', /There is no file .*nope for the environment file/],
+  ['{"dockerfiles": ["nope"]}', /Tcurrent is no Dockerfile .*nope/],
+  ['{"envFile": "nope"}', /Tcurrent is no file .*nope for the environment file/],
 ])('a project that says %s is refused', async (text, message) => {
   await files({ 'work/app/compare.config.json': text });
   await expect(select(['app'])).rejects.toMatchObject({ exitCode: 2, message: expect.stringMatching(message) });

@@ -1,8 +1,9 @@
-import { type BuildRequest, type Built, type Engine, RUN_LABEL } from '../../engine/engine.ts';
-import { saysUnreachable } from '../../engine/unreachable.ts';
+import type { BuildRequest, Built } from '../../engine/engine.ts';
+import { INVOCATION_LABEL } from '../../engine/labels.ts';
 import { ToolError } from '../../lib/errors.ts';
-import { buildStep } from '../../lib/progress.ts';
+import type { Invocation } from '../model/measurement.ts';
 import { type Subject, subjectName } from '../model/subject.ts';
+import { readStepName } from './build-steps.ts';
 
 /** The label that says which subject an image was built from. */
 const SUBJECT_LABEL = 'multi-stage-node.compare-subject';
@@ -19,25 +20,26 @@ export function buildRequest({
 
 /** Builds a subject with the engine's layer cache. @throws {ToolError} with the builder's last lines. */
 export async function buildSubject(
-  engine: Engine,
+  { engine, id, signal }: Invocation,
   subject: Subject,
-  options: { runId: string; name: string; signal: AbortSignal; onStep: (text: string) => void },
+  { name, onStep }: { name: string; onStep: (text: string) => void },
 ): Promise<Built> {
   try {
     return await engine.build({
       ...buildRequest(subject),
-      name: options.name,
-      // The run's id makes the image one of its own: removing it cannot remove somebody else's.
-      labels: { [RUN_LABEL]: options.runId, [SUBJECT_LABEL]: subjectName(subject) },
-      signal: options.signal,
+      name,
+      // The id makes the image different from everybody else's: removing it cannot remove theirs.
+      labels: { [INVOCATION_LABEL]: id, [SUBJECT_LABEL]: subjectName(subject) },
+      signal,
       onLine: (line) => {
-        const text = buildStep(line);
-        if (text) options.onStep(text);
+        const step = readStepName(line);
+        if (step) onStep(step);
       },
     });
   } catch (error) {
-    if (!(error instanceof ToolError) || !saysUnreachable(error.lines.join('\n'))) throw error;
+    if (!(error instanceof ToolError) || error.code !== 'registry-unreachable') throw error;
     throw new ToolError(error.message, {
+      code: error.code,
       lines: error.lines,
       hint: 'A registry could not be reached. `npm run setup` provides the base images of the chapters, and no others.',
     });

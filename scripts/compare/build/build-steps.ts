@@ -1,3 +1,5 @@
+import { redact } from '../../lib/redact.ts';
+
 /** What BuildKit did for one instruction. */
 export interface BuildStep {
   /** The stage and the instruction, such as `[build 4/6] RUN npm ci`. */
@@ -7,9 +9,22 @@ export interface BuildStep {
   ms: number;
 }
 
+/** How much of a step's name progress shows, in characters. */
+const NAME_LENGTH = 90;
+
+/**
+ * The step that a line of BuildKit's plain output begins or reports, such as `[build 4/6] RUN npm ci`; or null. Some
+ * versions of BuildKit put the values of build arguments in it.
+ */
+export function readStepName(line: string): string | null {
+  const text = /^#\d+ (\[(?!internal\]).+?\] .+)$/.exec(line)?.[1]?.replace(/\s+/g, ' ');
+  // Redacted first: half a secret would not be recognized.
+  return text ? redact(text).slice(0, NAME_LENGTH) : null;
+}
+
 /**
  * Reads the steps of a build from BuildKit's plain output: `#8 [build 4/6] RUN npm ci` names a step, `#8 CACHED` and
- * `#8 DONE 3.2s` say how it went. FROM is none of them, because the base images are there already.
+ * `#8 DONE 3.2s` say how it ended. FROM does not count, because the base images are present.
  */
 export function readBuildSteps(lines: string[]): BuildStep[] {
   const steps = new Map<string, BuildStep>();

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { extname, join, relative, sep } from 'node:path';
 import { readIgnoreFile } from '../../lib/dockerignore.ts';
 import { ToolError } from '../../lib/errors.ts';
-import { run } from '../../lib/spawn.ts';
+import { spawnText } from '../../lib/spawn.ts';
 import type { Subject } from '../model/subject.ts';
 
 /** Where an edit is made: the first of these that the project has. */
@@ -19,11 +19,11 @@ export interface ContextCopy {
   /** Adds a line to a source file. @throws {ToolError} without one. */
   editSource(): Promise<void>;
   /** Adds a dependency to the manifest and the lock file. */
-  addDependency(withDependency: Manifests): Promise<void>;
+  addDependency(withDependency: PackageFiles): Promise<void>;
 }
 
 /** What `package.json` and the lock file are once a dependency was added: file names and texts. */
-export type Manifests = Map<string, string>;
+export type PackageFiles = Map<string, string>;
 
 /** Copies a subject's build context to `path`, without what its ignore file leaves out. */
 export async function copyContext({ context, dockerfile, settings }: Subject, path: string): Promise<ContextCopy> {
@@ -84,7 +84,7 @@ const OTHER_LOCKS = ['pnpm-lock.yaml', 'yarn.lock', 'bun.lock', 'bun.lockb'];
  *
  * @throws {ToolError} with the reason when the project is none of npm's, or npm cannot do it.
  */
-export async function addDependency(context: string, signal: AbortSignal): Promise<Manifests> {
+export async function addDependency(context: string, signal: AbortSignal): Promise<PackageFiles> {
   const names = ['package.json', 'package-lock.json'];
   const read = (name: string) => readFile(join(context, name), 'utf8').catch(() => null);
   const [manifest, lock, npmrc, ...others] = await Promise.all([...names, '.npmrc', ...OTHER_LOCKS].map(read));
@@ -117,5 +117,5 @@ export async function addDependency(context: string, signal: AbortSignal): Promi
 export async function runNpm(args: string[], folder: string, signal: AbortSignal): Promise<void> {
   // As a program of its own: npm would take the settings of the npm that runs this tool for its own.
   const env = Object.fromEntries(Object.entries(process.env).filter(([key]) => !/^npm_/i.test(key)));
-  await run('npm', args, { cwd: folder, env, signal });
+  await spawnText('npm', args, { cwd: folder, env, signal });
 }

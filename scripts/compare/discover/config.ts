@@ -2,61 +2,29 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { EXIT, ToolError } from '../../lib/errors.ts';
-import { CODES, type Code, LEVELS, type Level } from '../model/finding-catalog.ts';
+import { type Budgets, budgetSchema, CONFIG_NAME, parseLimit } from '../model/budgets.ts';
 import { settingsShape } from '../model/settings.ts';
 import { NAMED_IMAGES, type Subject, subjectName } from '../model/subject.ts';
 
 /** Where the JSON Schemas of the configuration are published: beside this file. `npm run sync` writes them. */
 export const CONFIG_SCHEMA_FILE = join(import.meta.dirname, '../model/config.schema.json');
 export const PROJECT_SCHEMA_FILE = join(import.meta.dirname, '../model/project.schema.json');
-export const CONFIG_NAME = 'compare.config.json';
-
-const UNITS = { B: 1, kB: 1e3, MB: 1e6, GB: 1e9, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 };
-const LIMIT = /^(\d+(?:\.\d+)?) ?(?:(B|kB|MB|GB|KiB|MiB|GiB)|% of (\S.*))$/;
-
-const EXPECTED = 'a limit is a size, such as "60 MB", or a part of another variant, such as "60% of single"';
-const limit = z.string({ error: EXPECTED }).regex(LIMIT, EXPECTED);
-const limits = z.union([limit, z.array(limit).min(1)], { error: `${EXPECTED}; or a list of both` });
-
-const budget = z.strictObject({
-  onDisk: limits
-    .optional()
-    .describe('The most that the image may unpack to: "200 MB", "60% of single", or a list of both'),
-  pull: limits.optional().describe('The most that a registry may have to send'),
-  findings: z
-    .array(z.enum([...LEVELS, ...CODES] as [Level | Code, ...(Level | Code)[]]))
-    .min(1)
-    .optional()
-    .describe('The findings that fail: codes, or a level, which stands for itself and all that are worse'),
-});
-
 const config = z.strictObject({
   $schema: z.string().optional(),
   budgets: z
-    .record(z.string(), z.record(z.string(), budget))
+    .record(z.string(), z.record(z.string(), budgetSchema))
     .describe('By chapter and variant. An image that was given by name is in the chapter "image"'),
 });
 
 const project = z.strictObject({
   $schema: z.string().optional(),
   ...settingsShape,
-  budgets: z.record(z.string(), budget).optional().describe('By variant'),
+  budgets: z.record(z.string(), budgetSchema).optional().describe('By variant'),
 });
 
 export type Config = z.infer<typeof config>;
 /** What a project says of itself, in the {@link CONFIG_NAME} of its folder. */
 export type ProjectConfig = z.infer<typeof project>;
-export type Budget = z.infer<typeof budget>;
-
-/** A limit that was written as text. */
-export type Limit = { bytes: number } | { ratio: number; of: string };
-
-export function parseLimit(text: string): Limit {
-  const [, number, unit, of] = LIMIT.exec(text) ?? [];
-  return of === undefined
-    ? { bytes: Number(number) * UNITS[unit as keyof typeof UNITS] }
-    : { ratio: Number(number) / 100, of };
-}
 
 /**
  * Reads the budgets of the repository. A name that is wrong would otherwise switch its limits off.
@@ -64,12 +32,12 @@ export function parseLimit(text: string): Limit {
  * @param subjects what there is to have a budget.
  * @throws {ToolError} with exit code 2 when it is not there, says what we do not understand, or names what is not there.
  */
-export async function readConfig(folder: string, subjects: SubjectName[]): Promise<Config> {
+export async function readBudgets(folder: string, subjects: SubjectName[]): Promise<Budgets> {
   const path = join(folder, CONFIG_NAME);
   const json = await readJson(path);
   if (json === undefined) {
     throw new ToolError(`${path}: there is no such file, and --check needs its budgets`, {
-      exitCode: EXIT.usage,
+      code: 'usage',
       hint: 'An example: { "budgets": { "02-multi-stage": { "multi": { "onDisk": "60% of single", "pull": "70 MB" } } } }',
     });
   }
@@ -77,9 +45,9 @@ export async function readConfig(folder: string, subjects: SubjectName[]): Promi
   const wrong = wrongBudget(found.budgets, subjects);
   if (wrong) {
     const hint = `There are: ${subjects.map(subjectName).join(', ')}`;
-    throw new ToolError(`${path}: ${wrong}`, { exitCode: EXIT.usage, hint });
+    throw new ToolError(`${path}: ${wrong}`, { code: 'usage', hint });
   }
-  return found;
+  return found.budgets;
 }
 
 /**
@@ -109,7 +77,7 @@ async function readJson(path: string): Promise<unknown> {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     if (error instanceof ToolError) throw error;
-    throw new ToolError(`${path}: ${(error as Error).message}`, { exitCode: EXIT.usage });
+    throw new ToolError(`${path}: ${(error as Error).message}`, { code: 'usage' });
   }
 }
 
@@ -117,26 +85,26 @@ function parseJson(text: string, path: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw new ToolError(`${path}: ${(error as Error).message}`, { exitCode: EXIT.usage });
+    throw new ToolError(`${path}: ${(error as Error).message}`, { code: 'usage' });
   }
 }
 
 function parse<T>(schema: z.ZodType<T>, json: unknown, path: string): T {
   const parsed = schema.safeParse(json);
   if (parsed.success) return parsed.data;
-  throw new ToolError(`${path}: ${z.prettifyError(parsed.error)}`, { exitCode: EXIT.usage });
+  throw new ToolError(`${path}: ${z.prettifyError(parsed.error)}`, { code: 'usage' });
 }
 
 type SubjectName = Pick<Subject, 'chapter' | 'variant'>;
 
 /** The first chapter or variant in budgets that is not there, as a sentence; images by name may be any. */
-export function wrongBudget(budgets: Config['budgets'], subjects: SubjectName[]): string | undefined {
+export function wrongBudget(budgets: Budgets, subjects: SubjectName[]): string | undefined {
   for (const [chapter, variants] of Object.entries(budgets)) {
     if (chapter === NAMED_IMAGES) continue;
     const known = subjects.filter((subject) => subject.chapter === chapter).map(({ variant }) => variant);
-    for (const [variant, { onDisk = [], pull = [] }] of Object.entries(variants)) {
+    for (const [variant, { unpacked = [], download = [] }] of Object.entries(variants)) {
       if (!known.includes(variant)) return `there is no ${subjectName({ chapter, variant })}`;
-      for (const limit of [onDisk, pull].flat().map(parseLimit)) {
+      for (const limit of [unpacked, download].flat().map(parseLimit)) {
         if (!('of' in limit)) continue;
         if (!known.includes(limit.of))
           return `${subjectName({ chapter, variant })} has a limit "of ${limit.of}", which is not there`;

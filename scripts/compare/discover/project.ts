@@ -20,7 +20,7 @@ export async function subjectsOf(
   const whole = await realpath(folder);
   const place = await realpath(context).catch(() => null);
   if (place === null || !(await stat(place)).isDirectory()) {
-    throw new ToolError(`The build context ${context} is no folder.`, { exitCode: EXIT.usage });
+    throw new ToolError(`The build context ${context} is no folder.`, { code: 'usage' });
   }
   const variants = dockerfiles ? await namedVariants(dockerfiles, whole) : await findVariants(whole);
   return variants.flatMap(({ variant, dockerfile }) =>
@@ -46,7 +46,7 @@ async function namedVariants(paths: string[], folder: string): Promise<Variant[]
   const files = await Promise.all(
     [...new Set(paths)].map(async (path) => {
       const isFile = (await stat(path).catch(() => null))?.isFile();
-      if (!isFile) throw new ToolError(`There is no Dockerfile ${path}.`, { exitCode: EXIT.usage });
+      if (!isFile) throw new ToolError(`There is no Dockerfile ${path}.`, { code: 'usage' });
       return { name: basename(path), dockerfile: await realpath(path) };
     }),
   );

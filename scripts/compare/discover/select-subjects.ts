@@ -1,7 +1,7 @@
 import { readFile, realpath, stat } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
 import { EXIT, ToolError } from '../../lib/errors.ts';
-import { findMistakes, type Mistake } from '../mistakes/find.ts';
+import { type Budgets, CONFIG_NAME } from '../model/budgets.ts';
 import {
   type GivenSettings,
   type Layout,
@@ -12,7 +12,7 @@ import {
 } from '../model/settings.ts';
 import { NAMED_IMAGES, type Subject, subjectName } from '../model/subject.ts';
 import { findChapterFolders, findChapters } from './chapters.ts';
-import { CONFIG_NAME, type Config, type ProjectConfig, readConfig, readProjectConfig, wrongBudget } from './config.ts';
+import { type ProjectConfig, readBudgets, readProjectConfig, wrongBudget } from './config.ts';
 import { subjectsOf } from './project.ts';
 import { dockerfilesBelow } from './variants.ts';
 
@@ -31,13 +31,13 @@ export interface Wish {
 /** The repository, and where the user stands. */
 export interface Folders {
   root: string;
-  here: string;
+  current: string;
 }
 
 export interface Selection {
   subjects: Subject[];
   /** The budgets of what was selected, when they are wanted. */
-  config?: Config;
+  budgets?: Budgets;
 }
 
 /** A folder with Dockerfiles: a chapter, or a project that nobody here wrote. */
@@ -55,43 +55,16 @@ interface Place {
  */
 export async function selectSubjects(wish: Wish, folders: Folders): Promise<Selection> {
   const places = await findPlaces(wish, folders);
-  const own = withPaths(wish.given, folders.here);
+  const own = withPaths(wish.given, folders.current);
   if ((own.context !== undefined || own.dockerfiles) && places.length !== 1) {
     throw new ToolError('--dockerfile and --context belong to one folder, but there are several.', {
-      exitCode: EXIT.usage,
+      code: 'usage',
       hint: `Write them into the ${CONFIG_NAME} of each, as "dockerfiles" and "context".`,
     });
   }
   const found = await Promise.all(places.map((place) => inPlace(place, own, wish, folders)));
   const subjects = found.flatMap((one) => one.subjects);
-  return { subjects, ...(wish.check && { config: await allBudgets(found, wish, folders) }) };
-}
-
-/**
- * The mistakes of the chapters that are named, or of all.
- *
- * @throws {ToolError} with exit code 2 for what is not there, is no chapter, or has no mistakes.
- */
-export async function selectMistakes(names: string[], folders: Folders): Promise<Mistake[]> {
-  const places = await findPlaces({ names, images: false, given: {}, check: false }, folders);
-  const project = places.find(({ isChapter }) => !isChapter);
-  if (project) {
-    throw new ToolError(`--mistakes shows those of the chapters, and ${project.name} is none.`, {
-      exitCode: EXIT.usage,
-      hint: 'What is to be seen in a project of your own: --inside, --bench and --behaviour.',
-    });
-  }
-  const mistakes = await findMistakes(
-    folders.root,
-    places.map(({ name }) => name),
-  );
-  if (mistakes.length === 0) {
-    throw new ToolError(`There are no mistakes in ${places.map(({ name }) => name).join(', ') || folders.root}.`, {
-      exitCode: EXIT.usage,
-      hint: 'They are the folders of mistakes/ in a chapter.',
-    });
-  }
-  return mistakes;
+  return { subjects, ...(wish.check && { budgets: await allBudgets(found, wish, folders) }) };
 }
 
 interface Found {
@@ -101,7 +74,7 @@ interface Found {
   budgets?: ProjectConfig['budgets'];
 }
 
-async function inPlace(place: Place, own: GivenSettings, { given }: Wish, { here }: Folders): Promise<Found> {
+async function inPlace(place: Place, own: GivenSettings, { given }: Wish, { current: here }: Folders): Promise<Found> {
   const config: ProjectConfig = place.isChapter ? {} : await readProjectConfig(place.folder);
   const { $schema, budgets, ...said } = config;
   const theirs = withPaths(said, place.folder);
@@ -119,7 +92,7 @@ async function inPlace(place: Place, own: GivenSettings, { given }: Wish, { here
     const wrong = wrongBudget({ [place.name]: budgets }, [...all, ...subjects]);
     if (wrong) {
       throw new ToolError(`${join(place.folder, CONFIG_NAME)}: ${wrong}`, {
-        exitCode: EXIT.usage,
+        code: 'usage',
         hint: `There are: ${all.map(subjectName).join(', ')}`,
       });
     }
@@ -152,14 +125,14 @@ async function withFiles(settings: Settings): Promise<Settings> {
   ];
   for (const [what, path] of files) {
     const isFile = path === undefined || (await stat(path).catch(() => null))?.isFile();
-    if (!isFile) throw new ToolError(`There is no file ${path} for the ${what}.`, { exitCode: EXIT.usage });
+    if (!isFile) throw new ToolError(`There is no file ${path} for the ${what}.`, { code: 'usage' });
   }
   const text = settings.envFile === undefined ? '' : await readFile(settings.envFile, 'utf8');
   const [, port] = /^PORT=(\d+)\s*$/m.exec(text) ?? [];
   return port === undefined ? settings : { ...settings, env: { PORT: port, ...settings.env } };
 }
 
-async function findPlaces({ names, images, given }: Wish, { root, here }: Folders): Promise<Place[]> {
+async function findPlaces({ names, images, given }: Wish, { root, current: here }: Folders): Promise<Place[]> {
   const chapters = await findChapterFolders(root);
   const asChapter = (name: string): Place => ({ name, folder: join(root, name), isChapter: true });
   const implied = given.context ?? (given.dockerfiles?.[0] && dirname(given.dockerfiles[0]));
@@ -183,7 +156,7 @@ async function findPlaces({ names, images, given }: Wish, { root, here }: Folder
       throw new ToolError(
         folder === null ? `There is no chapter and no folder "${name}".` : `"${name}" is a file, not a folder.`,
         {
-          exitCode: EXIT.usage,
+          code: 'usage',
           hint:
             folder === null
               ? `The chapters are: ${chapters.join(', ')}. A folder is looked for in ${here}.`
@@ -222,7 +195,7 @@ function nameAll(folders: string[], taken: string[]): Place[] {
 async function noDockerfile(folder: string, here: string): Promise<ToolError> {
   const below = (await dockerfilesBelow(folder)).map((path) => relative(here, path));
   return new ToolError(`There is no Dockerfile in ${folder}.`, {
-    exitCode: EXIT.usage,
+    code: 'usage',
     hint:
       below.length === 0
         ? 'Every Dockerfile, Dockerfile.* and *.Dockerfile in a folder is measured. Another one: --dockerfile <file>'
@@ -231,16 +204,16 @@ async function noDockerfile(folder: string, here: string): Promise<ToolError> {
 }
 
 /** The budgets of the repository for its chapters and of each project for itself. */
-async function allBudgets(found: Found[], { images }: Wish, { root }: Folders): Promise<Config> {
+async function allBudgets(found: Found[], { images }: Wish, { root }: Folders): Promise<Budgets> {
   const projects = found.filter(({ place }) => !place.isChapter);
-  const ours = images || projects.length < found.length ? await readConfig(root, await findChapters(root)) : null;
+  const ours = images || projects.length < found.length ? await readBudgets(root, await findChapters(root)) : null;
   const theirs = projects.flatMap(({ place, budgets }) => (budgets ? [[place.name, budgets] as const] : []));
   const [first] = projects;
   if (!ours && theirs.length === 0 && first) {
     throw new ToolError(`${join(first.place.folder, CONFIG_NAME)}: there are no budgets, and --check needs some`, {
-      exitCode: EXIT.usage,
+      code: 'usage',
       hint: 'An example: { "budgets": { "multi": { "onDisk": "60% of single", "pull": "70 MB" } } }',
     });
   }
-  return { budgets: { ...ours?.budgets, ...Object.fromEntries(theirs) } };
+  return { ...ours, ...Object.fromEntries(theirs) };
 }

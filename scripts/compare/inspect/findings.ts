@@ -1,31 +1,12 @@
 import type { ImageFacts } from '../../engine/engine.ts';
 import { HIDDEN, looksSecret, redact } from '../../lib/redact.ts';
 import { CATALOG, type Code, LEVELS, type Level } from '../model/finding-catalog.ts';
-import type { Group } from './groups.ts';
+import type { Group } from '../model/groups.ts';
+import type { Evidence, Finding } from '../model/report-schema.ts';
 import { buildArguments, instructionText } from './instruction.ts';
 import type { Note } from './layer-files.ts';
 import type { ImageFile, ImageTree } from './merge-layers.ts';
 import { type Package, packageFolder } from './packages.ts';
-
-/** Where a finding was seen. */
-export interface Evidence {
-  /** A path in the image, or for what is not a file, what it is: `ENV NPM_TOKEN`, `USER node`. */
-  path: string;
-  /** Index of the layer, lowest 0; null for what is not in a layer. */
-  layer: number | null;
-  /** More about it: that a later layer deletes it, the version of a package. */
-  note: string | null;
-}
-
-export interface Finding {
-  code: Code;
-  level: Level;
-  /** One sentence. */
-  message: string;
-  /** How many there are; `evidence` has the first of them. */
-  count: number;
-  evidence: Evidence[];
-}
 
 /** All that findings are drawn from. */
 export interface Inspected {
@@ -242,7 +223,7 @@ function setuidFiles(inspected: Inspected): Found {
 // --- what does not belong --------------------------------------------------------------------------------------------
 
 /** What the app's own package.json names says more than what came with it. */
-const isDirect = ({ name, broughtBy }: Package) => broughtBy.includes(name);
+const isDirect = ({ name, requiredBy }: Package) => requiredBy.includes(name);
 
 function devDependencies({ packages, tree }: Inspected): Found {
   const installed = [...packages.values()].filter(({ dev, path }) => dev && tree.visible.has(`${path}/package.json`));

@@ -1,48 +1,12 @@
 import type { ImageFacts } from '../../engine/engine.ts';
-import { type Finding, findFindings } from './findings.ts';
-import { GROUPS, type Group, grouper } from './groups.ts';
+import { GROUPS, type Group } from '../model/groups.ts';
+import type { Contents, Finding } from '../model/report-schema.ts';
+import { findFindings } from './findings.ts';
+import { groupPaths } from './group-paths.ts';
 import type { Note } from './layer-files.ts';
 import { type ImageFile, mergeLayers } from './merge-layers.ts';
 import { findPackages, isGlobal, packageFolder } from './packages.ts';
 import type { ImageLayers } from './read-layers.ts';
-
-/** What is in an image. All paths begin with a slash, all sizes are bytes. */
-export interface Contents {
-  /** The bytes of all files in all layers by group; their sum is the image's size on disk. */
-  groups: Record<Group, number>;
-  /** The largest things: packages, files that are large by themselves, and folders. */
-  largest: { path: string; group: Group; bytes: number; package: { name: string; version: string | null } | null }[];
-  /** The largest packages in node_modules, the app's and global ones. */
-  packages: {
-    path: string;
-    name: string;
-    version: string | null;
-    bytes: number;
-    dev: boolean;
-    deleted: boolean;
-    broughtBy: string[];
-  }[];
-  /** The bytes of all files that a later layer replaces or deletes. */
-  wasteBytes: number;
-  /** The largest of them. A folder that went as a whole is one of them. */
-  waste: {
-    path: string;
-    how: 'replaced' | 'deleted';
-    files: number;
-    bytes: number;
-    layer: number;
-    instruction: string | null;
-    goneIn: number;
-    goneBy: string | null;
-  }[];
-  facts: {
-    shells: string[];
-    packageManagers: string[];
-    files: number;
-    npmPackages: number;
-    osPackages: number | null;
-  };
-}
 
 const LARGEST = 10;
 /** A file of this size is worth a line of its own. */
@@ -64,7 +28,7 @@ export function inspectImage(
   const instructions = layers.map(({ instruction }) => instruction);
   const uppermost = new Map(notes.flatMap((ofLayer) => [...ofLayer]));
   const packages = findPackages(uppermost, tree.all);
-  const groupOf = grouper(packages, appFolders(image, uppermost));
+  const groupOf = groupPaths(packages, appFolders(image, uppermost));
 
   const groups = Object.fromEntries(Object.keys(GROUPS).map((name) => [name, 0])) as Record<Group, number>;
   const things = new Map<string, Contents['largest'][number]>();
@@ -90,25 +54,25 @@ export function inspectImage(
       [...packages.values()]
         .filter(({ path }) => groupOf(`${path}/`) !== 'packageManagers')
         .map((one) => ({ ...one, bytes: packageBytes.get(one.path) ?? 0 })),
-    ).map(({ path, name, version, bytes, dev, broughtBy }) => ({
+    ).map(({ path, name, version, bytes, dev, requiredBy }) => ({
       path: `/${path}`,
       name,
       version,
       bytes,
       dev,
       deleted: !tree.visible.has(`${path}/package.json`),
-      broughtBy,
+      requiredBy,
     })),
     wasteBytes: tree.waste.reduce((sum, { bytes }) => sum + bytes, 0),
-    waste: tree.waste.slice(0, MAX_WASTE).map(({ path, how, files, bytes, layer, goneIn }) => ({
+    waste: tree.waste.slice(0, MAX_WASTE).map(({ path, how, files, bytes, layer, removedIn }) => ({
       path: `/${path}`,
       how,
       files,
       bytes,
       layer,
       instruction: instructions[layer] ?? null,
-      goneIn,
-      goneBy: instructions[goneIn] ?? null,
+      removedIn,
+      removedBy: instructions[removedIn] ?? null,
     })),
     facts: factsOf(tree.visible, notes, packages.keys()),
   };

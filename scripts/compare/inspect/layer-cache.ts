@@ -37,7 +37,7 @@ export interface KnownLayer {
  * What was measured in earlier runs, a file for each layer and image. A layer's digest names its content, so an entry
  * never becomes stale. Only the layers that are asked for are in memory.
  */
-export class MeasurementCache implements LayerStore {
+export class LayerCache implements LayerStore {
   readonly #folder: string;
   readonly #layers = new Map<string, KnownLayer>();
   readonly #blobs = new Set<string>();

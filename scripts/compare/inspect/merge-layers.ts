@@ -19,7 +19,7 @@ export interface Waste {
   /** Index of the layer that still holds the bytes. */
   layer: number;
   /** Index of the layer that replaced or deleted them. */
-  goneIn: number;
+  removedIn: number;
   files: number;
   bytes: number;
 }
@@ -79,7 +79,7 @@ export function mergeLayers(layers: LayerFile[][]): ImageTree {
       path,
       how: by.how,
       layer: content.file.layer,
-      goneIn: by.layer,
+      removedIn: by.layer,
       files: 0,
       bytes: 0,
     };

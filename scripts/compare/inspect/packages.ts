@@ -10,7 +10,7 @@ export interface Package {
   /** Whether only development dependencies need it. */
   dev: boolean;
   /** The dependencies of the app's own package.json that need it; empty when nothing says. */
-  broughtBy: string[];
+  requiredBy: string[];
 }
 
 /** Where npm installs what `--global` asks for. */
@@ -62,7 +62,7 @@ export function findPackages(notes: Map<string, Note>, all: ImageFile[]): Map<st
 
   const production = new Set<string>();
   const development = new Set<string>();
-  const broughtBy = new Map<string, Set<string>>();
+  const requiredBy = new Map<string, Set<string>>();
   for (const [folder, manifest] of manifests) {
     if (packageFolder(`${folder}/`) !== null) continue;
     const sides = [
@@ -73,8 +73,8 @@ export function findPackages(notes: Map<string, Note>, all: ImageFile[]): Map<st
       for (const name of names) {
         for (const reached of reach([resolve(folder, name)])) {
           side.add(reached);
-          if (!broughtBy.has(reached)) broughtBy.set(reached, new Set());
-          broughtBy.get(reached)?.add(name);
+          if (!requiredBy.has(reached)) requiredBy.set(reached, new Set());
+          requiredBy.get(reached)?.add(name);
         }
       }
     }
@@ -92,7 +92,7 @@ export function findPackages(notes: Map<string, Note>, all: ImageFile[]): Map<st
       name: name ?? path.slice(path.lastIndexOf('node_modules/') + 'node_modules/'.length),
       version: version ?? null,
       dev: development.has(path) && !production.has(path),
-      broughtBy: [...(broughtBy.get(path) ?? [])].sort(),
+      requiredBy: [...(requiredBy.get(path) ?? [])].sort(),
     });
   }
   return packages;

@@ -1,7 +1,7 @@
 import type { Engine, ImageFacts } from '../../engine/engine.ts';
 import { ToolError } from '../../lib/errors.ts';
 import { type LayerStore, readArchive } from './archive.ts';
-import type { KnownLayer, MeasurementCache } from './layer-cache.ts';
+import type { KnownLayer, LayerCache } from './layer-cache.ts';
 
 /** An image's layer with its place in the image. */
 export interface ImageLayer extends KnownLayer {
@@ -28,7 +28,7 @@ export interface ImageLayers {
 export async function readLayers(
   engine: Engine,
   images: ImageFacts[],
-  cache: MeasurementCache,
+  cache: LayerCache,
   options: { signal: AbortSignal; onBytes?: (bytes: number) => void },
 ): Promise<Map<string, ImageLayers>> {
   await cache.load(images.flatMap(({ diffIds }) => diffIds));

@@ -1,8 +1,8 @@
 /** What a service in a container should do, with the short name that heads its column. */
 export const BEHAVIOURS = {
-  'same-answers': { head: 'answers', means: 'the same status, headers and body as single' },
+  'same-responses': { head: 'responses', means: 'the same status, headers and body as single' },
   'in-flight': { head: 'in flight', means: 'a request that is under way when SIGTERM comes is answered' },
-  'process-1': { head: 'process 1', means: 'process 1 is node, so that signals reach it' },
+  'pid-1': { head: 'PID 1', means: 'PID 1 is node, so that signals reach it' },
   'exit-code': { head: 'exit code', means: 'it ends with exit code 0 after SIGTERM' },
   'read-only': { head: 'read-only', means: 'it serves with a read-only root file system' },
   'no-privileges': { head: 'no caps', means: 'it serves without capabilities and new privileges' },
@@ -10,7 +10,6 @@ export const BEHAVIOURS = {
   healthy: { head: 'healthy', means: 'its HEALTHCHECK turns healthy' },
   unhealthy: { head: 'hung', means: 'its HEALTHCHECK turns unhealthy when the app hangs' },
   logs: { head: 'logs', means: 'it logs to standard output, a line each' },
-  zombies: { head: 'zombies', means: 'a hundred health checks leave no dead process behind' },
   'memory-limit': { head: 'memory', means: "under a memory limit it serves, and Node's heap is fitted to it" },
 } as const;
 

@@ -121,4 +121,4 @@ export const CATALOG = {
 } as const satisfies Record<string, Explanation>;
 
 export type Code = keyof typeof CATALOG;
-export const CODES = Object.keys(CATALOG) as Code[];
+export const CODES = Object.keys(CATALOG) as [Code, ...Code[]];

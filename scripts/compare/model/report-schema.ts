@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { z } from 'zod';
-import { GROUPS, type Group } from '../inspect/groups.ts';
 import { BEHAVIOURS, type Behaviour } from './behaviours.ts';
 import { CODES, type Code, LEVELS } from './finding-catalog.ts';
+import { GROUPS, type Group } from './groups.ts';
 
 /** Where the JSON Schema of the report is published: beside this file. `npm run sync` writes it, a test compares it. */
 export const REPORT_SCHEMA_FILE = join(import.meta.dirname, 'report.schema.json');
@@ -56,15 +56,6 @@ const bench = z.object({
   buildAfterDependencyMs: builds('After one dependency was added'),
 });
 
-const rollout = z
-  .object({
-    pulls: z.int().positive(),
-    bytes: bytes.describe('What that many pulls move: size.pullBytes times pulls'),
-    linkBitsPerSecond: z.number().positive().nullable(),
-    waitMs: milliseconds.nullable().describe('How long one pull takes at that bandwidth; null without one'),
-  })
-  .describe('Arithmetic on the measured pull size, not a measurement');
-
 const behaviour = z.object({
   name: z.enum(Object.keys(BEHAVIOURS) as [Behaviour, ...Behaviour[]]),
   ok: z.boolean().nullable().describe('Null where it does not apply or could not be found out'),
@@ -96,7 +87,7 @@ const contents = z.object({
         bytes: bytes.describe('Without the packages inside of it'),
         dev: z.boolean().describe('Whether only development dependencies need it'),
         deleted: z.boolean().describe('Whether a later layer deletes it'),
-        broughtBy: z.array(z.string()).describe("The dependencies in the app's package.json that need it"),
+        requiredBy: z.array(z.string()).describe("The dependencies in the app's package.json that require it"),
       }),
     )
     .describe('The largest packages in node_modules'),
@@ -112,8 +103,8 @@ const contents = z.object({
         bytes,
         layer: layerIndex.describe('The layer that still holds them, as an index in size.layers'),
         instruction: z.string().nullable().describe('The instruction that wrote them'),
-        goneIn: layerIndex.describe('The layer that replaces or deletes them'),
-        goneBy: z.string().nullable().describe('The instruction that replaces or deletes them'),
+        removedIn: layerIndex.describe('The layer that replaces or deletes them'),
+        removedBy: z.string().nullable().describe('The instruction that replaces or deletes them'),
       }),
     )
     .describe('The largest of them'),
@@ -178,6 +169,7 @@ const image = z.object({
   standIn: z.boolean().describe('Whether a base image was a locally built stand-in'),
   ok: z.boolean().describe('Whether it was built, measured, started and gave the expected answer'),
   error: z.string().nullable().describe('What failed, with the last lines of the engine or container'),
+  errorCode: z.string().nullable().describe('The stable code of the error, such as program-failed'),
   context: context.nullable().default(null),
   size: z
     .object({
@@ -199,7 +191,6 @@ const image = z.object({
     })
     .nullable(),
   bench: bench.nullable().default(null).describe('What --bench timed'),
-  rollout: rollout.nullable().default(null),
   behaviour: z.array(behaviour).nullable().default(null).describe('What --behaviour found'),
   config: z.object({ user: z.string().describe('As the image has it; empty means root') }).nullable(),
 });
@@ -214,22 +205,8 @@ const comparison = z.object({
   pullSavedRatio: z.number(),
 });
 
-const mistake = z.object({
-  chapter: z
-    .string()
-    .describe('The chapter of its two images, whose variants are mended and mistake, such as 01-first-dockerfile/x'),
-  what: z.string().describe('The mistake'),
-  instead: z.string().describe('What the mended version does'),
-  fix: z
-    .object({
-      file: z.enum(['Dockerfile', '.dockerignore']),
-      lines: z.array(z.string()).describe('As in a diff: each begins with +, - or a space'),
-    })
-    .describe('What mends it'),
-});
-
 export const reportSchema = z.object({
-  schemaVersion: z.literal(1),
+  schemaVersion: z.literal(2),
   createdAt: z.iso.datetime(),
   platform: z.string().describe('Operating system and architecture that the tool ran on, such as linux/x64'),
   zlib: z
@@ -245,17 +222,21 @@ export const reportSchema = z.object({
   }),
   images: z.array(image),
   comparisons: z.array(comparison),
-  mistakes: z.array(mistake).nullable().default(null).describe('What --mistakes measured; null without it'),
 });
 
-/** The document that holds all measurements of a run. Every output is a pure function of it. */
+/** The document that holds all measurements of one invocation. Every output is a pure function of it. */
 export type Report = z.infer<typeof reportSchema>;
 export type ImageReport = z.infer<typeof image>;
+export type Size = NonNullable<ImageReport['size']>;
+export type Contents = z.infer<typeof contents>;
+export type Finding = z.infer<typeof finding>;
+export type Evidence = Finding['evidence'][number];
+export type BuildContext = z.infer<typeof context>;
+export type ContextPart = z.infer<typeof contextPart>;
+export type BehaviourResult = z.infer<typeof behaviour>;
 export type Bench = z.infer<typeof bench>;
-export type MistakeReport = z.infer<typeof mistake>;
+export type BuildSamples = Bench['buildColdMs'];
 export type Comparison = z.infer<typeof comparison>;
 
 /** The JSON Schema of the report, as text. */
-export function reportJsonSchema(): string {
-  return `${JSON.stringify(z.toJSONSchema(reportSchema), null, 2)}\n`;
-}
+export const reportJsonSchema = () => `${JSON.stringify(z.toJSONSchema(reportSchema), null, 2)}\n`;

@@ -1,5 +1,5 @@
 import { bytes } from '../../lib/format.ts';
-import { GROUPS, type Group } from '../inspect/groups.ts';
+import { GROUPS, type Group } from '../model/groups.ts';
 import type { ImageReport, Report } from '../model/report-schema.ts';
 import { differs, FIGURE_KEYS, FIGURES, showValue } from './figures.ts';
 import { imageLabel } from './size-table.ts';

@@ -1,5 +1,5 @@
 import { bytes, distinctBytes } from '../../lib/format.ts';
-import { type Budget, CONFIG_NAME, type Config, type Limit, parseLimit } from '../discover/config.ts';
+import { type Budget, type Budgets, CONFIG_NAME, type Limit, parseLimit } from '../model/budgets.ts';
 import { CODES, LEVELS, type Level } from '../model/finding-catalog.ts';
 import type { ImageReport, Report } from '../model/report-schema.ts';
 import { subjectName } from '../model/subject.ts';
@@ -9,7 +9,7 @@ import { imageLabel, isOfProject } from './size-table.ts';
 export interface CheckResult {
   status: 'PASS' | 'FAIL' | 'SKIP';
   image: string;
-  what: 'on disk' | 'pull' | 'findings' | 'budget';
+  what: 'unpacked' | 'download' | 'findings' | 'budget';
   /** The figures, or why it was skipped. */
   text: string;
   /** What to do, where something is to be done. */
@@ -19,7 +19,7 @@ export interface CheckResult {
 type Outcome = Pick<CheckResult, 'status' | 'text'> & { advice?: string };
 
 /** Compares a report with the budgets, each limit by itself. Pure: the same report and budgets give the same answer. */
-export function checkBudgets(report: Report, { budgets }: Config): CheckResult[] {
+export function checkBudgets(report: Report, budgets: Budgets): CheckResult[] {
   const results = Object.entries(budgets).flatMap(([chapter, variants]): CheckResult[] => {
     if (!report.images.some((image) => image.chapter === chapter)) {
       return skip(chapter, 'it is not in this run');
@@ -49,8 +49,8 @@ const result = (image: ImageReport, what: CheckResult['what'], { status, text, a
 
 function checkImage(report: Report, image: ImageReport, budget: Budget): CheckResult[] {
   const sizes = [
-    ['on disk', 'unpackedBytes', budget.onDisk],
-    ['pull', 'pullBytes', budget.pull],
+    ['unpacked', 'unpackedBytes', budget.unpacked],
+    ['download', 'pullBytes', budget.download],
   ] as const;
   return [
     ...sizes.flatMap(([what, key, limits]) =>

@@ -1,3 +1,4 @@
+import { EXIT } from '../../lib/errors.ts';
 import { levelColour, painter } from '../../lib/format.ts';
 import { CATALOG, CODES, type Code, type Explanation } from '../model/finding-catalog.ts';
 
@@ -25,4 +26,11 @@ export function renderFindingList(colour: boolean): string {
     const { level, message }: Explanation = CATALOG[code];
     return `${paint(levelColour[level], level.padEnd(7))}  ${code.padEnd(width)}  ${message}`;
   }).join('\n');
+}
+
+/** Prints what a finding means, or the list of all findings. Returns the exit code. */
+export function explain(code: Code | true): number {
+  const colour = process.stdout.isTTY && !process.env.NO_COLOR;
+  process.stdout.write(`${code === true ? renderFindingList(colour) : renderExplanation(code, colour)}\n`);
+  return EXIT.ok;
 }

@@ -1,5 +1,5 @@
 import { bytes, levelColour, type Paint, percent, printable, shorten } from '../../lib/format.ts';
-import { GROUPS, type Group } from '../inspect/groups.ts';
+import { GROUPS, type Group } from '../model/groups.ts';
 import type { ImageReport, Report } from '../model/report-schema.ts';
 import { imageLabel } from './size-table.ts';
 
@@ -84,9 +84,9 @@ function largest({ largest: things, packages }: Contents, paint: Paint): string[
 }
 
 /** Why a package is there. */
-function brought({ name, broughtBy }: Contents['packages'][number]): string[] {
-  if (broughtBy.includes(name)) return ['direct'];
-  return broughtBy.length === 0 ? [] : [`brought by ${broughtBy.join(', ')}`];
+function brought({ name, requiredBy }: Contents['packages'][number]): string[] {
+  if (requiredBy.includes(name)) return ['direct'];
+  return requiredBy.length === 0 ? [] : [`brought by ${requiredBy.join(', ')}`];
 }
 
 function waste({ wasteBytes, waste: all }: Contents, paint: Paint): string[] {
@@ -95,10 +95,10 @@ function waste({ wasteBytes, waste: all }: Contents, paint: Paint): string[] {
   const rest = wasteBytes - shown.reduce((sum, one) => sum + one.bytes, 0);
   return [
     paint('bold', `  Replaced or deleted by a later layer, and still pulled: ${bytes(wasteBytes)}`),
-    ...shown.flatMap(({ path, how, bytes: count, layer, instruction, goneIn, goneBy }) => [
+    ...shown.flatMap(({ path, how, bytes: count, layer, instruction, removedIn, removedBy }) => [
       `  ${bytes(count).padStart(9)}  ${printable(path)}`,
       paint('dim', `             written by layer ${layer + 1}: ${shorten(instruction ?? 'n/a', INSTRUCTION_LENGTH)}`),
-      paint('dim', `             ${how} by layer ${goneIn + 1}: ${shorten(goneBy ?? 'n/a', INSTRUCTION_LENGTH)}`),
+      paint('dim', `             ${how} by layer ${removedIn + 1}: ${shorten(removedBy ?? 'n/a', INSTRUCTION_LENGTH)}`),
     ]),
     ...(rest > 0 && shown.length > 0 ? [`  ${bytes(rest).padStart(9)}  more`] : []),
   ];

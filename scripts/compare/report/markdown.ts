@@ -1,18 +1,10 @@
 import { markdownTable } from 'markdown-table';
 import { bytes, markdownCode, markdownText, printableLines } from '../../lib/format.ts';
-import { GROUPS, type Group } from '../inspect/groups.ts';
+import { GROUPS, type Group } from '../model/groups.ts';
 import type { Report } from '../model/report-schema.ts';
 import { subjectName } from '../model/subject.ts';
 import { difference, OTHER_ZLIB, since, WITHIN_SPREAD } from './changes.ts';
 import { contextHints, contextSection } from './context-table.ts';
-import {
-  failedImages,
-  type MistakeCosts,
-  mistakeCosts,
-  mistakeNotes,
-  mistakeProblems,
-  mistakeTitle,
-} from './mistakes.ts';
 import { rightAligned, type Section, sections } from './sections.ts';
 import { header, imageLabel, RIGHT_ALIGNED, tableNotes, tableRow } from './size-table.ts';
 import type { Extras } from './terminal.ts';
@@ -25,19 +17,17 @@ export function renderMarkdown(report: Report, { changes, check }: Omit<Extras, 
   return [
     ...(changes ? [renderChanges(changes)] : []),
     ...(check ? [renderCheck(check)] : []),
-    ...(report.mistakes ? mistakeCosts(report).map(renderMistake) : [SIZES, sizeTable(report)]),
-    ...failedImages(report).map(
-      (image) => `**FAILED ${markdownText(subjectName(image))}**\n\n${codeBlock(image.error ?? 'n/a')}`,
-    ),
-    ...mistakeProblems(report).map(markdownText),
-    ...(report.mistakes ? [] : [...contextHints(report).map(markdownText), ...sections(report).map(renderSection)]),
+    SIZES,
+    sizeTable(report),
+    ...report.images
+      .filter(({ ok }) => !ok)
+      .map((image) => `**FAILED ${markdownText(subjectName(image))}**\n\n${codeBlock(image.error ?? 'n/a')}`),
+    ...contextHints(report).map(markdownText),
+    ...sections(report).map(renderSection),
     ...contextSection(report).map((section) => folded(section.title, sectionTable(section))),
     folded('Where it is', whereItIs(report)),
     folded('Findings', findings(report)),
-    folded(
-      'How it was measured',
-      (report.mistakes ? mistakeNotes(report) : tableNotes(report)).map(markdownText).join('\n'),
-    ),
+    folded('How it was measured', tableNotes(report).map(markdownText).join('\n')),
   ].join('\n\n');
 }
 
@@ -49,26 +39,6 @@ const sizeTable = (report: Report) =>
     report.images.map((image) => tableRow(report, image).map(markdownText)),
     RIGHT_ALIGNED,
   );
-
-function renderMistake(one: MistakeCosts): string {
-  const { figures, findings, misses, noStart, problem, fix } = one;
-  const columns = ['', 'mistake', 'mended', 'difference'];
-  const rows = figures.map(({ name, mistake, mended, difference: text }) => [name, mistake, mended, text]);
-  const words = [
-    ...findings.map(({ level, text }) => `- ${level} ${markdownText(text)}`),
-    ...misses.map((text) => `- ${markdownText(text)}`),
-    ...(noStart === null ? [] : [`- It does not start. ${markdownText(noStart)}`]),
-    ...(problem === null ? [] : [`- n/a, ${markdownText(problem)}`]),
-  ];
-  return [
-    `### ${markdownText(mistakeTitle(one))}`,
-    markdownText(one.what),
-    ...(rows.length === 0 ? [] : [table(columns, rows, new Set(columns.slice(1)))]),
-    ...(words.length === 0 ? [] : [words.join('\n')]),
-    `What mends it, in ${markdownCode(fix.file)}: ${markdownText(one.instead)}`,
-    codeBlock(fix.lines.join('\n'), 'diff'),
-  ].join('\n\n');
-}
 
 function renderSection(section: Section): string {
   const lines = section.notes.map((line) => markdownText(line.trim())).join('\n');

@@ -1,8 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { EXIT, ToolError } from '../../lib/errors.ts';
+import { ToolError } from '../../lib/errors.ts';
 import { type Report, reportSchema } from '../model/report-schema.ts';
+import { upgradeReport } from '../model/report-v1.ts';
 
 const PROBLEMS: Record<string, string> = { ENOENT: 'there is no such file', EISDIR: 'it is a folder' };
 
@@ -14,7 +15,7 @@ const PROBLEMS: Record<string, string> = { ENOENT: 'there is no such file', EISD
 export async function readReport(path: string, folder: string): Promise<Report> {
   const fail = (problem: string) =>
     new ToolError(`Cannot read the report ${path}: ${problem}`, {
-      exitCode: EXIT.usage,
+      code: 'usage',
       hint: 'A report is what npm run compare -- --json FILE writes.',
     });
   const content = await (path === '-' ? text(process.stdin) : readFile(resolve(folder, path), 'utf8')).catch(
@@ -28,7 +29,7 @@ export async function readReport(path: string, folder: string): Promise<Report> 
   } catch {
     throw fail('it is not JSON');
   }
-  const parsed = reportSchema.safeParse(json);
+  const parsed = reportSchema.safeParse(upgradeReport(json));
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
     throw fail(

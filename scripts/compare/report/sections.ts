@@ -1,6 +1,5 @@
 import type { Report } from '../model/report-schema.ts';
 import { behaviourSection } from './behaviour-table.ts';
-import { rolloutSection } from './rollout.ts';
 import { timeSections } from './time-tables.ts';
 
 /** A table with a title and notes: one for the terminal and for Markdown. */
@@ -20,5 +19,5 @@ export const rightAligned = (header: string[], left: string[] = []) =>
 
 /** What was timed, reckoned and tried, where it was. */
 export function sections(report: Report): Section[] {
-  return [...timeSections(report), ...rolloutSection(report), ...behaviourSection(report)];
+  return [...timeSections(report), ...behaviourSection(report)];
 }

@@ -6,8 +6,6 @@ import { type Changes, difference, type ImageChanges, OTHER_ZLIB, since, WITHIN_
 import type { CheckResult } from './check-budgets.ts';
 import { contextHints, contextSection } from './context-table.ts';
 import { renderInside } from './inside.ts';
-import { failedImages, mistakeProblems } from './mistakes.ts';
-import { renderMistakes } from './mistakes-terminal.ts';
 import { rightAligned, type Section, sections } from './sections.ts';
 import { header, RIGHT_ALIGNED, tableNotes, tableRow } from './size-table.ts';
 
@@ -22,7 +20,7 @@ export interface Extras {
 export function renderTerminal(report: Report, colour: boolean, extras: Extras = {}): string {
   const paint = painter(colour);
   return [
-    ...(report.mistakes ? renderMistakes(report, paint) : renderImages(report, paint)),
+    ...renderImages(report, paint),
     ...(extras.inside ? contextSection(report).map((section) => renderSection(section, paint)) : []),
     ...(extras.inside ? renderInside(report, paint) : []),
     ...(extras.changes ? [renderChanges(extras.changes, paint)] : []),
@@ -131,11 +129,11 @@ export function renderCheck(results: CheckResult[], paint: Paint, onlyFailed = f
 }
 
 /** What failed, and why: container and builder may have printed anything. */
-export function failures(report: Report): string[] {
-  return [
-    ...failedImages(report).map(
-      (image) => `FAILED ${printable(subjectName(image))}\n${printableLines(image.error ?? 'n/a')}`,
-    ),
-    ...mistakeProblems(report),
-  ];
+export function failures({ images }: Report): string[] {
+  return images
+    .filter(({ ok }) => !ok)
+    .map(
+      (image) => `FAILED ${printable(subjectName(image))}
+${printableLines(image.error ?? 'n/a')}`,
+    );
 }

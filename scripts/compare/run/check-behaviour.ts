@@ -3,27 +3,20 @@ import type { Engine, ImageFacts } from '../../engine/engine.ts';
 import { ToolError } from '../../lib/errors.ts';
 import { redact } from '../../lib/redact.ts';
 import type { Behaviour } from '../model/behaviours.ts';
+import type { BehaviourResult } from '../model/report-schema.ts';
 import { answersUnderWay } from './in-flight.ts';
 import {
   type Address,
-  ask,
   exitCodeInTime,
   type Response,
-  type RunOptions,
+  request,
+  type ServeOptions,
   type Server,
   STILL_RUNS,
   serve,
 } from './serve.ts';
 
-/** What became of trying one behaviour. */
-export interface Tried {
-  name: Behaviour;
-  /** Null where it does not apply or could not be found out. */
-  ok: boolean | null;
-  reason: string | null;
-}
-
-type Outcome = Omit<Tried, 'name'>;
+type Outcome = Omit<BehaviourResult, 'name'>;
 
 /** What is requested of every variant: a page, the same without its body, the health check, nothing, and nonsense. */
 const requestsOf = (path: string) =>
@@ -43,17 +36,14 @@ const VOLATILE = new Set(['date', 'age', 'connection', 'keep-alive']);
 
 /** How long a health check may take to change its mind, in milliseconds. */
 const HEALTH_LIMIT_MS = 40_000;
-/** How long the hundred health checks may take, in milliseconds. */
-const CHECKS_LIMIT_MS = 300_000;
-const CHECKS = 100;
-/** The engine keeps the last five checks: they are read often enough to see each. */
+/** How often the health status is read, in milliseconds. */
 const POLL_MS = 200;
 /** A user id as OpenShift gives it: one that no image knows, in the group of root. */
 const ANY_USER = '1000680000:0';
 const MEMORY_LIMIT_BYTES = 256 * 1024 * 1024;
 
 /** What a container answered, by request. */
-export type Answers = Map<string, Response>;
+export type Responses = Map<string, Response>;
 
 const good: Outcome = { ok: true, reason: null };
 // A reason may repeat what the container printed.
@@ -62,26 +52,26 @@ const notApplicable = (reason: string): Outcome => ({ ok: null, reason: redact(r
 const NO_NODE = 'the image has no Node';
 const NO_HEALTHCHECK = 'its Dockerfile has no HEALTHCHECK';
 
-export interface TryOptions extends RunOptions {
+export interface CheckOptions extends ServeOptions {
   /** Whether the app is one for Node. */
   node: boolean;
-  onTry(name: Behaviour): void;
+  onCheck(name: Behaviour): void;
 }
 
 /**
  * Tries what a service in a container should do, each in a container of its own where it needs one, and returns the
  * outcomes and what was answered.
  */
-export async function tryBehaviour(
+export async function checkBehaviour(
   engine: Engine,
   image: ImageFacts,
-  options: TryOptions,
-): Promise<{ tried: Tried[]; answers: Answers }> {
-  const tried: Tried[] = [];
+  options: CheckOptions,
+): Promise<{ results: BehaviourResult[]; responses: Responses }> {
+  const results: BehaviourResult[] = [];
   /** Starts a container with these options and tries something in it. That it does not serve is a miss. */
   const inContainer = async (args: string[], names: Behaviour[], work: (server: Server) => Promise<Outcome[]>) => {
     options.signal.throwIfAborted();
-    for (const name of names.slice(0, 1)) options.onTry(name);
+    for (const name of names.slice(0, 1)) options.onCheck(name);
     const outcomes = await withServer(
       engine,
       image,
@@ -91,14 +81,14 @@ export async function tryBehaviour(
       options.signal.throwIfAborted();
       return names.map(() => miss(inOneLine(error)));
     });
-    tried.push(...names.map((name, index) => ({ name, ...(outcomes[index] ?? notApplicable('not tried')) })));
+    results.push(...names.map((name, index) => ({ name, ...(outcomes[index] ?? notApplicable('not tried')) })));
   };
   const serves = async () => [good];
 
-  const answers: Answers = new Map();
-  await inContainer([], ['process-1', 'in-flight', 'exit-code', 'logs'], async ({ id, address }) => {
+  const responses: Responses = new Map();
+  await inContainer([], ['pid-1', 'in-flight', 'exit-code', 'logs'], async ({ id, address }) => {
     for (const [method, path] of requestsOf(options.path ?? '/'))
-      answers.set(`${method} ${path}`, await askOrSay(address, path, method));
+      responses.set(`${method} ${path}`, await askOrSay(address, path, method));
     const first = options.node ? await processOne(engine, id) : notApplicable(NO_NODE);
     const underWay = await answersUnderWay(address, () => engine.kill(id, 'SIGTERM'));
     const code = await exitCode(engine, id);
@@ -108,45 +98,37 @@ export async function tryBehaviour(
   await inContainer(['--cap-drop', 'ALL', '--security-opt', 'no-new-privileges'], ['no-privileges'], serves);
   await inContainer(['--user', ANY_USER], ['any-user'], serves);
   await inContainer(['--memory', String(MEMORY_LIMIT_BYTES)], ['memory-limit'], async ({ address }) => [
-    options.node ? fittedHeap(await ask(address, '/info')) : notApplicable(`it serves; ${NO_NODE}`),
+    options.node ? fittedHeap(await request(address, '/info')) : notApplicable(`it serves; ${NO_NODE}`),
   ]);
   if (image.healthcheck) {
     const quick = ['--health-timeout', '2s', '--health-retries', '2'];
     await inContainer([...quick, '--health-interval', '1s'], ['healthy', 'unhealthy'], ({ id }) =>
       health(engine, id, options.signal),
     );
-    if (options.node) {
-      await inContainer(['--health-interval', '20ms'], ['zombies'], async ({ id }) => [
-        await zombies(engine, id, options.signal),
-      ]);
-    } else {
-      tried.push({ name: 'zombies', ...notApplicable(NO_NODE) });
-    }
   } else {
-    tried.push({ name: 'healthy', ...miss(NO_HEALTHCHECK) }, { name: 'unhealthy', ...miss(NO_HEALTHCHECK) });
-    tried.push({ name: 'zombies', ...notApplicable(NO_HEALTHCHECK) });
+    results.push({ name: 'healthy', ...miss(NO_HEALTHCHECK) }, { name: 'unhealthy', ...miss(NO_HEALTHCHECK) });
   }
-  return { tried, answers };
+  return { results, responses };
 }
 
 /** An answer; what no client understands is one, too, with status 0. */
 function askOrSay(address: Address, path: string, method: string): Promise<Response> {
   const say = (error: Error) => ({ status: 0, headers: {}, body: error.message });
-  return ask(address, path, { method, limitMs: ANSWER_LIMIT_MS }).catch(say);
+  return request(address, path, { method, limitMs: ANSWER_LIMIT_MS }).catch(say);
 }
 
 /** How two variants' answers differ, for a person; null when they do not. */
-export function differentAnswer(answers: Answers, reference: Answers): string | null {
-  for (const [request, expected] of reference) {
-    const answer = answers.get(request);
-    if (!answer) return `${request} was not answered`;
-    if (answer.status !== expected.status) return `${request}: status ${answer.status}, not ${expected.status}`;
-    for (const name of new Set([...Object.keys(answer.headers), ...Object.keys(expected.headers)])) {
-      if (VOLATILE.has(name)) continue;
-      const [ours, theirs] = [answer.headers[name], expected.headers[name]].map((value) => String(value ?? 'none'));
-      if (ours !== theirs) return redact(`${request}: header ${name} is ${ours}, not ${theirs}`);
+export function findDifference(responses: Responses, reference: Responses): string | null {
+  for (const [name, expected] of reference) {
+    const answer = responses.get(name);
+    if (!answer) return `${name} got no response`;
+    if (answer.status !== expected.status) return `${name}: status ${answer.status}, not ${expected.status}`;
+    for (const header of new Set([...Object.keys(answer.headers), ...Object.keys(expected.headers)])) {
+      if (VOLATILE.has(header)) continue;
+      const [ours, theirs] = [answer.headers[header], expected.headers[header]].map((value) => String(value ?? 'none'));
+      if (ours !== theirs) return redact(`${name}: header ${header} is ${ours}, not ${theirs}`);
     }
-    if (answer.body !== expected.body) return `${request}: another body`;
+    if (answer.body !== expected.body) return `${name}: another body`;
   }
   return null;
 }
@@ -154,7 +136,7 @@ export function differentAnswer(answers: Answers, reference: Answers): string | 
 async function withServer<T>(
   engine: Engine,
   image: ImageFacts,
-  options: RunOptions,
+  options: ServeOptions,
   work: (server: Server) => Promise<T>,
 ): Promise<T> {
   const server = await serve(engine, image.id, options);
@@ -175,8 +157,8 @@ function inOneLine(error: unknown): string {
 async function processOne(engine: Engine, id: string): Promise<Outcome> {
   const { processId } = await engine.container(id);
   const command = (await engine.processes(id)).find((process) => process.processId === processId)?.command;
-  if (command === undefined) return notApplicable('the engine does not list process 1');
-  return /^(?:\S*\/)?node(?:\s|$)/.test(command) ? good : miss(`process 1 is: ${command.slice(0, 80)}`);
+  if (command === undefined) return notApplicable('the engine does not list PID 1');
+  return /^(?:\S*\/)?node(?:\s|$)/.test(command) ? good : miss(`PID 1 is: ${command.slice(0, 80)}`);
 }
 
 async function exitCode(engine: Engine, id: string): Promise<Outcome> {
@@ -230,35 +212,6 @@ async function health(engine: Engine, id: string, signal: AbortSignal): Promise<
   const hung = await statusAfter('healthy');
   return [good, hung === 'unhealthy' ? good : miss(`the app hangs, and it is still called ${hung}`)];
 }
-
-async function zombies(engine: Engine, id: string, signal: AbortSignal): Promise<Outcome> {
-  const checks = new Set<string>();
-  const enough = await poll(CHECKS_LIMIT_MS, signal, async () => {
-    const { health: state } = await engine.container(id);
-    for (const { startedAt } of state?.checks ?? []) checks.add(startedAt);
-    return checks.size >= CHECKS;
-  });
-  if (!enough) return notApplicable(`only ${checks.size} health checks in ${CHECKS_LIMIT_MS / 1000} s`);
-  // The program of process 1 is node, wherever it is. The images that we try have nothing else to look with.
-  const count = await engine.exec(id, ['/proc/1/exe', '-e', COUNT_ZOMBIES]).catch((error: unknown) => inOneLine(error));
-  if (!/^\d+$/.test(count)) return notApplicable(`the processes cannot be listed from inside: ${count}`);
-  return count === '0' ? good : miss(`${count} dead processes that nobody has waited for`);
-}
-
-/**
- * Prints how many processes are in state Z (https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html), and still are
- * after a while: each process is, for the moment until somebody has waited for it.
- */
-const COUNT_ZOMBIES = `
-const fs = require('fs');
-const stat = (id) => { try { return fs.readFileSync('/proc/' + id + '/stat', 'utf8'); } catch { return ''; } };
-const zombies = () => fs.readdirSync('/proc').filter((id) => /^\\d+ \\(.*\\) Z/s.test(stat(id)));
-const first = zombies();
-setTimeout(() => {
-  const now = new Set(zombies());
-  console.log(first.filter((id) => now.has(id)).length);
-}, 1000);
-`;
 
 async function poll(limitMs: number, signal: AbortSignal, done: () => Promise<boolean>): Promise<boolean> {
   const until = performance.now() + limitMs;

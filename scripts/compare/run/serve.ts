@@ -1,10 +1,10 @@
-import { type IncomingHttpHeaders, request } from 'node:http';
+import { type IncomingHttpHeaders, request as sendRequest } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Engine } from '../../engine/engine.ts';
 import { ToolError } from '../../lib/errors.ts';
 
 /** How long a container may take to its first answer, in milliseconds. */
-const ANSWER_LIMIT_MS = 30_000;
+const RESPONSE_LIMIT_MS = 30_000;
 /**
  * How long the first request may take, in milliseconds; a later one as long as the container has had so far. A request
  * that is lost while the container's network comes up then costs little, and a slow app still gets its time.
@@ -20,7 +20,8 @@ const BODY_LIMIT_BYTES = 1 << 20;
 const STOP_LIMIT_SECONDS = 3;
 const LOG_LINES = 15;
 
-export interface Answer {
+/** The first response of a container that is not "503 Service Unavailable". */
+export interface FirstResponse {
   /** From just before the engine was asked to run the image to the end of the first answer, in milliseconds. */
   firstResponseMs: number;
   status: number;
@@ -32,7 +33,7 @@ export interface Server {
   id: string;
   /** Where its port is published on the loopback address. */
   address: Address;
-  answer: Answer;
+  response: FirstResponse;
 }
 
 export interface Address {
@@ -40,7 +41,7 @@ export interface Address {
   port: number;
 }
 
-export interface RunOptions {
+export interface ServeOptions {
   /** The port that the app listens on. */
   port: number;
   /** The ports that the image exposes, for a hint. */
@@ -54,10 +55,10 @@ export interface RunOptions {
 }
 
 /** Starts an image, requests a path until it answers, stops and removes the container. @throws as {@link serve} does. */
-export async function runAndRequest(engine: Engine, image: string, options: RunOptions): Promise<Answer> {
-  const { id, answer } = await serve(engine, image, options);
+export async function runAndRequest(engine: Engine, image: string, options: ServeOptions): Promise<FirstResponse> {
+  const { id, response } = await serve(engine, image, options);
   await end(engine, id, options.signal);
-  return answer;
+  return response;
 }
 
 /**
@@ -66,21 +67,21 @@ export async function runAndRequest(engine: Engine, image: string, options: RunO
  *
  * @throws {ToolError} with the container's last lines when it dies or does not answer in time. It is removed then.
  */
-export async function serve(engine: Engine, image: string, options: RunOptions): Promise<Server> {
+export async function serve(engine: Engine, image: string, options: ServeOptions): Promise<Server> {
   const { port, exposed = [], path = '/', labels, signal, args } = options;
   const begin = performance.now();
   const id = await engine.start(image, { port, labels, args });
   try {
-    let answer: Answer | undefined;
+    let first: FirstResponse | undefined;
     let checked = Number.NEGATIVE_INFINITY;
     let address: Address | null = null;
-    while (performance.now() - begin < ANSWER_LIMIT_MS) {
+    while (performance.now() - begin < RESPONSE_LIMIT_MS) {
       signal.throwIfAborted();
       if (performance.now() - checked > CHECK_PAUSE_MS) {
         const container = await engine.container(id);
         if (!container.running) {
           const lines = await engine.logs(id, LOG_LINES);
-          throw new ToolError(`The container ended with exit code ${container.exitCode} before it answered.`, {
+          throw new ToolError(`The container ended with exit code ${container.exitCode} before it responded.`, {
             lines,
             hint: lines.some((line) => line.includes('exec format error'))
               ? 'It is for another architecture, and this machine has no emulator for that, such as qemu-user-static. Or: --no-run'
@@ -91,17 +92,17 @@ export async function serve(engine: Engine, image: string, options: RunOptions):
         checked = performance.now();
       }
       const limit = Math.max(REQUEST_LIMIT_MS, performance.now() - begin);
-      const response = address && (await ask(address, path, { limitMs: limit }).catch(() => null));
+      const response = address && (await request(address, path, { limitMs: limit }).catch(() => null));
       if (address && response) {
-        answer = { ...response, firstResponseMs: performance.now() - begin };
-        if (answer.status !== 503) return { id, address, answer };
+        first = { ...response, firstResponseMs: performance.now() - begin };
+        if (first.status !== 503) return { id, address, response: first };
       }
       await sleep(REQUEST_PAUSE_MS);
     }
     throw new ToolError(
-      answer
-        ? `After ${ANSWER_LIMIT_MS / 1000} s, GET ${path} is still answered with ${answer.status}.`
-        : `No answer on port ${port} within ${ANSWER_LIMIT_MS / 1000} s.`,
+      first
+        ? `After ${RESPONSE_LIMIT_MS / 1000} s, GET ${path} still responds with status ${first.status}.`
+        : `No response on port ${port} within ${RESPONSE_LIMIT_MS / 1000} s.`,
       {
         lines: await engine.logs(id, LOG_LINES),
         hint: `Does the app listen on port ${port} and on all addresses (0.0.0.0), not only on localhost?${exposed.length > 0 && !exposed.includes(port) ? ` The image exposes ${exposed.join(', ')}.` : ''} Another port: --port. An image that cannot run by itself: --no-run.`,
@@ -138,14 +139,14 @@ export interface Response {
 }
 
 /** Requests a path on a connection of its own. @throws when there is no whole answer within the limit. */
-export function ask(
+export function request(
   { host, port }: Address,
   path: string,
   { method = 'GET', limitMs = REQUEST_LIMIT_MS }: { method?: string; limitMs?: number } = {},
 ): Promise<Response> {
   return new Promise((resolve, reject) => {
     const signal = AbortSignal.timeout(Math.ceil(limitMs));
-    request({ host, port, path, method, agent: false, signal }, (response) => {
+    sendRequest({ host, port, path, method, agent: false, signal }, (response) => {
       let body = '';
       response.setEncoding('utf8');
       response.on('data', (chunk: string) => {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Engine, MemoryFacts } from '../../engine/engine.ts';
 import { ToolError } from '../../lib/errors.ts';
-import { exitCodeInTime, type RunOptions, STILL_RUNS, serve } from './serve.ts';
+import { exitCodeInTime, type ServeOptions, STILL_RUNS, serve } from './serve.ts';
 
 /** How long a container rests after its first answer before its memory is read, in milliseconds. */
 const REST_MS = 300;
@@ -20,7 +20,7 @@ export interface Start {
   stopMs: number | string;
 }
 
-export interface StartOptions extends RunOptions {
+export interface StartOptions extends ServeOptions {
   /** A part of the line that says that the app listens; without it, one of the usual words. */
   ready?: string;
   /** Whether the app is one for Node. */
@@ -28,15 +28,15 @@ export interface StartOptions extends RunOptions {
 }
 
 /** Starts an image, reads its memory at rest, and stops it with SIGTERM. @throws {ToolError} when it does not answer. */
-export async function measureStart(engine: Engine, image: string, options: StartOptions): Promise<Start> {
-  const { id, answer } = await serve(engine, image, options);
+export async function timeStart(engine: Engine, image: string, options: StartOptions): Promise<Start> {
+  const { id, response } = await serve(engine, image, options);
   try {
     await sleep(REST_MS, undefined, { signal: options.signal });
     const [memory, nodeStartMs] = await Promise.all([
       engine.memory(id).catch((error: unknown) => reasonOf(error)),
       options.node ? startOfNode(engine, id, options.ready) : 'the image has no Node',
     ]);
-    return { startMs: answer.firstResponseMs, nodeStartMs, memory, stopMs: await stop(engine, id) };
+    return { startMs: response.firstResponseMs, nodeStartMs, memory, stopMs: await stop(engine, id) };
   } finally {
     await engine.removeContainer(id);
   }

@@ -4,11 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { addDependency } from '../../compare/build/context-copy.ts';
-import { type BuildKind, measureBuilds, type TimedBuild } from '../../compare/build/timed-builds.ts';
+import { type BuildKind, timeBuildSequence, type TimedBuild } from '../../compare/build/timed-builds.ts';
 import { subjectsOf } from '../../compare/discover/project.ts';
 import { settingsOf } from '../../compare/model/settings.ts';
 import type { Subject } from '../../compare/model/subject.ts';
-import { measureStart } from '../../compare/run/timed-starts.ts';
+import { timeStart } from '../../compare/run/timed-starts.ts';
 import type { Engine } from '../../engine/engine.ts';
 import { Bench, describeWithEngine, docker, engine } from './test-engine.ts';
 
@@ -72,7 +72,7 @@ describeWithEngine('timed builds', () => {
     // Twice: the second one must not find what the first one left.
     for (const round of [1, 2]) {
       const salt = `${bench.id}-${round}`;
-      const builds = await measureBuilds(engine as Engine, subject, {
+      const builds = await timeBuildSequence(engine as Engine, subject, {
         runId: bench.id,
         name: `multi-stage-node/test:${salt}`,
         salt,
@@ -108,7 +108,7 @@ describeWithEngine('timed builds', () => {
   test('a build that fails is told with its last lines, and leaves nothing', { timeout: 60_000 }, async () => {
     const dockerfile = join(context, 'Dockerfile.broken');
     await writeFile(dockerfile, 'FROM node:26-alpine\nRUN echo before && exit 7\n');
-    const building = measureBuilds(engine as Engine, await subjectAt(dockerfile), {
+    const building = timeBuildSequence(engine as Engine, await subjectAt(dockerfile), {
       runId: bench.id,
       name: `multi-stage-node/test:${bench.id}-broken`,
       salt: `${bench.id}-broken`,
@@ -137,7 +137,7 @@ describeWithEngine('a timed start', () => {
         signal: new AbortController().signal,
         node: true,
       };
-      return await measureStart(engine as Engine, image, options);
+      return await timeStart(engine as Engine, image, options);
     } finally {
       await rm(folder, { recursive: true });
     }

@@ -5,7 +5,7 @@ import { createServer as createTlsServer } from 'node:https';
 import { type AddressInfo, connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { run } from '../../lib/spawn.ts';
+import { spawnText } from '../../lib/spawn.ts';
 import { docker } from './test-engine.ts';
 
 // A company's network, made for a test: a registry that asks for a token, with a certificate of the company's own CA,
@@ -30,7 +30,7 @@ export interface CompanyServer {
  * `folder`. The keys are worth nothing: nobody else trusts this CA.
  */
 export async function makeCa(folder: string, name: string): Promise<void> {
-  const openssl = (...args: string[]) => run('openssl', args, { cwd: folder });
+  const openssl = (...args: string[]) => spawnText('openssl', args, { cwd: folder });
   const newKey = ['-newkey', 'rsa:2048', '-nodes'];
   await openssl('req', '-x509', ...newKey, '-keyout', 'ca.key', '-out', 'ca.pem', '-days', '2', '-subj', `/CN=${name}`);
   await openssl('req', ...newKey, '-keyout', 'server.key', '-out', 'server.csr', '-subj', '/CN=registry');
@@ -42,7 +42,10 @@ export async function makeCa(folder: string, name: string): Promise<void> {
 
 /** The company's registry: it asks for `token`, and has what the registry has that npm uses here. */
 export async function startRegistry(certificates: string, token: string): Promise<CompanyServer> {
-  const upstream = new URL(await run('npm', ['config', 'get', 'registry'], { cwd: tmpdir() })).href.replace(/\/$/, '');
+  const upstream = new URL(await spawnText('npm', ['config', 'get', 'registry'], { cwd: tmpdir() })).href.replace(
+    /\/$/,
+    '',
+  );
   const tls = {
     key: await readFile(join(certificates, 'server.key')),
     cert: await readFile(join(certificates, 'server.pem')),

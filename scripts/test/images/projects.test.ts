@@ -2,7 +2,7 @@ import { lstat, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { measureContext } from '../../compare/build/build-context.ts';
+import { measureContext } from '../../compare/build/measure-context.ts';
 import { type ImageReport, reportSchema } from '../../compare/model/report-schema.ts';
 import { readIgnoreFile } from '../../lib/dockerignore.ts';
 import { Bench, describeWithEngine, docker, filesOf, ROOT, startCompare } from './test-engine.ts';

@@ -10,7 +10,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { Engine } from '../../engine/engine.ts';
 import type { Progress } from '../../lib/progress.ts';
 import { provideBases } from '../../setup/base-images.ts';
-import { STAND_IN_LABEL } from '../../setup/stand-ins.ts';
+import { STAND_IN_LABEL } from '../../engine/labels.ts';
 import { describeWithEngine, docker, engine } from './test-engine.ts';
 
 // Setup's third step against a real registry, as small as one can be, on this machine's loopback address: engines

@@ -7,7 +7,7 @@ import { findChapterFolders } from '../../compare/discover/chapters.ts';
 import { dockerEnvironment } from '../../engine/docker.ts';
 import type { Engine } from '../../engine/engine.ts';
 import { readDockerfile } from '../../lib/dockerfile.ts';
-import { runLines } from '../../lib/spawn.ts';
+import { spawnLines } from '../../lib/spawn.ts';
 import { type CompanyServer, makeCa, REGISTRY, startProxy, startRegistry } from './company.ts';
 import { Bench, describeWithEngine, docker, engine, ROOT } from './test-engine.ts';
 import { findTraces } from './traces.ts';
@@ -49,7 +49,7 @@ async function tryBuild(context: string, options: string[]): Promise<{ said: str
   const args = ['build', '--progress=plain', ...label, ...options, '-t', tag, context];
   const lines: string[] = [];
   const onLine = (line: string) => lines.push(line);
-  const image = await runLines((engine as Engine).info.command, args, { env: dockerEnvironment(), onLine }).then(
+  const image = await spawnLines((engine as Engine).info.command, args, { env: dockerEnvironment(), onLine }).then(
     () => docker('image', 'inspect', '--format', '{{.Id}}', tag),
     (error: Error) => error,
   );

@@ -6,9 +6,10 @@ import { join } from 'node:path';
 import { extract } from 'tar-stream';
 import { describe } from 'vitest';
 import { dockerEnvironment } from '../../engine/docker.ts';
-import { type Engine, RUN_LABEL } from '../../engine/engine.ts';
 import { findEngine } from '../../engine/find-engine.ts';
-import { run, runStream } from '../../lib/spawn.ts';
+import type { Engine } from '../../engine/engine.ts';
+import { INVOCATION_LABEL } from '../../engine/labels.ts';
+import { spawnStream, spawnText } from '../../lib/spawn.ts';
 
 /** What tests make carries this label, not that of compare: a test of compare looks for what compare has left. */
 const TEST_LABEL = 'multi-stage-node.test-run';
@@ -23,7 +24,7 @@ export const describeWithEngine = describe.skipIf(!engine);
 
 /** The engine's own command line, for what compare itself never does. */
 export function docker(...args: string[]): Promise<string> {
-  return run((engine as Engine).info.command, args, { env: dockerEnvironment() });
+  return spawnText((engine as Engine).info.command, args, { env: dockerEnvironment() });
 }
 
 /** Starts compare as a person does, in a repository at `root`. */
@@ -97,7 +98,7 @@ export class Bench {
   async cleanUp(): Promise<void> {
     if (!engine) return;
     // A part of compare that a test calls by itself makes images with its own label.
-    for (const label of [TEST_LABEL, RUN_LABEL]) {
+    for (const label of [TEST_LABEL, INVOCATION_LABEL]) {
       const { containers, images } = await engine.labelled(label, this.id);
       for (const container of containers) await engine.removeContainer(container);
       for (const image of images) await engine.removeImage(image);
@@ -136,7 +137,7 @@ export async function filesOf(image: string): Promise<FileEntry[]> {
   const container = await docker('create', '--label', `${TEST_LABEL}=files`, image);
   try {
     const entries = extract();
-    const source = runStream((engine as Engine).info.command, ['export', container], { env: dockerEnvironment() });
+    const source = spawnStream((engine as Engine).info.command, ['export', container], { env: dockerEnvironment() });
     source.on('error', (error) => entries.destroy(error));
     source.pipe(entries);
     const files: FileEntry[] = [];

@@ -1,18 +1,5 @@
+import type { Group } from '../model/groups.ts';
 import { isGlobal, type Package, packageFolder } from './packages.ts';
-
-/** The groups that an image's bytes are told by, in the order in which they are shown, with their names for a person. */
-export const GROUPS = {
-  baseSystem: 'base system',
-  node: 'Node itself',
-  packageManagers: 'package managers',
-  productionDependencies: 'production dependencies',
-  devDependencies: 'dev dependencies',
-  application: 'application',
-  caches: 'caches and temporary files',
-  other: 'other',
-} as const;
-
-export type Group = keyof typeof GROUPS;
 
 const CACHES =
   /^(tmp|var\/tmp|var\/cache|var\/log|var\/lib\/apt\/lists|usr\/local\/share\/\.cache)\/|(^|\/)(\.npm|\.cache|\.yarn\/cache|\.node-gyp|\.local\/share\/pnpm\/store|\.pnpm-store)\/|(^|\/)node_modules\/\.(cache|vite)\//;
@@ -32,7 +19,7 @@ const NEVER_AN_APP =
   /^(bin|boot|dev|etc|lib\w*|proc|run|sbin|sys|tmp|home|opt|usr(\/(local(\/.*)?|bin|sbin|lib\w*|share\/.*|share|include\/.*))?|var(\/(lib|cache|log)(\/.*)?)?)$/;
 
 /** Makes the function that says which group a path of this image belongs to. `appFolders` have no slash at their ends. */
-export function grouper(packages: Map<string, Package>, appFolders: string[]): (path: string) => Group {
+export function groupPaths(packages: Map<string, Package>, appFolders: string[]): (path: string) => Group {
   const apps = appFolders.filter((folder) => folder !== '' && !NEVER_AN_APP.test(folder));
   return (path) => {
     if (CACHES.test(path)) return 'caches';

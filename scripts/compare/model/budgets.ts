@@ -1,0 +1,49 @@
+import { z } from 'zod';
+import { CODES, LEVELS } from './finding-catalog.ts';
+
+/** The name of the configuration file of the repository and of each project. */
+export const CONFIG_NAME = 'compare.config.json';
+
+const UNITS = { B: 1, kB: 1e3, MB: 1e6, GB: 1e9, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 };
+const LIMIT = /^(\d+(?:\.\d+)?) ?(?:(B|kB|MB|GB|KiB|MiB|GiB)|% of (\S.*))$/;
+
+const EXPECTED = 'a limit is a size, such as "60 MB", or a part of another variant, such as "60% of single"';
+const limit = z.string({ error: EXPECTED }).regex(LIMIT, EXPECTED);
+const limits = z.union([limit, z.array(limit).min(1)], { error: `${EXPECTED}; or a list of both` }).optional();
+
+/** Names that budgets had before the table's columns were renamed. */
+const OLD_NAMES: Record<string, string> = { onDisk: 'unpacked', pull: 'download' };
+
+const renameLimits = (value: unknown) =>
+  typeof value === 'object' && value !== null
+    ? Object.fromEntries(Object.entries(value).map(([name, one]) => [OLD_NAMES[name] ?? name, one]))
+    : value;
+
+/** What one image may be at most. */
+export const budgetSchema = z.preprocess(
+  renameLimits,
+  z.strictObject({
+    unpacked: limits.describe('The largest unpacked size: "200 MB", "60% of single", or a list of both'),
+    download: limits.describe('The largest download size'),
+    findings: z
+      .array(z.enum([...LEVELS, ...CODES]))
+      .min(1)
+      .optional()
+      .describe('The findings that fail: codes, or a level, which includes all worse levels'),
+  }),
+);
+
+export type Budget = z.infer<typeof budgetSchema>;
+
+/** Budgets by chapter or project, and by variant. */
+export type Budgets = Record<string, Record<string, Budget>>;
+
+/** A limit that was written as text. */
+export type Limit = { bytes: number } | { ratio: number; of: string };
+
+export function parseLimit(text: string): Limit {
+  const [, number, unit, of] = LIMIT.exec(text) ?? [];
+  return of === undefined
+    ? { bytes: Number(number) * UNITS[unit as keyof typeof UNITS] }
+    : { ratio: Number(number) / 100, of };
+}

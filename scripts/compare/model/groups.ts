@@ -1,0 +1,13 @@
+/** The groups that an image's bytes are told by, in the order in which they are shown, with their names for a person. */
+export const GROUPS = {
+  baseSystem: 'base system',
+  node: 'Node itself',
+  packageManagers: 'package managers',
+  productionDependencies: 'production dependencies',
+  devDependencies: 'dev dependencies',
+  application: 'application',
+  caches: 'caches and temporary files',
+  other: 'other',
+} as const;
+
+export type Group = keyof typeof GROUPS;

@@ -1,0 +1,20 @@
+import { describeError } from '../lib/errors.ts';
+import type { Engine } from './engine.ts';
+import { INVOCATION_LABEL } from './labels.ts';
+
+/**
+ * Removes the containers and images that carry an invocation's label. They are looked up: a container may exist whose id
+ * never arrived. What cannot be removed is printed on standard error. Never throws.
+ *
+ * @param keep says by its name that an image stays.
+ */
+export async function cleanUp(engine: Engine, id: string, keep: (image: string) => boolean): Promise<void> {
+  const report = (error: unknown) => console.error(`Not removed: ${describeError(error)}`);
+  try {
+    const { containers, images } = await engine.labelled(INVOCATION_LABEL, id);
+    for (const container of containers) await engine.removeContainer(container).catch(report);
+    for (const image of images.filter((name) => !keep(name))) await engine.removeImage(image).catch(report);
+  } catch (error) {
+    report(error);
+  }
+}
