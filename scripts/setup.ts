@@ -1,12 +1,12 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { basesOf, findChapters } from './compare/discover/chapters.ts';
+import { baseImagesOf, findChapters } from './compare/discover/chapters.ts';
 import type { Engine } from './engine/engine.ts';
 import { isInstallable } from './engine/engine-errors.ts';
-import { findEngine, typedClientHint } from './engine/find-engine.ts';
+import { defaultClientHint, findEngine } from './engine/find-engine.ts';
 import { describeError, EXIT, exitCodeOf, ToolError } from './lib/errors.ts';
 import { createProgress, type Progress, step } from './lib/progress.ts';
-import { provideBases } from './setup/base-images.ts';
+import { provideBaseImages } from './setup/base-images.ts';
 import { installDocker } from './setup/install-docker.ts';
 
 const HELP = `Usage: npm run setup
@@ -22,9 +22,9 @@ async function setup(progress: Progress): Promise<void> {
   const engine = await provideEngine(progress);
   const { version, command, imageStore } = engine.info;
   progress.note(`engine: Docker ${version}, image store ${imageStore}, BuildKit through ${command}`);
-  await provideBases(engine, await basesOf(await findChapters(join(import.meta.dirname, '..'))), progress);
+  await provideBaseImages(engine, await baseImagesOf(await findChapters(join(import.meta.dirname, '..'))), progress);
   progress.note('Ready: npm run compare');
-  const hint = await typedClientHint(command);
+  const hint = await defaultClientHint(command);
   if (hint) progress.note(hint);
 }
 

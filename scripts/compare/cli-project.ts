@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import { type GivenSettings, settingsShape, VARIABLE } from './model/settings.ts';
+import { type PartialSettings, settingsShape, VARIABLE } from './model/settings.ts';
 
 /** The settings of a project, as commander gives them. */
 export interface ProjectOptions {
@@ -71,7 +71,7 @@ export function givenSettings({
   secret: secrets,
   run,
   ...rest
-}: ProjectOptions): GivenSettings {
+}: ProjectOptions): PartialSettings {
   const given = { ...rest, dockerfiles: dockerfile, targets: target, buildArgs: buildArg, secrets };
   return Object.fromEntries([
     ...Object.entries(given).filter(([, value]) => value !== undefined),

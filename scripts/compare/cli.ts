@@ -3,14 +3,14 @@ import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { EXIT } from '../lib/errors.ts';
 import { addProjectOptions, fileName, givenSettings, hasProjectOption, type ProjectOptions } from './cli-project.ts';
 import { CODES, type Code } from './model/finding-catalog.ts';
-import type { GivenSettings } from './model/settings.ts';
+import type { PartialSettings } from './model/settings.ts';
 import { REFERENCE } from './model/subject.ts';
 
 export interface CompareOptions {
   /** Chapters by name or number, and folders of projects; all chapters when empty and nothing else is named either. */
   names: string[];
   /** How projects are built, run and requested, as far as it was said. Paths are relative to where the user stands. */
-  given: GivenSettings;
+  given: PartialSettings;
   /** Images that are there already, by name. */
   images: string[];
   /** A report to show again instead of measuring; `-` is standard input. */

@@ -1,6 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { findChapterFolders } from '../compare/discover/chapters.ts';
+import { findChapterDirectories } from '../compare/discover/chapters.ts';
 import { drawSizes } from './chart.ts';
 import { fill } from './code-blocks.ts';
 import { findDocuments } from './documents.ts';
@@ -27,7 +27,7 @@ export async function renderAll(root: string, reports: Reports): Promise<Map<str
       throw new Error(`${file}: ${(error as Error).message}`);
     }
   }
-  for (const chapter of await findChapterFolders(root)) {
+  for (const chapter of await findChapterDirectories(root)) {
     made.set(`${chapter}/${CHART}`, drawSizes(onlyChapter(reports.chapters, chapter.slice(0, 2))));
   }
   return made;

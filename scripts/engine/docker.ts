@@ -112,7 +112,7 @@ export function dockerEngine(info: EngineInfo): Engine {
         environment: found.Config?.Env ?? [],
         entrypoint: found.Config?.Entrypoint ?? [],
         command: found.Config?.Cmd ?? [],
-        workingFolder: found.Config?.WorkingDir ?? '',
+        workingDirectory: found.Config?.WorkingDir ?? '',
         // NONE takes back what a base image says: https://docs.docker.com/reference/dockerfile/#healthcheck
         healthcheck: (found.Config?.Healthcheck?.Test ?? ['NONE'])[0] !== 'NONE',
         ports: Object.keys(found.Config?.ExposedPorts ?? {})

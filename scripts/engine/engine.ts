@@ -49,7 +49,7 @@ export interface ImageFacts {
   entrypoint: string[];
   command: string[];
   /** The folder that the app starts in; empty means the root. */
-  workingFolder: string;
+  workingDirectory: string;
   /** Whether the image says how to check the app's health. */
   healthcheck: boolean;
   /** TCP ports of EXPOSE, lowest first. */

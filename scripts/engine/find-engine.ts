@@ -62,7 +62,7 @@ export async function findEngine(): Promise<Engine> {
  * What a person must know before typing `docker build`: the first client on the PATH may not use BuildKit by itself.
  * Null when it does.
  */
-export async function typedClientHint(command: string): Promise<string | null> {
+export async function defaultClientHint(command: string): Promise<string | null> {
   const [typed] = await onPath('docker');
   if (typed !== command) {
     return [

@@ -10,7 +10,7 @@ import { buildStandIns, RECIPE_LABEL, recipeVersion } from './stand-ins.ts';
  *
  * @throws {ToolError} when a registry answers, but does not give the image; or a stand-in cannot be built.
  */
-export async function provideBases(engine: Engine, names: string[], progress: Progress): Promise<void> {
+export async function provideBaseImages(engine: Engine, names: string[], progress: Progress): Promise<void> {
   const unreachable = new Set<string>();
   const toBuild: string[] = [];
   const outdated: string[] = [];

@@ -1,7 +1,7 @@
 import { cp, lstat, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { findChapterFolders } from '../compare/discover/chapters.ts';
+import { findChapterDirectories } from '../compare/discover/chapters.ts';
 import { AFTER } from '../compare/model/subject.ts';
 import { spawnText } from '../lib/spawn.ts';
 
@@ -43,7 +43,7 @@ export async function appFiles(root: string, chapter: string): Promise<Map<strin
 
 /** What the files of `chapter` must be, made from those of the original. */
 export async function expectedFiles(root: string, chapter: string): Promise<Map<string, string>> {
-  const [original = ''] = await findChapterFolders(root);
+  const [original = ''] = await findChapterDirectories(root);
   const files = await appFiles(root, original);
   const own = JSON.parse((await appFiles(root, chapter)).get('package.json') ?? '{}') as Partial<Manifest>;
   const manifest = JSON.parse(files.get('package.json') ?? '{}') as Manifest;
@@ -60,7 +60,7 @@ export async function expectedFiles(root: string, chapter: string): Promise<Map<
 /** Makes the app of every chapter the same as the original's. Returns the paths that it changed. */
 export async function syncCopies(root: string): Promise<string[]> {
   const changed: string[] = [];
-  for (const chapter of await findChapterFolders(root)) {
+  for (const chapter of await findChapterDirectories(root)) {
     const expected = await expectedFiles(root, chapter);
     const present = await appFiles(root, chapter);
     for (const [name, text] of expected) {
@@ -92,7 +92,7 @@ async function linkDockerfile(folder: string): Promise<boolean> {
  * registry where a version is in neither.
  */
 export async function lockOriginal(root: string): Promise<void> {
-  const [original = ''] = await findChapterFolders(root);
+  const [original = ''] = await findChapterDirectories(root);
   const workspace = JSON.parse(await readFile(join(root, 'package-lock.json'), 'utf8')) as Lock;
   const folder = await mkdtemp(join(tmpdir(), 'multi-stage-node-'));
   try {

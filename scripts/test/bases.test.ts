@@ -5,6 +5,7 @@ import { ToolError } from '../lib/errors.ts';
 const saysUnreachable = (line: string) =>
   (classifyEngineError(new ToolError('x', { code: 'program-failed', lines: [line] })) as ToolError).code ===
   'registry-unreachable';
+
 import { registryOf } from '../setup/base-images.ts';
 import { recipeFor } from '../setup/stand-ins.ts';
 

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
-import { type Responses, findDifference } from '../compare/run/check-behaviour.ts';
+import { findDifference, type Responses } from '../compare/run/check-behaviour.ts';
 import { answersUnderWay } from '../compare/run/in-flight.ts';
 
 const answers = (headers: Record<string, string>, body = 'x', status = 200): Responses =>

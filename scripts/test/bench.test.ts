@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { readBuildSteps } from '../compare/build/build-steps.ts';
 import { addDependency, copyContext } from '../compare/build/context-copy.ts';
-import { subjectsOf } from '../compare/discover/project.ts';
+import { findSubjects } from '../compare/discover/project.ts';
 import { type Report, reportSchema } from '../compare/model/report-schema.ts';
 import { compareSamples, median, samplesOf } from '../compare/model/samples.ts';
-import { settingsOf } from '../compare/model/settings.ts';
+import { mergeSettings } from '../compare/model/settings.ts';
 import type { Subject } from '../compare/model/subject.ts';
 import { benchReport } from '../compare/report/bench.ts';
 import { withRollout } from '../compare/report/rollout.ts';
@@ -147,7 +147,7 @@ async function folder(files: Record<string, string>): Promise<string> {
 
 async function subjectIn(context: string, edit?: string): Promise<Subject> {
   await writeFile(join(context, 'Dockerfile'), 'FROM scratch\n');
-  const [subject] = await subjectsOf('x', context, {}, settingsOf({ ...(edit !== undefined && { edit }) }));
+  const [subject] = await findSubjects('x', context, {}, mergeSettings({ ...(edit !== undefined && { edit }) }));
   return subject as Subject;
 }
 

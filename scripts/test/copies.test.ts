@@ -2,7 +2,7 @@ import { cp, mkdtemp, readFile, readlink, rm, writeFile } from 'node:fs/promises
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { findChapterFolders } from '../compare/discover/chapters.ts';
+import { findChapterDirectories } from '../compare/discover/chapters.ts';
 import { REPORT_SCHEMA_FILE, reportJsonSchema } from '../compare/model/report-schema.ts';
 import { appFiles, chapterPackages, expectedFiles, type Lock, syncCopies } from '../sync/chapter-copies.ts';
 
@@ -11,7 +11,7 @@ const workspace = JSON.parse(await readFile(join(ROOT, 'package-lock.json'), 'ut
 
 // What differs here is put right by `npm run sync`.
 
-describe.each(await findChapterFolders(ROOT))('%s', (chapter) => {
+describe.each(await findChapterDirectories(ROOT))('%s', (chapter) => {
   test('has the same app as the first chapter', async () => {
     expect(await appFiles(ROOT, chapter)).toEqual(await expectedFiles(ROOT, chapter));
   });
@@ -39,7 +39,7 @@ test('the published JSON Schema is that of the code', async () => {
 });
 
 test('no lock file names a registry', async () => {
-  for (const folder of ['.', ...(await findChapterFolders(ROOT))]) {
+  for (const folder of ['.', ...(await findChapterDirectories(ROOT))]) {
     expect(await readFile(join(ROOT, folder, 'package-lock.json'), 'utf8')).not.toMatch(/"resolved": "http/);
   }
 });
@@ -47,7 +47,7 @@ test('no lock file names a registry', async () => {
 test('a new chapter needs only its Dockerfiles: sync makes the rest of it', async () => {
   const root = await mkdtemp(join(tmpdir(), 'copies-'));
   try {
-    const [original = ''] = await findChapterFolders(ROOT);
+    const [original = ''] = await findChapterDirectories(ROOT);
     const filter = (path: string) => !/\/(node_modules|dist|\.turbo)$/.test(path);
     await cp(join(ROOT, original), join(root, original), { recursive: true, verbatimSymlinks: true, filter });
     for (const name of ['Dockerfile.single', 'Dockerfile.multi']) {

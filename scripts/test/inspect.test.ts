@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { GROUPS } from '../compare/model/groups.ts';
 import { inspectImage } from '../compare/inspect/inspect-image.ts';
 import { CATALOG } from '../compare/model/finding-catalog.ts';
+import { GROUPS } from '../compare/model/groups.ts';
 import type { ImageFacts } from '../engine/engine.ts';
 import { type Entry, layerOf } from './fixtures.ts';
 
@@ -13,7 +13,7 @@ const IMAGE: ImageFacts = {
   environment: ['NODE_ENV=production'],
   entrypoint: ['docker-entrypoint.sh'],
   command: ['node', 'dist/index.js'],
-  workingFolder: '/app',
+  workingDirectory: '/app',
   healthcheck: true,
   ports: [3000],
   diffIds: [],
@@ -82,7 +82,7 @@ test('an app in another folder than the one that the image starts in', async () 
 });
 
 test('an app in the root, without a folder of its own', async () => {
-  const { contents } = await inspect([[file('server.js', 5), file('etc/x', 3)]], { workingFolder: '' });
+  const { contents } = await inspect([[file('server.js', 5), file('etc/x', 3)]], { workingDirectory: '' });
   expect(contents.groups).toMatchObject({ application: 5, baseSystem: 3 });
 });
 
@@ -176,12 +176,9 @@ test('what was pruned is counted as what it was, and told as waste, not as insta
   ]);
   expect(found).toEqual([]);
   expect(contents.groups.devDependencies).toBeGreaterThan(300);
-  expect(contents.waste.map(({ path, how, instruction, removedBy }) => [path, how, instruction, removedBy])).toContainEqual([
-    '/app/node_modules/vitest',
-    'deleted',
-    'RUN 0',
-    'RUN 1',
-  ]);
+  expect(
+    contents.waste.map(({ path, how, instruction, removedBy }) => [path, how, instruction, removedBy]),
+  ).toContainEqual(['/app/node_modules/vitest', 'deleted', 'RUN 0', 'RUN 1']);
   expect(contents.packages.find(({ name }) => name === 'vitest')).toMatchObject({ deleted: true, dev: true });
 });
 

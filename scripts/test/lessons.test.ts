@@ -1,7 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { findChapterFolders } from '../compare/discover/chapters.ts';
+import { findChapterDirectories } from '../compare/discover/chapters.ts';
 import { drawSizes } from '../docs/chart.ts';
 import { blocksOf, commandsOf, fill, proseOf, splitCommands } from '../docs/code-blocks.ts';
 import { difference, refreshed, tidyOutput } from '../docs/compare-output.ts';
@@ -13,7 +13,7 @@ import { onlyChapter, readReports } from '../docs/reports.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const documents = await findDocuments(ROOT);
-const lessons = (await findChapterFolders(ROOT)).map((folder) => ({ folder }));
+const lessons = (await findChapterDirectories(ROOT)).map((folder) => ({ folder }));
 const reports = await readReports(ROOT);
 const readText = (file: string) => readFile(join(ROOT, file), 'utf8');
 

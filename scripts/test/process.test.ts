@@ -1,8 +1,8 @@
 import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { expect, test } from 'vitest';
-import { ToolError } from '../lib/errors.ts';
 import { readStepName } from '../compare/build/build-steps.ts';
+import { ToolError } from '../lib/errors.ts';
 import { spawnInto, spawnLines, spawnStream, spawnText } from '../lib/spawn.ts';
 
 const node = (script: string): [string, string[]] => [process.execPath, ['-e', script]];

@@ -2,8 +2,8 @@ import { mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { selectSubjects, type Wish } from '../compare/discover/select-subjects.ts';
-import { secretFile, settingsOf, withPaths } from '../compare/model/settings.ts';
+import { type SelectionRequest, selectSubjects } from '../compare/discover/select-subjects.ts';
+import { mergeSettings, resolvePaths, secretFile } from '../compare/model/settings.ts';
 import { subjectName } from '../compare/model/subject.ts';
 import { checkPlatform } from '../compare/steps.ts';
 
@@ -32,7 +32,7 @@ async function files(texts: Record<string, string>): Promise<void> {
   }
 }
 
-const select = (names: string[], wish: Partial<Wish> = {}) =>
+const select = (names: string[], wish: Partial<SelectionRequest> = {}) =>
   selectSubjects({ names, images: false, given: {}, check: false, ...wish }, { root, current });
 
 const selected = async (...args: Parameters<typeof select>) =>
@@ -113,7 +113,10 @@ test('every Dockerfile of a folder is a variant, each once, and nothing below it
 test('a folder without a Dockerfile says wcurrent some are', async () => {
   await files({ 'work/mono/apps/api/Dockerfile': '', 'work/mono/node_modules/x/Dockerfile': '', 'work/none/x': '' });
   await expect(select(['mono'])).rejects.toThrow(
-    refused(/^Tcurrent is no Dockerfile in .*mono\.$/, /^Below it tcurrent are: mono\/apps\/api\/Dockerfile\. To measure/),
+    refused(
+      /^Tcurrent is no Dockerfile in .*mono\.$/,
+      /^Below it tcurrent are: mono\/apps\/api\/Dockerfile\. To measure/,
+    ),
   );
   await expect(select(['none'])).rejects.toThrow(refused(/no Dockerfile in .*none/, /Every Dockerfile/));
 });
@@ -204,11 +207,11 @@ test.each([
 });
 
 test('the file of a secret may be called anything', () => {
-  const [secret = ''] = withPaths({ secrets: ['id=x,"src=a, ""b"""'] }, '/p, q').secrets ?? [];
+  const [secret = ''] = resolvePaths({ secrets: ['id=x,"src=a, ""b"""'] }, '/p, q').secrets ?? [];
   expect(secret).toBe('id=x,"src=/p, q/a, ""b"""');
   expect(secretFile(secret)).toBe('/p, q/a, "b"');
   expect(secretFile('type=env,id=x,env=Y')).toBeUndefined();
-  expect(settingsOf({ secrets: ['id=a'] }, { secrets: ['id=b'] }).secrets).toEqual(['id=a', 'id=b']);
+  expect(mergeSettings({ secrets: ['id=a'] }, { secrets: ['id=b'] }).secrets).toEqual(['id=a', 'id=b']);
 });
 
 test('an image may be kept under any name', () => {

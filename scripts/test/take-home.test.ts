@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { findChapterFolders } from '../compare/discover/chapters.ts';
+import { findChapterDirectories } from '../compare/discover/chapters.ts';
 import { type Change, change, readRows, takeHomeRows } from './take-home.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -15,7 +15,7 @@ describe('the table "Take it home"', async () => {
     expect(rows.map(({ name }) => name).sort()).toEqual([...projects].sort());
   });
 
-  test.each(await findChapterFolders(ROOT))('finds all that it changes in %s', async (chapter) => {
+  test.each(await findChapterDirectories(ROOT))('finds all that it changes in %s', async (chapter) => {
     const files = { Dockerfile: 'Dockerfile.multi', '.dockerignore': '.dockerignore' } as const;
     for (const [file, name] of Object.entries(files) as [Change['file'], string][]) {
       const text = await readFile(join(ROOT, chapter, name), 'utf8');

@@ -13,7 +13,14 @@ async function merge(...layers: Entry[][]) {
   const wasted = tree.waste.reduce((sum, { bytes }) => sum + bytes, 0);
   return {
     seen: [...tree.visible.keys()].sort(),
-    waste: tree.waste.map(({ path, how, layer, removedIn, files, bytes }) => [path, how, layer, removedIn, files, bytes]),
+    waste: tree.waste.map(({ path, how, layer, removedIn, files, bytes }) => [
+      path,
+      how,
+      layer,
+      removedIn,
+      files,
+      bytes,
+    ]),
     /** What a container sees, counted as an export would: each file once, however many names it has. */
     seenBytes: total - wasted,
   };

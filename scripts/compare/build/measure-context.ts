@@ -38,7 +38,7 @@ const USUALLY_IGNORED = ignorePatterns(
 const SHOWN = 5;
 /** A folder is told by its parts where one of them is more than this part of it. */
 const MOST = 0.6;
-/** Folders that are known by their names: nobody wants them in parts. */
+/** Directories that are known by their names: nobody wants them in parts. */
 const WHOLE = /(^|\/)(node_modules|\.git)\/$/;
 
 /**

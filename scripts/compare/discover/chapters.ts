@@ -1,12 +1,12 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readDockerfile } from '../../lib/dockerfile.ts';
-import { settingsOf } from '../model/settings.ts';
+import { mergeSettings } from '../model/settings.ts';
 import type { Subject } from '../model/subject.ts';
-import { subjectsOf } from './project.ts';
+import { findSubjects } from './project.ts';
 
 /** The folders of the chapters below `root`: those that begin with two digits, in order. */
-export async function findChapterFolders(root: string): Promise<string[]> {
+export async function findChapterDirectories(root: string): Promise<string[]> {
   return (await readdir(root, { withFileTypes: true }))
     .filter((entry) => entry.isDirectory() && /^\d\d-/.test(entry.name))
     .map((entry) => entry.name)
@@ -16,7 +16,9 @@ export async function findChapterFolders(root: string): Promise<string[]> {
 /** The chapters below `root` and their variants, each built, run and requested as it is. */
 export async function findChapters(root: string): Promise<Subject[]> {
   const subjects = await Promise.all(
-    (await findChapterFolders(root)).map((chapter) => subjectsOf(chapter, join(root, chapter), {}, settingsOf())),
+    (await findChapterDirectories(root)).map((chapter) =>
+      findSubjects(chapter, join(root, chapter), {}, mergeSettings()),
+    ),
   );
   return subjects.flat();
 }
@@ -26,7 +28,7 @@ export async function findChapters(root: string): Promise<Subject[]> {
  *
  * @throws {ToolError} for a Dockerfile that does not parse.
  */
-export async function basesOf(subjects: Subject[]): Promise<string[]> {
+export async function baseImagesOf(subjects: Subject[]): Promise<string[]> {
   const facts = await Promise.all(
     subjects.map(async (subject) => readDockerfile(await readFile(subject.dockerfile, 'utf8'), subject.dockerfile)),
   );

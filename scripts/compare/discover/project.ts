@@ -11,7 +11,7 @@ import { findVariants, type Variant, variantName } from './variants.ts';
  *
  * @throws {ToolError} with exit code 2 for a Dockerfile or build context that is not there.
  */
-export async function subjectsOf(
+export async function findSubjects(
   chapter: string,
   folder: string,
   { dockerfiles, context = folder, targets }: Layout,

@@ -3,33 +3,33 @@ import { dirname, join, relative, resolve } from 'node:path';
 import { EXIT, ToolError } from '../../lib/errors.ts';
 import { type Budgets, CONFIG_NAME } from '../model/budgets.ts';
 import {
-  type GivenSettings,
   type Layout,
+  mergeSettings,
+  type PartialSettings,
+  resolvePaths,
   type Settings,
   secretFile,
-  settingsOf,
-  withPaths,
 } from '../model/settings.ts';
 import { NAMED_IMAGES, type Subject, subjectName } from '../model/subject.ts';
-import { findChapterFolders, findChapters } from './chapters.ts';
+import { findChapterDirectories, findChapters } from './chapters.ts';
 import { type ProjectConfig, readBudgets, readProjectConfig, wrongBudget } from './config.ts';
-import { subjectsOf } from './project.ts';
+import { findSubjects } from './project.ts';
 import { dockerfilesBelow } from './variants.ts';
 
 /** What the user asks for. */
-export interface Wish {
+export interface SelectionRequest {
   /** Chapters by name or number, and folders of projects by path. */
   names: string[];
   /** Whether images are named as well: without `names` they are all that is measured. */
   images: boolean;
   /** Settings of the command line. Their paths are relative to where the user stands. */
-  given: GivenSettings;
+  given: PartialSettings;
   /** Whether the budgets are wanted. */
   check: boolean;
 }
 
 /** The repository, and where the user stands. */
-export interface Folders {
+export interface Directories {
   root: string;
   current: string;
 }
@@ -53,9 +53,9 @@ interface Place {
  *
  * @throws {ToolError} with exit code 2 for what is not there or not understood.
  */
-export async function selectSubjects(wish: Wish, folders: Folders): Promise<Selection> {
+export async function selectSubjects(wish: SelectionRequest, folders: Directories): Promise<Selection> {
   const places = await findPlaces(wish, folders);
-  const own = withPaths(wish.given, folders.current);
+  const own = resolvePaths(wish.given, folders.current);
   if ((own.context !== undefined || own.dockerfiles) && places.length !== 1) {
     throw new ToolError('--dockerfile and --context belong to one folder, but there are several.', {
       code: 'usage',
@@ -74,21 +74,26 @@ interface Found {
   budgets?: ProjectConfig['budgets'];
 }
 
-async function inPlace(place: Place, own: GivenSettings, { given }: Wish, { current: here }: Folders): Promise<Found> {
+async function inPlace(
+  place: Place,
+  own: PartialSettings,
+  { given }: SelectionRequest,
+  { current: here }: Directories,
+): Promise<Found> {
   const config: ProjectConfig = place.isChapter ? {} : await readProjectConfig(place.folder);
   const { $schema, budgets, ...said } = config;
-  const theirs = withPaths(said, place.folder);
-  const settings = await withFiles(settingsOf(theirs, own));
+  const theirs = resolvePaths(said, place.folder);
+  const settings = await withFiles(mergeSettings(theirs, own));
   const layout: Layout = {
     context: own.context ?? theirs.context,
     dockerfiles: given.dockerfiles && (await findFiles(given.dockerfiles, [here, place.folder])),
     targets: own.targets ?? theirs.targets,
   };
   layout.dockerfiles ??= theirs.dockerfiles;
-  const subjects = await subjectsOf(place.name, place.folder, layout, settings);
+  const subjects = await findSubjects(place.name, place.folder, layout, settings);
   if (subjects.length === 0) throw await noDockerfile(place.folder, here);
   if (budgets) {
-    const all = await subjectsOf(place.name, place.folder, theirs, settings);
+    const all = await findSubjects(place.name, place.folder, theirs, settings);
     const wrong = wrongBudget({ [place.name]: budgets }, [...all, ...subjects]);
     if (wrong) {
       throw new ToolError(`${join(place.folder, CONFIG_NAME)}: ${wrong}`, {
@@ -132,8 +137,11 @@ async function withFiles(settings: Settings): Promise<Settings> {
   return port === undefined ? settings : { ...settings, env: { PORT: port, ...settings.env } };
 }
 
-async function findPlaces({ names, images, given }: Wish, { root, current: here }: Folders): Promise<Place[]> {
-  const chapters = await findChapterFolders(root);
+async function findPlaces(
+  { names, images, given }: SelectionRequest,
+  { root, current: here }: Directories,
+): Promise<Place[]> {
+  const chapters = await findChapterDirectories(root);
   const asChapter = (name: string): Place => ({ name, folder: join(root, name), isChapter: true });
   const implied = given.context ?? (given.dockerfiles?.[0] && dirname(given.dockerfiles[0]));
   if (names.length === 0 && implied === undefined) return images ? [] : chapters.map(asChapter);
@@ -204,7 +212,7 @@ async function noDockerfile(folder: string, here: string): Promise<ToolError> {
 }
 
 /** The budgets of the repository for its chapters and of each project for itself. */
-async function allBudgets(found: Found[], { images }: Wish, { root }: Folders): Promise<Budgets> {
+async function allBudgets(found: Found[], { images }: SelectionRequest, { root }: Directories): Promise<Budgets> {
   const projects = found.filter(({ place }) => !place.isChapter);
   const ours = images || projects.length < found.length ? await readBudgets(root, await findChapters(root)) : null;
   const theirs = projects.flatMap(({ place, budgets }) => (budgets ? [[place.name, budgets] as const] : []));

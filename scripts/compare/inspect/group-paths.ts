@@ -14,7 +14,7 @@ const MANAGERS =
 const SYSTEM =
   /^(bin|boot|dev|etc|home|lib|lib32|lib64|libx32|media|mnt|opt|proc|root|run|sbin|srv|sys|usr|var|tmp)(\/|$)/;
 
-/** Folders of the system that are not an app's, even if an image works in one of them. */
+/** Directories of the system that are not an app's, even if an image works in one of them. */
 const NEVER_AN_APP =
   /^(bin|boot|dev|etc|lib\w*|proc|run|sbin|sys|tmp|home|opt|usr(\/(local(\/.*)?|bin|sbin|lib\w*|share\/.*|share|include\/.*))?|var(\/(lib|cache|log)(\/.*)?)?)$/;
 

@@ -94,12 +94,12 @@ function thing({ path, bytes }: ImageFile, group: Group): string {
 }
 
 /** Where the app is: the folder that it starts in, and each with a package.json that is not a dependency's. */
-function appFolders({ workingFolder }: ImageFacts, notes: Map<string, Note>): string[] {
+function appFolders({ workingDirectory }: ImageFacts, notes: Map<string, Note>): string[] {
   const manifests = [...notes].flatMap(([path, { type }]) =>
     type === 'manifest' ? path.replace(/\/?package\.json$/, '') : [],
   );
   return [
-    workingFolder.replace(/^\/+|\/+$/g, ''),
+    workingDirectory.replace(/^\/+|\/+$/g, ''),
     ...manifests.filter((folder) => folder !== '' && packageFolder(`${folder}/`) === null),
   ];
 }

@@ -61,18 +61,18 @@ export const settingsShape = {
 const given = z.object(settingsShape);
 
 /** Settings as they were given: all that is not said is absent. */
-export type GivenSettings = z.infer<typeof given>;
+export type PartialSettings = z.infer<typeof given>;
 
 /** Where a project's Dockerfiles are, with absolute paths. */
-export type Layout = Pick<GivenSettings, 'dockerfiles' | 'context' | 'targets'>;
+export type Layout = Pick<PartialSettings, 'dockerfiles' | 'context' | 'targets'>;
 
 /** How an image is built, run and requested. Paths are absolute. */
-export type Settings = Omit<GivenSettings, keyof Layout> &
-  Required<Pick<GivenSettings, 'buildArgs' | 'secrets' | 'run' | 'path' | 'expectStatus' | 'anyAnswer' | 'env'>>;
+export type Settings = Omit<PartialSettings, keyof Layout> &
+  Required<Pick<PartialSettings, 'buildArgs' | 'secrets' | 'run' | 'path' | 'expectStatus' | 'anyAnswer' | 'env'>>;
 
 /** Several givens as one, the later ones first; variables and secrets are added up, by name. */
-export function settingsOf(...all: GivenSettings[]): Settings {
-  const { dockerfiles, context, targets, ...merged } = Object.assign({}, ...all) as GivenSettings;
+export function mergeSettings(...all: PartialSettings[]): Settings {
+  const { dockerfiles, context, targets, ...merged } = Object.assign({}, ...all) as PartialSettings;
   const secrets = new Map(all.flatMap((one) => one.secrets ?? []).map((secret) => [secretId(secret), secret]));
   return {
     run: true,
@@ -87,7 +87,7 @@ export function settingsOf(...all: GivenSettings[]): Settings {
 }
 
 /** The same with absolute paths: those that were given are relative to `folder`. */
-export function withPaths(settings: GivenSettings, folder: string): GivenSettings {
+export function resolvePaths(settings: PartialSettings, folder: string): PartialSettings {
   const { dockerfiles, context, envFile, secrets } = settings;
   return {
     ...settings,

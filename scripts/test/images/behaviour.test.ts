@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { BEHAVIOURS, type Behaviour } from '../../compare/model/behaviours.ts';
-import { checkBehaviour } from '../../compare/run/check-behaviour.ts';
 import type { BehaviourResult } from '../../compare/model/report-schema.ts';
+import { checkBehaviour } from '../../compare/run/check-behaviour.ts';
 import type { Engine, ImageFacts } from '../../engine/engine.ts';
 import { Bench, describeWithEngine, docker, engine } from './test-engine.ts';
 

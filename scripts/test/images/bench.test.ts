@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { addDependency } from '../../compare/build/context-copy.ts';
-import { type BuildKind, timeBuildSequence, type TimedBuild } from '../../compare/build/timed-builds.ts';
-import { subjectsOf } from '../../compare/discover/project.ts';
-import { settingsOf } from '../../compare/model/settings.ts';
+import { type BuildKind, type TimedBuild, timeBuildSequence } from '../../compare/build/timed-builds.ts';
+import { findSubjects } from '../../compare/discover/project.ts';
+import { mergeSettings } from '../../compare/model/settings.ts';
 import type { Subject } from '../../compare/model/subject.ts';
 import { timeStart } from '../../compare/run/timed-starts.ts';
 import type { Engine } from '../../engine/engine.ts';
@@ -54,7 +54,7 @@ afterAll(async () => {
 });
 
 async function subjectAt(dockerfile: string): Promise<Subject> {
-  const [subject] = await subjectsOf('x', context, { dockerfiles: [dockerfile] }, settingsOf());
+  const [subject] = await findSubjects('x', context, { dockerfiles: [dockerfile] }, mergeSettings());
   return subject as Subject;
 }
 

@@ -8,9 +8,9 @@ import { gzipSync } from 'node:zlib';
 import { pack } from 'tar-stream';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { Engine } from '../../engine/engine.ts';
-import type { Progress } from '../../lib/progress.ts';
-import { provideBases } from '../../setup/base-images.ts';
 import { STAND_IN_LABEL } from '../../engine/labels.ts';
+import type { Progress } from '../../lib/progress.ts';
+import { provideBaseImages } from '../../setup/base-images.ts';
 import { describeWithEngine, docker, engine } from './test-engine.ts';
 
 // Setup's third step against a real registry, as small as one can be, on this machine's loopback address: engines
@@ -99,9 +99,9 @@ describeWithEngine('base images', () => {
   });
 
   test('a missing one is pulled, a present one is left alone', async () => {
-    await provideBases(real, [name], progress);
+    await provideBaseImages(real, [name], progress);
     expect(said).toEqual([`base image ${name}: pulled`]);
-    await provideBases(real, [name], progress);
+    await provideBaseImages(real, [name], progress);
     expect(said.at(-1)).toBe(`base image ${name}: present`);
   });
 
@@ -109,7 +109,7 @@ describeWithEngine('base images', () => {
     await real.removeImage(name);
     await real.importRoot(Readable.from([await rootTar('a stand-in')]), name, { [STAND_IN_LABEL]: name });
     const before = await real.image(name);
-    await provideBases(real, [name], progress);
+    await provideBaseImages(real, [name], progress);
     expect(said).toEqual([`base image ${name}: pulled`]);
     const after = await real.image(name);
     expect(after?.id).not.toBe(before?.id);
@@ -120,20 +120,20 @@ describeWithEngine('base images', () => {
   test('an image that merely was built on a stand-in is none, and is left alone', async () => {
     const built = 'multi-stage-node/test:built-on-stand-in';
     await real.importRoot(Readable.from([await rootTar('built')]), built, { [STAND_IN_LABEL]: 'node:26' });
-    await provideBases(real, [built], progress);
+    await provideBaseImages(real, [built], progress);
     expect(said).toEqual([`base image ${built}: present`]);
     await docker('rmi', built);
   });
 
   test('a registry that answers with a refusal is an error, not a reason for a stand-in', async () => {
     const missing = name.replace('base:1', 'other:1');
-    await expect(provideBases(real, [missing], progress)).rejects.toThrow('docker pull failed');
+    await expect(provideBaseImages(real, [missing], progress)).rejects.toThrow('docker pull failed');
     expect(said).toEqual([`base image ${missing}: cannot be pulled`]);
   });
 
   test('a registry that cannot be reached, and no stand-in, is an error that names the image', async () => {
     const unreachable = '127.0.0.1:9/base:1';
-    await expect(provideBases(real, [unreachable], progress)).rejects.toThrow(
+    await expect(provideBaseImages(real, [unreachable], progress)).rejects.toThrow(
       `${unreachable} cannot be pulled, and there is no stand-in for it.`,
     );
   });

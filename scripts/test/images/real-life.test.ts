@@ -3,7 +3,7 @@ import { chmod, cp, mkdtemp, readFile, rm, utimes, writeFile } from 'node:fs/pro
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { findChapterFolders } from '../../compare/discover/chapters.ts';
+import { findChapterDirectories } from '../../compare/discover/chapters.ts';
 import { dockerEnvironment } from '../../engine/docker.ts';
 import type { Engine } from '../../engine/engine.ts';
 import { readDockerfile } from '../../lib/dockerfile.ts';
@@ -16,7 +16,7 @@ import { findTraces } from './traces.ts';
 // same, tried with the commands that it tells.
 
 const CHAPTER = join(ROOT, '04-three-stage');
-const CHAPTERS = await findChapterFolders(ROOT);
+const CHAPTERS = await findChapterDirectories(ROOT);
 const bench = new Bench();
 const label = bench.labelArgs;
 const scratch: string[] = [];

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { subjectsOf } from '../../compare/discover/project.ts';
+import { findSubjects } from '../../compare/discover/project.ts';
 import type { Report } from '../../compare/model/report-schema.ts';
-import { settingsOf } from '../../compare/model/settings.ts';
+import { mergeSettings } from '../../compare/model/settings.ts';
 import type { Subject } from '../../compare/model/subject.ts';
 import { findChanges } from '../../compare/report/changes.ts';
 import { makeReport } from '../../compare/report/create-report.ts';
@@ -18,7 +18,7 @@ describeWithEngine('rebuild', () => {
     const chapter = '02-multi-stage';
     const context = join(ROOT, chapter);
     const reportOf = async (image: ImageFacts) => {
-      const [subject] = await subjectsOf(chapter, context, {}, settingsOf());
+      const [subject] = await findSubjects(chapter, context, {}, mergeSettings());
       return makeReport(engine as Engine, [{ subject: subject as Subject, image, ...(await look(image)) }]);
     };
     const before = await reportOf(await bench.buildImage(context, 'Dockerfile.single'));

@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { extract } from 'tar-stream';
 import { describe } from 'vitest';
 import { dockerEnvironment } from '../../engine/docker.ts';
-import { findEngine } from '../../engine/find-engine.ts';
 import type { Engine } from '../../engine/engine.ts';
+import { findEngine } from '../../engine/find-engine.ts';
 import { INVOCATION_LABEL } from '../../engine/labels.ts';
 import { spawnStream, spawnText } from '../../lib/spawn.ts';
 
