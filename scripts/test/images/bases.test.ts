@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { baseImagesOf, findChapters } from '../../compare/discover/chapters.ts';
 import { describeWithEngine, docker, engine, ROOT } from './test-engine.ts';
 
-// What the chapters rely on in their base images. It holds for the real images and for the stand-ins.
+// What the chapters rely on in their base images. The real images have it, and the stand-ins.
 
 const inside = (image: string, script: string) => docker('run', '--rm', '--network=none', image, 'sh', '-c', script);
 const config = async (image: string) => JSON.parse(await docker('inspect', '--format', '{{json .Config}}', image));
@@ -10,7 +10,7 @@ const config = async (image: string) => JSON.parse(await docker('inspect', '--fo
 describeWithEngine('base images', () => {
   test('setup has provided all that the chapters name', async () => {
     for (const base of await baseImagesOf(await findChapters(ROOT)))
-      expect(await engine?.image(base), base).not.toBeNull();
+      expect(await engine.image(base), base).not.toBeNull();
   });
 
   test.each(['node:26', 'node:26-slim', 'node:26-alpine'])('%s is an official-like Node image', async (image) => {

@@ -4,9 +4,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { findChapters } from '../../compare/discover/chapters.ts';
 import type { BehaviourResult } from '../../compare/model/report-schema.ts';
 import { checkBehaviour } from '../../compare/run/check-behaviour.ts';
-import type { Engine, ImageFacts } from '../../engine/engine.ts';
+import type { ImageFacts } from '../../engine/engine.ts';
 import { readDockerfile } from '../../lib/dockerfile.ts';
-import { Bench, describeWithEngine, docker, engine, type FileEntry, filesOf, ROOT } from './test-engine.ts';
+import { Bench, docker, engine, type FileEntry, filesOf, ROOT } from './test-engine.ts';
 
 const bench = new Bench();
 afterAll(() => bench.cleanUp());
@@ -38,7 +38,7 @@ const images = new Map<string, string>();
 const tried = new Map<string, BehaviourResult[]>();
 const image = (name: string) => images.get(name) as string;
 
-describeWithEngine.each(chapters)('%s', (chapter) => {
+describe.each(chapters)('%s', (chapter) => {
   const variants = subjects.filter((subject) => subject.chapter === chapter).map(({ variant }) => variant);
 
   const facts: ImageFacts[] = [];
@@ -57,8 +57,8 @@ describeWithEngine.each(chapters)('%s', (chapter) => {
       node: true,
       onCheck: () => {},
     };
-    // Side by side, because a hundred health checks take their time.
-    const found = await Promise.all(facts.map((one) => checkBehaviour(engine as Engine, one, options)));
+    // Side by side, because health checks take their time.
+    const found = await Promise.all(facts.map((one) => checkBehaviour(engine, one, options)));
     for (const [index, variant] of variants.entries()) tried.set(`${chapter} ${variant}`, found[index]?.results ?? []);
   });
 
@@ -149,7 +149,7 @@ describeWithEngine.each(chapters)('%s', (chapter) => {
   });
 });
 
-describeWithEngine('03-distroless lean', () => {
+describe('03-distroless lean', () => {
   const lean = () => image('03-distroless lean');
   const node = (...args: string[]) => docker('run', '--rm', '--workdir', '/app', lean(), ...args);
 

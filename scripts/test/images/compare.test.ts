@@ -2,10 +2,10 @@ import type { ChildProcess } from 'node:child_process';
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { reportSchema } from '../../compare/model/report-schema.ts';
 import { INVOCATION_LABEL } from '../../engine/labels.ts';
-import { describeWithEngine, docker, ROOT, startCompare } from './test-engine.ts';
+import { docker, ROOT, startCompare } from './test-engine.ts';
 
 // compare as a person runs it, in a copy of the repository whose chapters the tests may break.
 
@@ -47,7 +47,7 @@ async function traces(): Promise<string[]> {
   return lists.join('\n').split('\n').filter(Boolean).sort();
 }
 
-describeWithEngine('compare', () => {
+describe('compare', () => {
   let before: string[] = [];
   beforeAll(async () => {
     before = await traces();
@@ -100,7 +100,7 @@ describeWithEngine('compare', () => {
     expect(report.comparisons).toContainEqual(expect.objectContaining({ variant: 'multi', reference: 'single' }));
   });
 
-  test('a new chapter and a new variant are found, and an answer that differs has lost', async () => {
+  test('a new chapter and a new variant are found, and a response that differs has lost', async () => {
     const server = (text: string) =>
       `FROM node:26-alpine\nEXPOSE 8080\nCMD ["node", "-e", "require('http').createServer((q, s) => s.end('${text}')).listen(8080)"]\n`;
     await chapter('05-new', server('one'));
@@ -112,7 +112,7 @@ describeWithEngine('compare', () => {
     expect(stdout).toMatch(/^05-new +single .*\d ms +root$/m);
     expect(stdout).toMatch(/^ +same .*\d ms +root$/m);
     expect(stdout).toMatch(/^ +other .* FAILED +root$/m);
-    expect(stdout).toMatch(/FAILED 05-new other\nGET \/ is answered differently from single/);
+    expect(stdout).toMatch(/FAILED 05-new other\nGET \/ responds differently from single/);
   });
 
   test('--keep leaves the images and says their names', async () => {
@@ -149,21 +149,21 @@ describeWithEngine('compare', () => {
     const rerun = await compare('02', '--baseline', 'a.json', '--quiet', '--json', 'c.json').ended;
     expect(rerun).toMatchObject({ code: 0, stdout: '', stderr: '' });
     const { stdout } = await compare('--from', 'c.json', '--baseline', 'a.json').ended;
-    expect(stdout).toMatch(/\n {2}unchanged: 02-multi-stage single.*, 02-multi-stage multi.*\n$/);
+    expect(stdout).toMatch(/\nunchanged: 02-multi-stage single.*, 02-multi-stage multi.*\n$/);
   });
 
   test('--check holds the budgets: exit 1 when one is exceeded, and 2 when the file is wrong', async () => {
     const write = (multi: object) =>
       writeFile(join(root, 'compare.config.json'), JSON.stringify({ budgets: { '02-multi-stage': { multi } } }));
-    await write({ onDisk: '90% of single', findings: ['warning'] });
+    await write({ unpacked: '90% of single', findings: ['warning'] });
     const good = await compare('02', '--check').ended;
     expect(good.stdout).toContain('Budgets: 2 passed, 0 failed, 1 skipped.');
     expect(good.code).toBe(0);
-    await write({ onDisk: '1% of single', pull: '1 kB' });
+    await write({ unpacked: '1% of single', download: '1 kB' });
     const exceeded = await compare('02', '--check', '--quiet').ended;
     expect(exceeded).toMatchObject({ code: 1, stdout: '' });
     expect(exceeded.stderr).toMatch(
-      /^FAIL {2}02-multi-stage multi.*, on disk: .* of single; at most 1 %, .* too much\n/,
+      /^FAIL {2}02-multi-stage multi.*, unpacked: .* of single; at most 1 %, .* too much\n/,
     );
     await writeFile(join(root, 'compare.config.json'), '{"budgets": 1}');
     expect(await compare('02', '--check').ended).toMatchObject({ code: 2, stdout: '' });
@@ -183,7 +183,7 @@ process.on('SIGTERM', () => server.close());`;
     await rm(join(root, '05-new'), { recursive: true });
     // It has no health check.
     expect(code).toBe(1);
-    expect(stdout).toMatch(/^ +multi .* ok +ok +ok +ok +ok +ok +ok +MISS +MISS +ok +n\/a +n\/a$/m);
+    expect(stdout).toMatch(/^ +multi .* ok +ok +ok +ok +ok +ok +ok +MISS +MISS +ok +n\/a$/m);
     expect(stdout).toMatch(/^MISS: 05-new multi.*, healthy, hung: its Dockerfile has no HEALTHCHECK$/m);
     expect(stdout).toMatch(
       /^05-new +single .* \d+ ms \(\d+–\d+\) +\d+ ms \(\d+–\d+\) +[\d.]+ MB \([\d.]+–[\d.]+\) +\d+ ms \(\d+–\d+\)$/m,

@@ -5,50 +5,50 @@ import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { findChapters } from '../../compare/discover/chapters.ts';
+import type { ImageLayer } from '../../compare/inspect/layer.ts';
 import { mergeLayers } from '../../compare/inspect/merge-layers.ts';
-import type { ImageLayers } from '../../compare/inspect/read-layers.ts';
 import type { ImageFacts } from '../../engine/engine.ts';
 import { look } from './look.ts';
 import { Bench, describeWithEngine, filesOf, ROOT } from './test-engine.ts';
 
 const bench = new Bench();
 const subjects = await findChapters(ROOT);
-let folder = '';
+let directory = '';
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'inside-'));
+  directory = await mkdtemp(join(tmpdir(), 'inside-'));
 });
 afterAll(async () => {
-  await rm(folder, { recursive: true });
+  await rm(directory, { recursive: true });
   await bench.cleanUp();
 });
 
-/** What Docker puts over an image's own in every container. */
+/** The files that Docker mounts over those of the image in every container. */
 const REPLACED = ['/etc/hostname', '/etc/hosts', '/etc/resolv.conf'];
 
-/** The bytes of all files that the engine exports of a container, without those that are not the image's. */
+/** The bytes of all files that the engine exports from a container, without those that it mounts. */
 async function exportedBytes(image: ImageFacts): Promise<number> {
   const files = (await filesOf(image.id)).filter(({ path }) => !REPLACED.includes(path));
   return files.reduce((sum, { bytes }) => sum + bytes, 0);
 }
 
-/** The bytes that the image has where a container has those. */
-function replacedBytes(layers: ImageLayers['layers']): number {
-  const { visible } = mergeLayers(layers.map(({ files }) => files.files));
+/** The bytes of the image's files under those mounts. */
+function replacedBytes(layers: ImageLayer[]): number {
+  const { visible } = mergeLayers(layers.map(({ files }) => files));
   return REPLACED.reduce((sum, path) => sum + (visible.get(path.slice(1))?.bytes ?? 0), 0);
 }
 
 describeWithEngine('inside', () => {
-  // Ours counts regular files in the layers, each where its bytes are, and takes away those to which no name leads any
-  // more. The other side counts regular files in what the engine exports of a container. On both, a further name of a
-  // file (a hard link), a folder, a symbolic link and a device count nothing. The files that Docker puts over those of the
-  // image in every container count on neither side; what else it adds, such as /.dockerenv, is empty in an export.
+  // The tool counts regular files in the layers that hold their bytes, and subtracts those that no path leads to any more.
+  // The test counts regular files in what the engine exports from a container. In both, hard links, directories, symbolic
+  // links and devices count nothing. Neither counts the files that Docker mounts over those of the image; everything else
+  // that Docker adds, such as /.dockerenv, is empty in an export.
   test.each(subjects.map(({ chapter, variant }) => [`${chapter} ${variant}`, chapter, variant] as const))(
     '%s: groups add up to the layers, and without the waste to what a container sees',
     async (name, chapter, variant) => {
       const image = await bench.buildImage(join(ROOT, chapter), `Dockerfile.${variant}`);
       const { layers, contents, findings } = await look(image);
-      const unpackedBytes = layers.reduce((sum, { layer }) => sum + layer.bytes, 0);
+      const unpackedBytes = layers.reduce((sum, { bytes }) => sum + bytes, 0);
       expect(Object.values(contents.groups).reduce((sum, bytes) => sum + bytes, 0)).toBe(unpackedBytes);
 
       const exported = await exportedBytes(image);
@@ -61,15 +61,15 @@ describeWithEngine('inside', () => {
       }
       if (variant === 'multi' && !chapter.startsWith('01')) expect(serious).toEqual([]);
       if (name === '04-three-stage single') {
-        // What it deletes in later layers is a third of it and more.
+        // It deletes more than a third of its bytes in later layers.
         expect(contents.wasteBytes).toBeGreaterThan(0.33 * unpackedBytes);
         expect(contents.waste[0]).toMatchObject({ how: 'deleted', path: '/root/.npm/_cacache' });
       }
     },
   );
 
-  test('files that share their bytes, over layers, are counted as the engine does', async () => {
-    const context = join(folder, 'links');
+  test('hard links across layers are counted as the engine counts them', async () => {
+    const context = join(directory, 'links');
     await mkdir(context);
     await writeFile(
       join(context, 'Dockerfile'),
@@ -85,13 +85,13 @@ describeWithEngine('inside', () => {
     );
     const image = await bench.buildImage(context, 'Dockerfile');
     const { layers, contents } = await look(image);
-    const unpackedBytes = layers.reduce((sum, { layer }) => sum + layer.bytes, 0);
+    const unpackedBytes = layers.reduce((sum, { bytes }) => sum + bytes, 0);
     expect(contents.wasteBytes).toBeGreaterThan(100_000);
     expect(unpackedBytes - contents.wasteBytes - replacedBytes(layers)).toBe(await exportedBytes(image));
   });
 
-  test('what was planted is found, with its path and layer, and never told', async () => {
-    const context = join(folder, 'planted');
+  test('planted secrets and mistakes are found, with their path and layer, and never printed', async () => {
+    const context = join(directory, 'planted');
     const files: Record<string, string> = {
       '.env': 'DB_PASSWORD=hunter2\n',
       '.npmrc': `//registry/:_auth${'Token'}=hunter2\n`,
@@ -124,44 +124,44 @@ describeWithEngine('inside', () => {
       ].join('\n'),
     );
     const image = await bench.buildImage(context, 'Dockerfile', { buildArgs: { NPM_TOKEN: 'hunter2' } });
-    const { layers, contents, findings } = await look(image, join(folder, 'cache'));
+    const { layers, contents, findings } = await look(image, join(directory, 'cache'));
     const copied = layers.findIndex(({ instruction }) => instruction === 'COPY . .');
-    const at = (text: string) => layers.findIndex(({ instruction }) => instruction?.includes(text));
-    const told = Object.fromEntries(
+    const layerOf = (text: string) => layers.findIndex(({ instruction }) => instruction?.includes(text));
+    const summary = Object.fromEntries(
       findings.map(({ code, evidence }) => [code, evidence.map(({ path, layer }) => [path, layer])]),
     );
-    expect(told).toEqual({
+    expect(summary).toEqual({
       'env-file': [['/app/.env', copied]],
       'npm-token': [['/app/.npmrc', copied]],
       'private-key': [['/app/id_ed25519', copied]],
       'git-folder': [['/app/.git', copied]],
       'secret-in-config': [
         ['ENV API_KEY', null],
-        ['ARG NPM_TOKEN', at('with the argument')],
+        ['ARG NPM_TOKEN', layerOf('with the argument')],
       ],
       'dev-dependency': [['/app/node_modules/b', copied]],
       sources: [['/app/src/index.ts', copied]],
-      'npm-cache': [['/root/.npm/_cacache', at('_cacache')]],
-      setuid: [['/usr/local/bin/su', at('chmod 4755')]],
-      'writable-files': [['/app', at('chmod 777')]],
+      'npm-cache': [['/root/.npm/_cacache', layerOf('_cacache')]],
+      setuid: [['/usr/local/bin/su', layerOf('chmod 4755')]],
+      'writable-files': [['/app', layerOf('chmod 777')]],
       'user-name': [['USER node', null]],
       'shell-form': [['CMD /bin/sh -c npm start', null]],
       'npm-process': [['CMD /bin/sh -c npm start', null]],
       'no-healthcheck': [['HEALTHCHECK', null]],
     });
     expect(findings.find(({ code }) => code === 'env-file')?.evidence[0]?.note).toBe(
-      'deleted by a later layer, but still in the image',
+      'deleted in a later layer; still part of the image',
     );
     const instructions = layers.map(({ instruction }) => instruction);
     expect(JSON.stringify([contents, findings, instructions])).not.toContain('hunter2');
-    const cached = await promisify(execFile)('grep', ['-rl', 'hunter2', join(folder, 'cache')]).catch(
+    const cached = await promisify(execFile)('grep', ['-rl', 'hunter2', join(directory, 'cache')]).catch(
       ({ code }) => code,
     );
-    expect(cached).toBe(1); // What grep says when it finds nothing.
+    expect(cached).toBe(1); // The exit code of grep when it finds nothing.
   });
 
-  test('a 1 GB image is read as a stream: little memory, and nothing on the disk but the cache', async () => {
-    const work = join(folder, 'memory');
+  test('a 1 GB image is read as a stream: it takes little memory, and writes only the cache', async () => {
+    const work = join(directory, 'memory');
     await mkdir(join(work, 'tmp'), { recursive: true });
     const script = join(import.meta.dirname, 'memory.ts');
     const { stdout } = await promisify(execFile)(

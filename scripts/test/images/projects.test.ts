@@ -7,67 +7,67 @@ import { type ImageReport, reportSchema } from '../../compare/model/report-schem
 import { readIgnoreFile } from '../../lib/dockerignore.ts';
 import { Bench, describeWithEngine, docker, filesOf, ROOT, startCompare } from './test-engine.ts';
 
-// compare on projects outside of the repository, from where a user stands: beside them.
+// compare on projects outside of the repository, run in the directory that has them.
 
 const bench = new Bench();
-let here = '';
+let current = '';
 
 beforeAll(async () => {
-  here = await mkdtemp(join(tmpdir(), 'projects-'));
+  current = await mkdtemp(join(tmpdir(), 'projects-'));
 });
 afterAll(async () => {
   await bench.cleanUp();
-  await rm(here, { recursive: true });
+  await rm(current, { recursive: true });
 });
 
-/** A project's files, below where the user stands. */
-async function project(name: string, files: Record<string, string>): Promise<string> {
+/** Writes the files of a project in the user's directory. */
+async function writeProject(name: string, files: Record<string, string>): Promise<string> {
   for (const [file, text] of Object.entries(files)) {
-    await mkdir(dirname(join(here, name, file)), { recursive: true });
-    await writeFile(join(here, name, file), text);
+    await mkdir(dirname(join(current, name, file)), { recursive: true });
+    await writeFile(join(current, name, file), text);
   }
-  return join(here, name);
+  return join(current, name);
 }
 
-/** All that a folder holds: paths, what they are, when they were changed, and their content. */
-async function stateOf(folder: string): Promise<string[]> {
-  const names = (await readdir(folder, { recursive: true })).sort();
+/** Everything in a directory: paths, modes, times of changes, and contents. */
+async function readState(directory: string): Promise<string[]> {
+  const names = (await readdir(directory, { recursive: true })).sort();
   return Promise.all(
     names.map(async (name) => {
-      const { mode, mtimeMs, size } = await lstat(join(folder, name));
-      const text = await readFile(join(folder, name), 'base64').catch(() => '');
+      const { mode, mtimeMs, size } = await lstat(join(directory, name));
+      const text = await readFile(join(directory, name), 'base64').catch(() => '');
       return `${name} ${mode} ${mtimeMs} ${size} ${text}`;
     }),
   );
 }
 
 async function compare(...args: string[]) {
-  const env = { INIT_CWD: here, MULTI_STAGE_TEST_TOKEN: 'tok-from-environment' };
+  const env = { INIT_CWD: current, MULTI_STAGE_TEST_TOKEN: 'tok-from-environment' };
   const result = await startCompare(ROOT, args, env).ended;
   expect(result.stderr + result.stdout).not.toMatch(/\n\s+at /);
   return result;
 }
 
-/** The images of a run with `--json report.json`, by variant. */
-async function reported(): Promise<Map<string, ImageReport>> {
-  const report = reportSchema.parse(JSON.parse(await readFile(join(here, 'report.json'), 'utf8')));
+/** The images in report.json, by chapter and variant. */
+async function readImages(): Promise<Map<string, ImageReport>> {
+  const report = reportSchema.parse(JSON.parse(await readFile(join(current, 'report.json'), 'utf8')));
   return new Map(report.images.map((image) => [`${image.chapter} ${image.variant}`, image]));
 }
 
-/** Answers on `PORT` with what an expression gives, and says so with words that nobody else uses. */
-const SERVER = (answer: string) => `
+/** A server that responds with the value of an expression. --ready has to name the text that it prints. */
+const SERVER = (body: string) => `
 const server = require('http').createServer((request, response) => {
   if (request.url === '/moved') response.writeHead(302, { location: '/' });
-  response.end(String(${answer}));
+  response.end(String(${body}));
 }).listen(process.env.PORT, () => console.log('at your service'));
 process.on('SIGTERM', () => server.close());
 `;
 
 describeWithEngine('projects', () => {
-  test('all that is done for a chapter is done for any folder, and the folder is left as it was', {
+  test('a project is measured like a chapter, and its directory does not change', {
     timeout: 240_000,
   }, async () => {
-    const folder = await project('my app · ü', {
+    const directory = await writeProject('my app · ü', {
       Dockerfile: 'FROM node:26-alpine\nWORKDIR /app\nCOPY . .\nENV PORT=8081\nCMD ["node", "server.js"]\n',
       'Dockerfile.lean':
         'FROM node:26-alpine AS base\nFROM base\nWORKDIR /app\nCOPY server.js .\nEXPOSE 9229 8082\nENV PORT=8082\nUSER 1000\nCMD ["node", "server.js"]\n',
@@ -79,18 +79,18 @@ describeWithEngine('projects', () => {
       'compare.config.json': JSON.stringify({
         env: { WHO: 'you' },
         budgets: {
-          lean: { onDisk: ['110% of Dockerfile', '1 kB'], pull: '110% of Dockerfile', findings: ['error'] },
-          Dockerfile: { onDisk: '1% of lean' },
+          lean: { unpacked: ['110% of Dockerfile', '1 kB'], download: '110% of Dockerfile', findings: ['error'] },
+          Dockerfile: { unpacked: '1% of lean' },
         },
       }),
     });
-    await symlink('Dockerfile.lean', join(folder, 'Dockerfile.link'));
-    await symlink('my app · ü', join(here, 'link'));
-    const before = await stateOf(folder);
+    await symlink('Dockerfile.lean', join(directory, 'Dockerfile.link'));
+    await symlink('my app · ü', join(current, 'link'));
+    const before = await readState(directory);
     const outputs = ['--json', 'report.json', '--markdown', 'report.md'];
-    const timed = ['--bench', '--runs', '1', '--edit', 'server.js', '--ready', 'service'];
-    const { code, stdout, stderr } = await compare('./link/', '--check', '--inside', '--keep', ...timed, ...outputs);
-    expect(await stateOf(folder)).toEqual(before);
+    const times = ['--bench', '--runs', '1', '--edit', 'server.js', '--ready', 'service'];
+    const { code, stdout, stderr } = await compare('./link/', '--check', '--inside', '--keep', ...times, ...outputs);
+    expect(await readState(directory)).toEqual(before);
     const kept = [...stderr.matchAll(/^kept (multi-stage-node\/my-app-\S+)$/gm)].map(([, name = '']) => name);
     await docker('rmi', ...kept);
     expect(kept.length).toBe(2);
@@ -102,13 +102,13 @@ describeWithEngine('projects', () => {
     expect(stdout).toMatch(/^ +lean +node:26-alpine.* MB .* ms +1000$/m);
     expect(stdout).toMatch(/FAILED my app · ü old\ndocker build failed:\n( {2}\| .*\n)* {2}\| .*so it goes/);
     expect(stdout).toMatch(
-      /^my app · ü has no \.dockerignore: with a usual one, 200 kB of .* \(node_modules\/ 200 kB\)\.$/m,
+      /^my app · ü has no \.dockerignore: a usual one would keep 200 kB of .* out of its build context \(node_modules\/ 200 kB\)\.$/m,
     );
-    expect(stdout).toMatch(/^my app · ü lean \(stand-in\): .* on disk/m);
-    expect(stdout).toMatch(/^PASS {2}my app · ü lean.*, on disk: .* of Dockerfile/m);
-    expect(stdout).toMatch(/^FAIL {2}my app · ü Dockerfile.*, on disk: /m);
+    expect(stdout).toMatch(/^my app · ü lean \(stand-in\): .* unpacked, /m);
+    expect(stdout).toMatch(/^PASS {2}my app · ü lean.*, unpacked: .* of Dockerfile/m);
+    expect(stdout).toMatch(/^FAIL {2}my app · ü Dockerfile.*, unpacked: /m);
 
-    const images = await reported();
+    const images = await readImages();
     expect([...images.keys()]).toEqual(['my app · ü Dockerfile', 'my app · ü lean', 'my app · ü old']);
     const lean = images.get('my app · ü lean');
     expect(lean).toMatchObject({
@@ -119,11 +119,11 @@ describeWithEngine('projects', () => {
     expect(lean?.bench?.nodeStartMs.samples.length).toBe(1);
     expect(lean?.bench?.buildAfterEditMs.samples.length).toBe(1);
     expect(lean?.bench?.buildAfterDependencyMs.reason).toMatch('no package.json');
-    expect(await readFile(join(here, 'report.md'), 'utf8')).toMatch('| my app · ü ');
+    expect(await readFile(join(current, 'report.md'), 'utf8')).toMatch('| my app · ü ');
   });
 
-  test('build arguments, secrets, targets and the environment are given, and no secret is told', async () => {
-    await project('given', {
+  test('build arguments, secrets, targets and the environment reach the build, and no secret is printed', async () => {
+    await writeProject('given', {
       'docker/app.Dockerfile': `ARG BASE=no/such:image
 FROM $BASE AS first
 WORKDIR /app
@@ -146,53 +146,53 @@ RUN exit 9
     const secrets = ['--secret', 'id=file,"src=given/secret, with a comma"'];
     const variable = ['--secret', 'id=variable,env=MULTI_STAGE_TEST_TOKEN'];
     const env = ['--env-file', 'given/container.env', '-e', 'HOW=well'];
-    const place = ['--dockerfile', 'docker/app.Dockerfile', '--context', 'given/src', '--target', 'first'];
-    const all = [...build, ...secrets, ...variable, ...env, ...place];
+    const layout = ['--dockerfile', 'docker/app.Dockerfile', '--context', 'given/src', '--target', 'first'];
+    const all = [...build, ...secrets, ...variable, ...env, ...layout];
     const { code, stdout, stderr } = await compare('given', ...all, '--inside', '--json', 'report.json');
     expect(stderr).not.toContain('FAILED');
     expect(stdout).toMatch(/^given +second +node:26-alpine.* ms +1000$/m);
     expect(stdout).toMatch(/^ +first +node:26-alpine.* ms +root$/m);
     expect(code).toBe(0);
-    const images = await reported();
+    const images = await readImages();
     expect(images.get('given second')).toMatchObject({
       target: 'second',
       dockerfile: 'given/docker/app.Dockerfile',
       run: { port: 5000, status: 200 },
     });
-    expect(stdout + stderr + (await readFile(join(here, 'report.json'), 'utf8'))).not.toMatch(/tok-from-/);
+    expect(stdout + stderr + (await readFile(join(current, 'report.json'), 'utf8'))).not.toMatch(/tok-from-/);
   });
 
-  test('what cannot run is measured, other answers are said to be good, and an error says what to do', async () => {
+  test('options for images that cannot run, and for other paths, statuses and responses; errors have hints', async () => {
     const from = (...lines: string[]) => ['FROM node:26-alpine', ...lines, ''].join('\n');
-    const run = (answer: string) => from('ENV PORT=80', `CMD ["node", "-e", ${JSON.stringify(SERVER(answer))}]`);
-    await project('worker', { Dockerfile: from('CMD ["false"]') });
-    await project('a/host', {
+    const run = (body: string) => from('ENV PORT=80', `CMD ["node", "-e", ${JSON.stringify(SERVER(body))}]`);
+    await writeProject('worker', { Dockerfile: from('CMD ["false"]') });
+    await writeProject('a/host', {
       Dockerfile: run("require('os').hostname()"),
       'Dockerfile.b': run("require('os').hostname()"),
     });
-    await project('b/host', { 'Dockerfile.api': run("'api'"), 'Dockerfile.web': run("'web'") });
+    await writeProject('b/host', { 'Dockerfile.api': run("'api'"), 'Dockerfile.web': run("'web'") });
     const worker = await compare('worker', '--no-run');
     expect(worker.stdout).toMatch(/^worker +Dockerfile +node:26-alpine.* MB .* n\/a +root$/m);
-    expect(worker.stdout).toContain('first answer n/a: it was only built and measured, not run.');
+    expect(worker.stdout).toContain('first response n/a: it was only built and measured, not run.');
     expect(worker.code).toBe(0);
 
     const both = await compare('b/host', 'a/host', 'a/host');
     expect(both.stdout).toMatch(/^b\/host +api .* ms +root$/m);
     expect(both.stdout).toMatch(/^ +web .* FAILED +root$/m);
     expect(both.stdout).toMatch(
-      /FAILED b\/host web\nGET \/ is answered differently from api\.\n.*\n.*web.*\nIf they are meant to: --any-answer\./,
+      /FAILED b\/host web\nGET \/ responds differently from api\.\n.*\n.*web.*\nIf they are meant to: --any-answer\./,
     );
     expect(both.stdout).toMatch(
-      /^a\/host b.*: GET \/ is answered differently by each container, so the answers were not/m,
+      /^a\/host b.*: GET \/ responds differently in each container, so the responses were not/m,
     );
     expect(both.code).toBe(1);
     expect((await compare('b/host', '--any-answer', '--path', '/moved', '--expect-status', '302')).code).toBe(0);
     const moved = await compare('b/host', '--path', '/moved');
-    expect(moved.stdout).toMatch(/GET \/moved was answered with status 302, not 200\.\n.*\n.*--expect-status/);
+    expect(moved.stdout).toMatch(/GET \/moved responded with status 302, not 200\.\n.*\n.*--expect-status/);
   });
 
-  test('a server that is none of Node: what is only for Node says n/a', { timeout: 240_000 }, async () => {
-    await project('c', {
+  test('a server without Node: what is measured only for Node is n/a', { timeout: 240_000 }, async () => {
+    await writeProject('c', {
       'server.c': C_SERVER,
       Dockerfile:
         'FROM node:26 AS build\nCOPY server.c .\nRUN gcc -static -O1 -o /server server.c\nFROM scratch\nCOPY --from=build /server /server\nEXPOSE 8080\nUSER 1000\nHEALTHCHECK CMD ["/server", "check"]\nCMD ["/server"]\n',
@@ -207,7 +207,7 @@ RUN exit 9
       'server.c',
       '--inside',
     );
-    expect(stdout).toMatch(/^c +Dockerfile \(stand-in\) +ok +\S+ +n\/a +ok +ok +ok +ok +ok +ok +ok +n\/a +n\/a$/m);
+    expect(stdout).toMatch(/^c +Dockerfile \(stand-in\) +ok +\S+ +n\/a +ok +ok +ok +ok +ok +ok +ok +n\/a$/m);
     expect(stdout).toMatch(/^c +Dockerfile \(stand-in\) +\d+ ms +n\/a +\S+ .B +\d+ ms$/m);
     expect(stdout).toContain('n/a: c Dockerfile, node start: the image has no Node');
     expect(stdout).toMatch(/^n\/a: c Dockerfile, new dependency: the build context has no package.json$/m);
@@ -216,7 +216,7 @@ RUN exit 9
   });
 
   test('a build context is measured as the builder sees it', async () => {
-    const folder = await project('context', {
+    const directory = await writeProject('context', {
       Dockerfile: 'FROM scratch\nCOPY . /c/\nCMD ["x"]\n',
       '.dockerignore':
         '# comment\n*.md\n!README.md\n/logs/\n**/*.tmp\nsub/*/secret\na?c\n[xy].txt\nnode_modules\n!node_modules/keep\nUPPER\n  spaces  \n',
@@ -237,13 +237,15 @@ RUN exit 9
       spaces: '1'.repeat(16),
       'ü/ß': '1'.repeat(17),
     });
-    await symlink('README.md', join(folder, 'link.md'));
-    await symlink('README.md', join(folder, 'link'));
-    const files = (await filesOf(await bench.build(folder, 'Dockerfile'))).filter(({ path }) => path.startsWith('/c/'));
+    await symlink('README.md', join(directory, 'link.md'));
+    await symlink('README.md', join(directory, 'link'));
+    const files = (await filesOf(await bench.build(directory, 'Dockerfile'))).filter(({ path }) =>
+      path.startsWith('/c/'),
+    );
     const sent = files.filter(({ type }) => type === 'file');
-    const ignore = await readIgnoreFile(folder, join(folder, 'Dockerfile'));
-    const facts = await measureContext(folder, ignore, new AbortController().signal);
-    expect(facts).toMatchObject({
+    const ignore = await readIgnoreFile(directory, join(directory, 'Dockerfile'));
+    const measured = await measureContext(directory, ignore, new AbortController().signal);
+    expect(measured).toMatchObject({
       files: sent.length,
       bytes: sent.reduce((sum, { bytes }) => sum + bytes, 0),
       ignoreFile: '.dockerignore',

@@ -7,10 +7,10 @@ import { buffer } from 'node:stream/consumers';
 import { gzipSync } from 'node:zlib';
 import { pack } from 'tar-stream';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import type { Engine } from '../../engine/engine.ts';
 import { STAND_IN_LABEL } from '../../engine/labels.ts';
 import type { Progress } from '../../lib/progress.ts';
 import { provideBaseImages } from '../../setup/base-images.ts';
+import { hashRecipe, RECIPE_LABEL } from '../../setup/stand-ins.ts';
 import { describeWithEngine, docker, engine } from './test-engine.ts';
 
 // Setup's third step against a real registry, as small as one can be, on this machine's loopback address: engines
@@ -60,16 +60,15 @@ async function registryFiles(): Promise<Map<string, { type: string; body: Buffer
 
 describeWithEngine('base images', () => {
   const server = createServer();
-  const said: string[] = [];
+  const lines: string[] = [];
   const progress: Progress = {
     task: (name) => {
-      const say = (text: string) => said.push(`${name}: ${text}`);
-      return { update: () => {}, done: say, fail: say };
+      const end = (text: string) => lines.push(`${name}: ${text}`);
+      return { update: () => {}, done: end, fail: end };
     },
-    note: (text) => said.push(text),
+    note: (text) => lines.push(text),
     close: () => {},
   };
-  const real = engine as Engine;
   let name = '';
 
   beforeAll(async () => {
@@ -91,49 +90,60 @@ describeWithEngine('base images', () => {
     name = `127.0.0.1:${(server.address() as AddressInfo).port}/base:1`;
   });
   beforeEach(() => {
-    said.length = 0;
+    lines.length = 0;
   });
   afterAll(async () => {
     server.close();
-    await real.removeImage(name);
+    await engine.removeImage(name);
   });
 
   test('a missing one is pulled, a present one is left alone', async () => {
-    await provideBaseImages(real, [name], progress);
-    expect(said).toEqual([`base image ${name}: pulled`]);
-    await provideBaseImages(real, [name], progress);
-    expect(said.at(-1)).toBe(`base image ${name}: present`);
+    await provideBaseImages(engine, [name], progress);
+    expect(lines).toEqual([`base image ${name}: pulled`]);
+    await provideBaseImages(engine, [name], progress);
+    expect(lines.at(-1)).toBe(`base image ${name}: present`);
   });
 
   test('a stand-in is replaced when the registry can be reached again', async () => {
-    await real.removeImage(name);
-    await real.importRoot(Readable.from([await rootTar('a stand-in')]), name, { [STAND_IN_LABEL]: name });
-    const before = await real.image(name);
-    await provideBaseImages(real, [name], progress);
-    expect(said).toEqual([`base image ${name}: pulled`]);
-    const after = await real.image(name);
+    await engine.removeImage(name);
+    await engine.importRoot(Readable.from([await rootTar('a stand-in')]), name, { [STAND_IN_LABEL]: name });
+    const before = await engine.image(name);
+    await provideBaseImages(engine, [name], progress);
+    expect(lines).toEqual([`base image ${name}: pulled`]);
+    const after = await engine.image(name);
     expect(after?.id).not.toBe(before?.id);
     expect(after?.labels).toEqual({});
-    expect(await real.image(before?.id as string)).toBeNull();
+    expect(await engine.image(before?.id as string)).toBeNull();
   });
 
-  test('an image that merely was built on a stand-in is none, and is left alone', async () => {
+  test('an image that was built on a stand-in is not a stand-in, and is left alone', async () => {
     const built = 'multi-stage-node/test:built-on-stand-in';
-    await real.importRoot(Readable.from([await rootTar('built')]), built, { [STAND_IN_LABEL]: 'node:26' });
-    await provideBaseImages(real, [built], progress);
-    expect(said).toEqual([`base image ${built}: present`]);
+    await engine.importRoot(Readable.from([await rootTar('built')]), built, { [STAND_IN_LABEL]: 'node:26' });
+    await provideBaseImages(engine, [built], progress);
+    expect(lines).toEqual([`base image ${built}: present`]);
     await docker('rmi', built);
   });
 
-  test('a registry that answers with a refusal is an error, not a reason for a stand-in', async () => {
+  test('a registry that refuses is an error, not a reason for a stand-in', async () => {
     const missing = name.replace('base:1', 'other:1');
-    await expect(provideBaseImages(real, [missing], progress)).rejects.toThrow('docker pull failed');
-    expect(said).toEqual([`base image ${missing}: cannot be pulled`]);
+    await expect(provideBaseImages(engine, [missing], progress)).rejects.toThrow('docker pull failed');
+    expect(lines).toEqual([`base image ${missing}: cannot be pulled`]);
+  });
+
+  test('a current stand-in stays where the registry cannot be reached', async () => {
+    const unreachable = '127.0.0.1:9/base:2';
+    const labels = { [STAND_IN_LABEL]: unreachable, [RECIPE_LABEL]: await hashRecipe() };
+    await engine.importRoot(Readable.from([await rootTar('a stand-in')]), unreachable, labels);
+    const before = await engine.image(unreachable);
+    await provideBaseImages(engine, [unreachable], progress);
+    expect(lines).toEqual([`base image ${unreachable}: present, a stand-in: its registry cannot be reached`]);
+    expect(await engine.image(unreachable)).toEqual(before);
+    await engine.removeImage(unreachable);
   });
 
   test('a registry that cannot be reached, and no stand-in, is an error that names the image', async () => {
     const unreachable = '127.0.0.1:9/base:1';
-    await expect(provideBaseImages(real, [unreachable], progress)).rejects.toThrow(
+    await expect(provideBaseImages(engine, [unreachable], progress)).rejects.toThrow(
       `${unreachable} cannot be pulled, and there is no stand-in for it.`,
     );
   });

@@ -5,11 +5,10 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { findChapterDirectories } from '../../compare/discover/chapters.ts';
 import { dockerEnvironment } from '../../engine/docker.ts';
-import type { Engine } from '../../engine/engine.ts';
 import { readDockerfile } from '../../lib/dockerfile.ts';
 import { spawnLines } from '../../lib/spawn.ts';
 import { type CompanyServer, makeCa, REGISTRY, startProxy, startRegistry } from './company.ts';
-import { Bench, describeWithEngine, docker, engine, ROOT } from './test-engine.ts';
+import { Bench, docker, engine, ROOT } from './test-engine.ts';
 import { findTraces } from './traces.ts';
 
 // What chapter 04's lesson says of companies, other architectures, developing, labels and layers that are always the
@@ -49,7 +48,7 @@ async function tryBuild(context: string, options: string[]): Promise<{ said: str
   const args = ['build', '--progress=plain', ...label, ...options, '-t', tag, context];
   const lines: string[] = [];
   const onLine = (line: string) => lines.push(line);
-  const image = await spawnLines((engine as Engine).info.command, args, { env: dockerEnvironment(), onLine }).then(
+  const image = await spawnLines(engine.info.command, args, { env: dockerEnvironment(), onLine }).then(
     () => docker('image', 'inspect', '--format', '{{.Id}}', tag),
     (error: Error) => error,
   );
@@ -75,9 +74,9 @@ async function failure(context: string, ...options: string[]): Promise<string> {
   return said;
 }
 
-const layers = async (image: string) => (await (engine as Engine).image(image))?.diffIds ?? [];
+const layers = async (image: string) => (await engine.image(image))?.diffIds ?? [];
 
-describeWithEngine('a company', () => {
+describe('a company', () => {
   const id = randomUUID();
   const token = `token-${id}`;
   const password = `password-${id}`;
@@ -205,7 +204,7 @@ describeWithEngine('a company', () => {
 const CERTIFICATE_REFUSED = /UNABLE_TO_VERIFY_LEAF_SIGNATURE|UNABLE_TO_GET_ISSUER_CERT|SELF_SIGNED/;
 const withoutPemFrame = (pem: string) => pem.replace(/^-----.*\n/gm, '');
 
-describeWithEngine('04-three-stage', () => {
+describe('04-three-stage', () => {
   test('dev serves the mounted source, takes an edit, and stops at once', async () => {
     const folder = await freshCopy();
     const image = await build(folder, '--target', 'dev');
@@ -236,7 +235,7 @@ describeWithEngine('04-three-stage', () => {
 
   test('labels say which source it is, and change no layer', async () => {
     const labels = async (image: string) =>
-      Object.entries((await (engine as Engine).image(image))?.labels ?? {})
+      Object.entries((await engine.image(image))?.labels ?? {})
         .filter(([name]) => name.startsWith('org.opencontainers.image.'))
         .map(([name, value]) => `${name.replace('org.opencontainers.image.', '')}=${value}`)
         .sort();
@@ -294,7 +293,7 @@ describeWithEngine('04-three-stage', () => {
   }, 480_000);
 });
 
-describeWithEngine('linux/arm64', () => {
+describe('linux/arm64', () => {
   /** Why this machine cannot build for arm64 on this base image, or null. */
   async function obstacle(base: string): Promise<string | null> {
     const folder = await newFolder();

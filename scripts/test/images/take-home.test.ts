@@ -5,9 +5,8 @@ import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import limiter from 'p-limit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Engine } from '../../engine/engine.ts';
 import { type Change, change, takeHomeRows } from '../take-home.ts';
-import { Bench, describeWithEngine, docker, engine, filesOf, ROOT } from './test-engine.ts';
+import { Bench, docker, engine, filesOf, ROOT } from './test-engine.ts';
 import { startRegistry } from './token-registry.ts';
 import { findTraces } from './traces.ts';
 
@@ -117,7 +116,7 @@ afterAll(async () => {
   for (const folder of scratch) await rm(folder, { recursive: true });
 });
 
-/** A copy of a project with the chapter's files, changed as told. */
+/** A copy of a project with the chapter's files, with the changes of its row. */
 async function project(name: string, chapterNumber: string, changes: Change[]): Promise<string> {
   const chapter = CHAPTERS.find((folder) => folder.startsWith(chapterNumber)) as string;
   const folder = await mkdtemp(join(tmpdir(), `take-home-${name}-`));
@@ -155,7 +154,7 @@ async function healthCheck(id: string): Promise<string[]> {
 /** Runs the image's own health check in the container. */
 async function healthy(id: string): Promise<boolean> {
   const command = await healthCheck(id);
-  return (engine as Engine).exec(id, command).then(
+  return docker('exec', id, ...command).then(
     () => true,
     () => false,
   );
@@ -178,8 +177,8 @@ async function leftovers(id: string, leavesOut = ''): Promise<string[]> {
 
 /** Whether SIGTERM alone ends the container, long before the 10 seconds after which `docker stop` would kill it. */
 async function endsOnSigterm(id: string): Promise<boolean> {
-  await (engine as Engine).kill(id, 'SIGTERM');
-  const ended = (engine as Engine).wait(id).then(() => true);
+  await engine.kill(id, 'SIGTERM');
+  const ended = engine.wait(id).then(() => true);
   return Promise.race([ended, new Promise<boolean>((resolve) => setTimeout(resolve, 3000, false))]);
 }
 
@@ -194,7 +193,7 @@ const needs = rows.flatMap(({ name }) =>
   (EXPECTED[name]?.needs ?? []).map((need) => [name, need.chapter, need.without ?? 'its row', need] as const),
 );
 
-describeWithEngine('take it home', () => {
+describe('take it home', () => {
   /** All that is built, or why not, by its test's name. */
   const built = new Map<string, string | Error>();
   const image = (test: string) => {
@@ -252,8 +251,8 @@ describeWithEngine('take it home', () => {
       return;
     }
     if (sees === 'no start') {
-      const id = await (engine as Engine).start(image(without), { port, labels: bench.labels });
-      expect(await (engine as Engine).wait(id)).toBe(1);
+      const id = await engine.start(image(without), { port, labels: bench.labels });
+      expect(await engine.wait(id)).toBe(1);
       return;
     }
     const { id, ask } = await bench.serve(image(without), [], port);
@@ -274,7 +273,7 @@ describeWithEngine('take it home', () => {
     const one = await build(folder);
     const paths = async (image: string) => (await filesOf(image)).map(({ path, bytes }) => `${path} ${bytes}`).sort();
     expect(await paths(one)).toEqual(await paths(two));
-    const layers = async (image: string) => (await (engine as Engine).image(image))?.diffIds.length;
+    const layers = async (image: string) => (await engine.image(image))?.diffIds.length;
     expect(await layers(one)).toBe(await layers(two));
   });
 

@@ -11,23 +11,25 @@ import { findEngine } from '../../engine/find-engine.ts';
 import { INVOCATION_LABEL } from '../../engine/labels.ts';
 import { spawnStream, spawnText } from '../../lib/spawn.ts';
 
-/** What tests make carries this label, not that of compare: a test of compare looks for what compare has left. */
-const TEST_LABEL = 'multi-stage-node.test-run';
+/**
+ * Tests label what they make with this, not with compare's label: a test of compare checks what compare leaves. The name
+ * contains the id of the tests' invocation, for reaper.mjs; the value is the id of a bench.
+ */
+const TEST_LABEL = `multi-stage-node.test-${process.env.TEST_INVOCATION}`;
 
 export const ROOT = join(import.meta.dirname, '../../..');
 
-/** The real engine. loud.ts says it once when there is none. */
-export const engine: Engine | undefined = await findEngine().catch(() => undefined);
+/** The real engine. */
+export const engine: Engine = await findEngine();
 
-/** `describe`, for tests that need the engine. */
-export const describeWithEngine = describe.skipIf(!engine);
+export const describeWithEngine = describe;
 
-/** The engine's own command line, for what compare itself never does. */
+/** The engine's command line, for what compare itself never does. */
 export function docker(...args: string[]): Promise<string> {
-  return spawnText((engine as Engine).info.command, args, { env: dockerEnvironment() });
+  return spawnText(engine.info.command, args, { env: dockerEnvironment() });
 }
 
-/** Starts compare as a person does, in a repository at `root`. */
+/** Starts compare as a user does, in a repository at `root`. */
 export function startCompare(root: string, args: string[], env: NodeJS.ProcessEnv) {
   const child = spawn(process.execPath, ['--', 'scripts/start.mjs', 'compare', ...args], {
     cwd: root,
@@ -44,7 +46,7 @@ export function startCompare(root: string, args: string[], env: NodeJS.ProcessEn
   return { child, output, ended };
 }
 
-/** Makes images and containers that carry a label of their own, and removes them all. */
+/** Makes images and containers that carry a label, and removes them all. */
 export class Bench {
   readonly id = randomUUID();
   readonly labels = { [TEST_LABEL]: this.id };
@@ -58,7 +60,7 @@ export class Bench {
     return (await this.buildImage(context, dockerfile, options)).id;
   }
 
-  /** Builds an image and returns what the engine says of it. */
+  /** Builds an image and returns its configuration. */
   async buildImage(
     context: string,
     dockerfile: string,
@@ -70,7 +72,7 @@ export class Bench {
     } = {},
   ) {
     this.#count += 1;
-    const { image } = await (engine as Engine).build({
+    const { image } = await engine.build({
       context,
       dockerfile: join(context, dockerfile),
       name: `multi-stage-node/test:${this.id}-${this.#count}`,
@@ -82,22 +84,21 @@ export class Bench {
     return image;
   }
 
-  /** Starts a container and waits for its first answer on /healthz. Returns its id and how to ask it. */
+  /** Starts a container and waits until it responds on /healthz. Returns its id and a function that requests a path. */
   async serve(image: string, args: string[] = [], port = 3000) {
-    const id = await (engine as Engine).start(image, { port, labels: this.labels, args });
-    const { address } = await (engine as Engine).container(id);
+    const id = await engine.start(image, { port, labels: this.labels, args });
+    const { address } = await engine.container(id);
     if (!address) throw new Error(`No port is published: ${await docker('logs', id)}`);
     const ask = (path: string) => request(`http://${address.host}:${address.port}${path}`);
     for (let attempt = 0; ; attempt += 1) {
       if (await ask('/healthz').catch(() => null)) return { id, ask };
-      if (attempt > 300) throw new Error(`No answer: ${await docker('logs', id)}`);
+      if (attempt > 300) throw new Error(`No response: ${await docker('logs', id)}`);
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
   }
 
   async cleanUp(): Promise<void> {
-    if (!engine) return;
-    // A part of compare that a test calls by itself makes images with its own label.
+    // A part of compare that a test calls by itself makes images with compare's label.
     for (const label of [TEST_LABEL, INVOCATION_LABEL]) {
       const { containers, images } = await engine.labelled(label, this.id);
       for (const container of containers) await engine.removeContainer(container);
@@ -106,13 +107,13 @@ export class Bench {
   }
 }
 
-export interface Answer {
+export interface TestResponse {
   status: number | undefined;
   type: string | undefined;
   body: string;
 }
 
-function request(url: string): Promise<Answer> {
+function request(url: string): Promise<TestResponse> {
   return new Promise((resolve, reject) => {
     get(url, { agent: false, signal: AbortSignal.timeout(2000) }, async (response) => {
       let body = '';
@@ -128,7 +129,7 @@ export interface FileEntry {
   type: string | null | undefined;
   mode: number;
   uid: number;
-  /** Of a regular file; a further name of it, a hard link, has none. */
+  /** The size of a regular file; 0 for everything else, hard links included. */
   bytes: number;
 }
 
@@ -137,7 +138,7 @@ export async function filesOf(image: string): Promise<FileEntry[]> {
   const container = await docker('create', '--label', `${TEST_LABEL}=files`, image);
   try {
     const entries = extract();
-    const source = spawnStream((engine as Engine).info.command, ['export', container], { env: dockerEnvironment() });
+    const source = spawnStream(engine.info.command, ['export', container], { env: dockerEnvironment() });
     source.on('error', (error) => entries.destroy(error));
     source.pipe(entries);
     const files: FileEntry[] = [];

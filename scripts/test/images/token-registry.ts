@@ -2,7 +2,7 @@ import { gzipSync } from 'node:zlib';
 import { pack } from 'tar-stream';
 import { type Bench, docker } from './test-engine.ts';
 
-/** A registry with one package, which asks for a token. It runs in a container: builds reach it by its address. */
+/** A registry with one package, which requires a token. It runs in a container: builds reach it by its address. */
 const SERVER = `
 const { NAME, TOKEN, TARBALL } = process.env;
 require('http').createServer((request, response) => {
@@ -14,7 +14,7 @@ require('http').createServer((request, response) => {
 }).listen(80, () => console.log('listening'));
 process.once('SIGTERM', () => process.exit());`;
 
-/** Starts the registry. Returns its address; the container goes with the others of the bench. */
+/** Starts the registry. Returns its address; `bench` removes the container. */
 export async function startRegistry(bench: Bench, name: string, code: string, token: string): Promise<string> {
   const tar = pack();
   tar.entry({ name: 'package/package.json' }, JSON.stringify({ name, version: '1.0.0', type: 'module' }));

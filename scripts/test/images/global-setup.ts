@@ -1,0 +1,33 @@
+import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import type { TestProject } from 'vitest/node';
+import { findEngine } from '../../engine/find-engine.ts';
+
+/**
+ * Before the image tests: an engine must answer. A reaper removes what they made, however they end: it notices that its
+ * standard input is closed, also when this process is killed.
+ */
+export async function setup(project: TestProject): Promise<() => Promise<void>> {
+  project.provide('update', project.config.snapshotOptions.updateSnapshot === 'all');
+  const engine = await findEngine();
+  // Every process that the tests start inherits this, and every image and container of theirs carries it as a label.
+  process.env.TEST_INVOCATION = randomUUID();
+  const reaper = spawn(
+    process.execPath,
+    [join(import.meta.dirname, 'reaper.mjs'), engine.info.command, process.env.TEST_INVOCATION],
+    { stdio: ['pipe', 'ignore', 'inherit'], detached: true, env: { ...process.env, TEST_INVOCATION: '' } },
+  );
+  return async () => {
+    reaper.stdin.end();
+    await once(reaper, 'close');
+  };
+}
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** Whether the tests run with -u. */
+    update: boolean;
+  }
+}

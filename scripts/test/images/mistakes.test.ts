@@ -1,0 +1,171 @@
+import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, dirname, join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { findChapterDirectories } from '../../compare/discover/chapters.ts';
+import { type Report, reportSchema } from '../../compare/model/report-schema.ts';
+import { copyWithMistakes, costsOf, findMistakes, type Mistake, TIMED_MISTAKE } from '../../docs/mistakes.ts';
+import { imageOf, type Reports, readReports } from '../../docs/reports.ts';
+import { INVOCATION_LABEL } from '../../engine/labels.ts';
+import { docker, ROOT, startCompare } from './test-engine.ts';
+
+/**
+ * What each mistake costs: how many times the unpacked size of its fixed Dockerfile, from the least to the most, and these
+ * findings. Other tests below check what is slower or behaves worse.
+ */
+const CLAIMS: Record<string, { unpacked: [least: number, most: number]; findings?: string[]; noStart?: RegExp }> = {
+  // Even a little smaller: package.json and the lockfile are in one layer, not in two.
+  '01-first-dockerfile/mistakes/copy-before-install': { unpacked: [0.99, 1.01] },
+  '01-first-dockerfile/mistakes/no-dockerignore': { unpacked: [1.2, 1.5], findings: ['error env-file'] },
+  '02-multi-stage/mistakes/chown-layer': { unpacked: [1.2, 1.6], findings: ['warning writable-files'] },
+  '02-multi-stage/mistakes/copy-everything': {
+    unpacked: [1.3, 1.8],
+    findings: ['warning dev-dependency', 'warning compiler', 'warning sources'],
+  },
+  '02-multi-stage/mistakes/dev-dependencies': {
+    unpacked: [1.3, 1.8],
+    findings: ['warning dev-dependency', 'warning compiler'],
+  },
+  '02-multi-stage/mistakes/npm-start': { unpacked: [1, 1], findings: ['warning npm-process'] },
+  '03-distroless/mistakes/node-twice': {
+    unpacked: [1, 1],
+    noStart: /^does not start: .*exit code 1 .*Cannot find module '\/app\/node'/,
+  },
+  '04-three-stage/mistakes/prune-later': { unpacked: [1.6, 2.2] },
+  '04-three-stage/mistakes/secret-in-build-argument': {
+    unpacked: [0.99, 1.01],
+    findings: ['error secret-in-config'],
+  },
+};
+
+/** Made up, and treated like real ones. */
+const SECRETS = /made-up-(token|key)/;
+
+const mistakes = await findMistakes(ROOT);
+let copy = '';
+let temporary = '';
+
+/** Everything that compare has left, on the engine and in its temporary directory. tsx keeps what it compiled. */
+async function traces(): Promise<string[]> {
+  const filter = ['--filter', `label=${INVOCATION_LABEL}`, '--quiet', '--no-trunc'];
+  const lists = await Promise.all([docker('ps', '--all', ...filter), docker('images', '--all', ...filter)]);
+  const files = (await readdir(temporary)).filter((name) => !name.startsWith('tsx-'));
+  return [...lists.join('\n').split('\n').filter(Boolean), ...files].sort();
+}
+
+/** The files of the chapters, and when each was last changed. */
+async function chapterFiles(): Promise<string[]> {
+  const files: string[] = [];
+  for (const chapter of await findChapterDirectories(ROOT)) {
+    for (const path of await readdir(join(ROOT, chapter), { recursive: true })) {
+      if (/(^|\/)(node_modules|\.turbo)(\/|$)/.test(path)) continue;
+      files.push(`${chapter}/${path} ${(await stat(join(ROOT, chapter, path))).mtimeMs}`);
+    }
+  }
+  return files;
+}
+
+/** Measures mistakes in the copy of the chapters. Returns all outputs of compare. */
+async function measure(directories: string[], ...options: string[]) {
+  const args = [
+    ...directories.map((directory) => join(copy, directory)),
+    ...options,
+    '--json',
+    'report.json',
+    '--markdown',
+    'report.md',
+  ];
+  const { stdout, stderr, code } = await startCompare(ROOT, args, { INIT_CWD: copy, TMPDIR: temporary }).ended;
+  const [json, markdown] = await Promise.all(
+    ['json', 'md'].map((end) => readFile(join(copy, `report.${end}`), 'utf8')),
+  );
+  return { report: reportSchema.parse(JSON.parse(json ?? '')), outputs: [stdout, stderr, json, markdown], code };
+}
+
+describe('the mistakes', () => {
+  let measured: { report: Report; outputs: (string | undefined)[]; code: number };
+  let reports: Reports;
+  let before: [string[], string[]];
+
+  beforeAll(async () => {
+    temporary = await mkdtemp(join(tmpdir(), 'mistakes-'));
+    copy = await copyWithMistakes(ROOT);
+    before = [await traces(), await chapterFiles()];
+    measured = await measure(
+      mistakes.map(({ directory }) => directory),
+      '--behaviour',
+      '--inside',
+    );
+    reports = { ...(await readReports(ROOT)), mistakes: measured.report, 'mistake-times': measured.report };
+  });
+  afterAll(async () => {
+    await rm(dirname(copy), { recursive: true });
+    await rm(temporary, { recursive: true });
+  });
+
+  const imagesOf = ({ directory }: Pick<Mistake, 'directory'>) => ({
+    mistake: imageOf(measured.report, basename(directory), 'mistake'),
+    fixed: imageOf(measured.report, basename(directory), 'fixed'),
+  });
+
+  test('have a claim each', () => {
+    expect(mistakes.map(({ directory }) => directory).sort()).toEqual(Object.keys(CLAIMS).sort());
+  });
+
+  test.each(mistakes)('$directory costs what it claims', (one) => {
+    const { unpacked: [least, most] = [0, 0], findings = [], noStart } = CLAIMS[one.directory] ?? {};
+    const { mistake, fixed } = imagesOf(one);
+    expect(fixed.error).toBeNull();
+    const ratio = (mistake.size?.unpackedBytes ?? 0) / (fixed.size?.unpackedBytes ?? 0);
+    expect(ratio).toBeGreaterThanOrEqual(least);
+    expect(ratio).toBeLessThanOrEqual(most);
+    if (one.directory === TIMED_MISTAKE) {
+      expect(() => costsOf(one, reports)).toThrow(`${TIMED_MISTAKE} costs nothing`);
+      return;
+    }
+    const costs = costsOf(one, reports);
+    expect(costs.filter((cost) => /^(info|warning|error) /.test(cost))).toEqual(findings);
+    if (noStart) expect(costs).toEqual([expect.stringMatching(noStart)]);
+    else expect(mistake.error).toBeNull();
+  });
+
+  test('only the container that does not start makes compare fail', () => {
+    expect(measured.code).toBe(1);
+    const failed = measured.report.images.filter(({ ok }) => !ok);
+    expect(failed.map(({ chapter, variant }) => [chapter, variant])).toEqual([['node-twice', 'mistake']]);
+  });
+
+  test('without an ignore file, the builder receives what is installed, and what is secret', () => {
+    const { mistake, fixed } = imagesOf({ directory: 'no-dockerignore' });
+    expect(fixed.context?.bytes).toBeLessThan(1_000_000);
+    expect(mistake.context?.bytes).toBeGreaterThan(50_000_000);
+    expect(mistake.context?.largest[0]?.path).toBe('node_modules/');
+  });
+
+  test('no output shows a secret', () => {
+    for (const output of measured.outputs) expect(output).not.toMatch(SECRETS);
+    // But where it is.
+    expect(measured.outputs[0]).toMatch(/secret-in-config: .*\n +ARG NPM_TOKEN$/m);
+  });
+
+  test('npm start: npm is PID 1', () => {
+    const { mistake, fixed } = imagesOf({ directory: 'npm-start' });
+    const resultOf = ({ behaviour }: typeof mistake) => behaviour?.find(({ name }) => name === 'pid-1');
+    expect(resultOf(mistake)).toMatchObject({ ok: false, reason: expect.stringContaining('npm start') });
+    expect(resultOf(fixed)).toMatchObject({ ok: true });
+  });
+
+  test('the source code before npm ci: a build after an edit takes at least twice as long', async () => {
+    const { report } = await measure([TIMED_MISTAKE], '--bench', '--runs', '2');
+    const [mistake, fixed] = ['mistake', 'fixed'].map(
+      (variant) => imageOf(report, basename(TIMED_MISTAKE), variant).bench?.buildAfterEditMs,
+    );
+    expect(mistake?.median).toBeGreaterThan(2 * (fixed?.median ?? 0));
+    // Of the fixed Dockerfile only what depends on the source code is built.
+    expect([fixed, mistake].map((build) => build?.steps?.cached)).toEqual([3, 1]);
+  });
+
+  test('nothing is left on the engine, and the chapters are as they were', async () => {
+    expect([await traces(), await chapterFiles()]).toEqual(before);
+  });
+});
