@@ -1,19 +1,19 @@
-// The first step of `npm run setup`: the repository's own dependencies. Plain JavaScript, because nothing is installed
-// yet that could run TypeScript.
+// The first step of `npm run setup`: installs the repository's dependencies. Plain JavaScript, because what runs TypeScript
+// is not installed yet.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const root = join(import.meta.dirname, '..');
-// Written after `npm ci`, which empties node_modules first: it is there only when the last install was a whole one.
+// Written after `npm ci`, which empties node_modules first: it exists only when the last installation was complete.
 const stamp = join(root, 'node_modules/.setup-lock-hash');
 const wanted = createHash('sha256')
   .update(readFileSync(join(root, 'package-lock.json')))
   .digest('hex');
 
-if (read(stamp) === wanted) {
-  console.error('dependencies: installed, as package-lock.json says');
+if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) {
+  console.error('dependencies: installed as in package-lock.json');
 } else {
   console.error('dependencies: running npm ci');
   const { status, error } = spawnSync('npm', ['ci', '--no-audit', '--no-fund'], {
@@ -23,16 +23,8 @@ if (read(stamp) === wanted) {
     shell: process.platform === 'win32',
   });
   if (status !== 0) {
-    console.error(`npm ci failed${error ? `: ${error.message}` : ''}. Its lines above say why.`);
+    console.error(`npm ci failed${error ? `: ${error.message}` : ''}. The lines above say why.`);
     process.exit(1);
   }
   writeFileSync(stamp, wanted);
-}
-
-function read(path) {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return undefined;
-  }
 }

@@ -1,5 +1,5 @@
-// Starts a TypeScript program of this folder: node -- scripts/start.mjs compare [options]. Plain JavaScript, so that it can
-// say what is missing where nothing is installed yet. The dashes: Node 20 takes --env-file for its own, wherever it stands.
+// Starts a TypeScript program of this directory: node -- scripts/start.mjs compare [options]. Plain JavaScript, so that it
+// can report what is missing where nothing is installed yet. The two dashes: without them, Node 20 itself reads --env-file.
 const [program] = process.argv.splice(2, 1);
 
 try {

@@ -3,17 +3,17 @@ import type { Engine } from './engine.ts';
 import { INVOCATION_LABEL } from './labels.ts';
 
 /**
- * Removes the containers and images that carry an invocation's label. They are looked up: a container may exist whose id
- * never arrived. What cannot be removed is printed on standard error. Never throws.
+ * Removes the containers and images that carry an invocation's label. The engine lists them: a container may exist whose id
+ * we never received. What cannot be removed is printed on standard error. Never throws.
  *
- * @param keep says by its name that an image stays.
+ * @param isKept whether the image of this name stays.
  */
-export async function cleanUp(engine: Engine, id: string, keep: (image: string) => boolean): Promise<void> {
+export async function cleanUp(engine: Engine, id: string, isKept: (image: string) => boolean): Promise<void> {
   const report = (error: unknown) => console.error(`Not removed: ${describeError(error)}`);
   try {
     const { containers, images } = await engine.labelled(INVOCATION_LABEL, id);
     for (const container of containers) await engine.removeContainer(container).catch(report);
-    for (const image of images.filter((name) => !keep(name))) await engine.removeImage(image).catch(report);
+    for (const image of images.filter((name) => !isKept(name))) await engine.removeImage(image).catch(report);
   } catch (error) {
     report(error);
   }

@@ -1,13 +1,10 @@
 import type { Readable } from 'node:stream';
 
-/** Every container and image that compare makes carries this label; its value is the id of the run. */
-export const INVOCATION_LABEL = 'multi-stage-node.compare-run';
-
-/** What an engine says about itself. */
+/** What an engine reports about itself. */
 export interface EngineInfo {
   name: 'docker';
   version: string;
-  /** The program that we talk to it through. */
+  /** The command-line client that we use, as a path. */
   command: string;
   builder: 'buildkit';
   /** How images are stored: `containerd`, or the name of the graph driver such as `overlay2`. */
@@ -15,20 +12,17 @@ export interface EngineInfo {
 }
 
 export interface BuildRequest {
-  /** The build context, an absolute path. */
+  /** Absolute paths. */
   context: string;
-  /** The Dockerfile, an absolute path. */
   dockerfile: string;
   /** The stage to build; the last one when absent. */
   target?: string;
   buildArgs?: Record<string, string>;
-  /** As `docker build --secret` has them, with absolute paths. */
+  /** As in `docker build --secret`, with absolute paths. */
   secrets?: string[];
-  /** Such as `linux/arm64`; the engine's own when absent. */
+  /** Such as `linux/arm64`; the platform of the engine when absent. */
   platform?: string;
-  /** Whether to build every step anew. */
   noCache?: boolean;
-  /** The name that the image gets. */
   name: string;
   labels: Record<string, string>;
   signal: AbortSignal;
@@ -36,21 +30,19 @@ export interface BuildRequest {
   onLine(line: string): void;
 }
 
-/** The part of an image's configuration that we use. */
+/** The part of an image's configuration that we use. Lists and texts are empty where the image sets nothing. */
 export interface ImageFacts {
   id: string;
-  /** What it is for, such as `linux/amd64` or `linux/arm64/v8`. */
+  /** Such as `linux/amd64` or `linux/arm64/v8`. */
   platform: string;
   labels: Record<string, string>;
-  /** As the image has it: empty means root. */
+  /** Empty means root. */
   user: string;
   /** `NAME=value` each. May hold secrets: never printed. */
   environment: string[];
   entrypoint: string[];
   command: string[];
-  /** The folder that the app starts in; empty means the root. */
   workingDirectory: string;
-  /** Whether the image says how to check the app's health. */
   healthcheck: boolean;
   /** TCP ports of EXPOSE, lowest first. */
   ports: number[];
@@ -60,55 +52,49 @@ export interface ImageFacts {
 
 export interface Built {
   image: ImageFacts;
-  /** How long the builder took, in milliseconds, what it takes to start its client included. */
+  /** How long the build took, in milliseconds, the start of the client included. */
   ms: number;
 }
 
 export interface ContainerFacts {
   running: boolean;
   exitCode: number;
-  /** When process 1 was started and when it ended, in milliseconds since 1970 by the engine's clock, or null. */
+  /** When PID 1 was started and when it ended, in milliseconds since 1970 by the engine's clock; null for never. */
   startedAt: number | null;
   endedAt: number | null;
-  /** Process 1, as the engine's machine counts processes. */
+  /** The id of the container's PID 1 outside of the container, on the engine's machine. */
   processId: number;
-  /** What the health check says, such as `healthy`, and the last checks that ended; null when there is none. */
-  health: { status: string; checks: { startedAt: string; exitCode: number; output: string }[] } | null;
-  /** Where the published port can be reached, once the engine has bound it. */
+  /** The health status, such as `healthy`, and the last checks that ended; null for an image without a health check. */
+  health: { status: string; checks: { output: string }[] } | null;
+  /** The address of the published port, once the engine has bound it. */
   address: { host: string; port: number } | null;
 }
 
-/** A line that a container printed, and when the engine got it, in milliseconds since 1970. */
+/** A line that a container printed, and when the engine received it, in milliseconds since 1970. */
 export interface OutputLine {
   at: number;
   text: string;
 }
 
-/** What a container uses, by the engine's own counters. */
+/** How much memory a container uses, and the engine's counters that this is calculated from. */
 export interface MemoryFacts {
   bytes: number;
-  /** The counters that `bytes` is made of. */
   counter: string;
 }
 
-/** A container engine. `measure/` and `bases/` know engines only through this. */
+/** A container engine. All other code knows engines only through this. */
 export interface Engine {
   readonly info: EngineInfo;
 
-  /**
-   * Builds an image. It is found by its name afterwards: the id that `docker build --iidfile` writes is not one that
-   * the engine knows where it keeps images in containerd's store.
-   *
-   * @throws {ToolError} with the builder's last lines.
-   */
+  /** Builds an image. @throws {ToolError} with the builder's last lines. */
   build(request: BuildRequest): Promise<Built>;
-  /** How much the builder's cache holds, in bytes, what all users of the engine have put there. */
+  /** The size of the builder's cache in bytes, of all users of the engine together. */
   builderCacheBytes(): Promise<number>;
-  /** Fetches an image from its registry. @throws {ToolError} with the engine's last lines. */
+  /** Pulls an image from its registry. @throws {ToolError} with the engine's last lines. */
   pull(image: string, onLine?: (line: string) => void): Promise<void>;
-  /** An image that the engine has, or null. Never asks a registry. */
+  /** An image that the engine has, or null. Never contacts a registry. */
   image(reference: string): Promise<ImageFacts | null>;
-  /** The instructions that made an image, oldest first, those that made no layer included. */
+  /** The instructions that made an image, oldest first, including those that made no layer. */
   history(image: string): Promise<string[]>;
   /** The images as one archive, as the engine saves it. */
   save(images: string[]): Readable;
@@ -121,29 +107,22 @@ export interface Engine {
   container(id: string): Promise<ContainerFacts>;
   /** The last lines that a container printed, on both of its streams. */
   logs(id: string, lines: number): Promise<string[]>;
-  /** All that a container printed, each stream by itself. */
+  /** Everything that a container printed, each stream by itself. */
   output(id: string): Promise<{ stdout: OutputLine[]; stderr: OutputLine[] }>;
-  /**
-   * What a container uses now: its cgroup's counter without the file pages that the kernel can take back, as
-   * `docker stats` reckons it (https://docs.docker.com/reference/cli/docker/container/stats/).
-   *
-   * @throws {ToolError} with the reason when the engine does not count.
-   */
+  /** The memory that a container uses now. @throws {ToolError} when the engine does not count memory. */
   memory(id: string): Promise<MemoryFacts>;
-  /** The processes in a container, zombies included as far as the engine's machine lists them. */
+  /** The processes in a container, including zombies where the engine's machine lists them. */
   processes(id: string): Promise<{ processId: number; command: string }[]>;
-  /** Runs a command in a running container, and returns what it printed. @throws {ToolError} when it fails. */
-  exec(id: string, command: string[]): Promise<string>;
-  /** Sends a signal, such as `SIGTERM`, to process 1. */
+  /** Sends a signal, such as `SIGTERM`, to PID 1. */
   kill(id: string, signal: string): Promise<void>;
-  /** When a signal was last sent before `endedAt`; both in milliseconds since 1970 by the engine's clock. */
+  /** When the last signal before `endedAt` was sent; both in milliseconds since 1970 by the engine's clock. */
   killedAt(id: string, endedAt: number): Promise<number | null>;
   /** Waits until a container has ended, and returns its exit code. */
   wait(id: string): Promise<number>;
-  /** SIGTERM, and SIGKILL after a limit. */
+  /** Sends SIGTERM, and SIGKILL after a limit. */
   stop(id: string, limitSeconds: number): Promise<void>;
 
-  /** Removes an image if nothing uses it any more; its name, if it has others. */
+  /** Removes an image that is not in use. If it has several names, only this one is removed. */
   removeImage(image: string): Promise<void>;
   removeContainer(id: string): Promise<void>;
   /** The containers (by id) and images (by each of their names, or by id) that carry a label with this value. */

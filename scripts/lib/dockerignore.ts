@@ -2,13 +2,13 @@ import { readFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import dockerignore from '@balena/dockerignore';
 
-/** What a file of patterns leaves out of a build context. */
+/** An ignore file: what it leaves out of a build context. */
 export interface IgnoreFile {
   /** Its path relative to the build context; null when there is none. */
   name: string | null;
   /** Whether a path in the context, with forward slashes, is left out. */
   ignores(path: string): boolean;
-  /** Whether all below a folder that is left out is left out, too: no pattern takes something back with `!`. */
+  /** Whether everything below an ignored directory is ignored, because no pattern begins with `!`. */
   wholeFolders: boolean;
 }
 
@@ -24,14 +24,13 @@ export async function readIgnoreFile(context: string, dockerfile: string): Promi
   return { name: null, ...ignorePatterns('') };
 }
 
-/** What patterns leave out, as Docker reads them. */
+/** Reads patterns as Docker does. */
 export function ignorePatterns(text: string): Omit<IgnoreFile, 'name'> {
-  // A byte order mark is not a part of the first pattern. Docker takes these characters as they are, the library not yet.
+  // Docker ignores a byte order mark, and takes these characters literally. The library does not.
   const lines = text
     .replace(/^\uFEFF/, '')
     .split(/\r?\n/)
     .map((line) => (line.startsWith('#') ? '' : line.replace(/[+(){}|]/g, '\\$&')));
-  // Docker tells small letters from capital ones.
   const matcher = dockerignore.default({ ignorecase: false }).add(lines);
   return {
     ignores: (path) => matcher.ignores(path),

@@ -1,68 +1,53 @@
 import { styleText } from 'node:util';
 import prettyBytes from 'pretty-bytes';
 
-/** Adds escape codes to a text, or on a plain stream nothing. */
-export type Paint = (format: Parameters<typeof styleText>[0], text: string) => string;
+/** Adds escape codes to a text, or nothing where there is no colour. */
+export const painter = (colour: boolean) => (format: Parameters<typeof styleText>[0], text: string) =>
+  colour ? styleText(format, text, { validateStream: false }) : text;
 
-export const painter =
-  (colour: boolean): Paint =>
-  (format, text) =>
-    colour ? styleText(format, text, { validateStream: false }) : text;
+export type Paint = ReturnType<typeof painter>;
+
+/** Whether standard output shows colour: on a terminal, unless NO_COLOR is set (https://no-color.org). */
+export const hasColour = () => process.stdout.isTTY && !process.env.NO_COLOR;
 
 /** Three digits and decimal units, as Docker prints sizes. */
 export const bytes = (count: number) => prettyBytes(count);
 
 /** Milliseconds, or seconds with three digits. */
-export const duration = (milliseconds: number) => inUnit(milliseconds, timeUnit(milliseconds), true);
+export const duration = (milliseconds: number) => unitOf('time', milliseconds).show(milliseconds);
 
-/** A number of one unit: what to divide by, how the unit is called, and how many digits there are after the point. */
-interface Unit {
-  divisor: number;
-  name: string;
-  digits: number;
+const UNITS = { time: { ms: 1, s: 1000 }, bytes: { B: 1, kB: 1e3, MB: 1e6, GB: 1e9 } };
+
+/** The unit that shows a value with three digits. The smallest unit has no digits after the point. */
+function unitOf(kind: keyof typeof UNITS, value: number) {
+  const units = Object.entries(UNITS[kind]);
+  const [name, divisor] = units.findLast(([, one]) => value >= 0.9995 * one) ?? units[0] ?? ['', 1];
+  const digits = divisor === 1 ? 0 : [9.995, 99.95].filter((limit) => value / divisor < limit).length;
+  const show = (one: number) => (one / divisor).toFixed(digits);
+  return { show: (one: number) => `${show(one)} ${name}`, showNumber: show };
 }
 
-function timeUnit(milliseconds: number): Unit {
-  if (milliseconds < 999.5) return { divisor: 1, name: 'ms', digits: 0 };
-  return { divisor: 1000, name: 's', digits: milliseconds < 9995 ? 2 : milliseconds < 99_950 ? 1 : 0 };
+/** A median with the lowest and the highest value, all in the median's unit: `410 ms (374–447)`. */
+export function withRange(kind: keyof typeof UNITS, median: number, lowest: number, highest: number): string {
+  const { show, showNumber } = unitOf(kind, median);
+  return `${show(median)} (${showNumber(lowest)}–${showNumber(highest)})`;
 }
 
-function byteUnit(count: number): Unit {
-  const power = Math.max(0, Math.min(4, Math.floor(Math.log10(Math.max(1, count)) / 3)));
-  const divisor = 1000 ** power;
-  return { divisor, name: ['B', 'kB', 'MB', 'GB', 'TB'][power] ?? 'B', digits: count / divisor < 99.95 ? 1 : 0 };
-}
-
-const inUnit = (value: number, { divisor, name, digits }: Unit, named: boolean) =>
-  `${(value / divisor).toFixed(digits)}${named ? ` ${name}` : ''}`;
-
-/** A median with the least and the most, all in the median's unit: `410 ms (374–447)`. */
-export function withRange(kind: 'time' | 'bytes', median: number, least: number, most: number): string {
-  const unit = kind === 'time' ? timeUnit(median) : byteUnit(median);
-  return `${inUnit(median, unit, true)} (${inUnit(least, unit, false)}–${inUnit(most, unit, false)})`;
-}
-
-/** A part of a whole in percent. */
-export const percent = (ratio: number) => `${Math.round(ratio * 100)} %`;
+/** A ratio in percent, with at most so many digits after the point. */
+export const percent = (ratio: number, digits = 0) => `${Number((ratio * 100).toFixed(digits))} %`;
 
 /** Several sizes as texts, in exact bytes where rounding would make two different ones look the same. */
 export function distinctBytes(...counts: number[]): string[] {
   const texts = counts.map(bytes);
-  return new Set(texts).size === new Set(counts).size
-    ? texts
-    : counts.map((count) => `${count.toLocaleString('en')} B`);
+  const areDistinct = new Set(texts).size === new Set(counts).size;
+  return areDistinct ? texts : counts.map((count) => `${count.toLocaleString('en')} B`);
 }
 
-/** A text from an image, which may hold anything, without what a terminal would take for commands. */
-export function printable(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not reach the terminal.
-  return text.replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g, (character) =>
+/** A text on one line. Control characters and those that reorder text, which a terminal would obey, become escapes. */
+export const printable = (text: string) =>
+  text.replace(/[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu, (character) =>
     character === '\n' || character === '\t' ? ' ' : `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );
-}
-
-/** The same for a text of several lines. */
-export const printableLines = (text: string) => text.split('\n').map(printable).join('\n');
 
 /** The beginning of a text that is too long for a line. */
 export function shorten(text: string, length: number): string {
@@ -70,17 +55,14 @@ export function shorten(text: string, length: number): string {
   return line.length > length ? `${line.slice(0, length - 1)}…` : line;
 }
 
-/** A text as Markdown that shows it as it is, also in a table. */
-export function markdownCode(text: string): string {
-  const line = printable(text).replaceAll('|', '\\|');
-  // A fence must be longer than any run of backticks inside: https://spec.commonmark.org/0.31.2/#code-spans
-  const longest = Math.max(0, ...[...line.matchAll(/`+/g)].map(([run]) => run.length));
-  const fence = '`'.repeat(longest + 1);
-  const pad = line.startsWith('`') || line.endsWith('`') ? ' ' : '';
-  return `${fence}${pad}${line}${pad}${fence}`;
-}
-
 /** A text as Markdown that shows it as it is and cannot mention, link or begin HTML. */
 export const markdownText = (text: string) => printable(text).replace(/[\\`*_{}[\]<>|#@~]/g, '\\$&');
 
-export const levelColour = { error: 'red', warning: 'yellow', info: 'dim' } as const;
+/** A text of several lines as a code block. Its fence is longer than any run of backticks inside. */
+export function markdownBlock(text: string): string {
+  const lines = text.split('\n').map(printable);
+  const backticks = text.match(/`+/g) ?? [];
+  // https://spec.commonmark.org/0.31.2/#fenced-code-blocks
+  const fence = '`'.repeat(Math.max(3, ...backticks.map(({ length }) => length + 1)));
+  return [`${fence}text`, ...lines, fence].join('\n');
+}

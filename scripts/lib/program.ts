@@ -1,9 +1,9 @@
 import { describeError, EXIT, exitCodeOf } from './errors.ts';
-import { interruption } from './interruption.ts';
+import { abortOnInterruption } from './interruption.ts';
 
 /**
- * Runs a program that can be interrupted: `work` returns its exit code. An error is printed without a stack trace, on
- * standard error. Ctrl-C aborts the signal, and the program ends once `work` has cleaned up.
+ * Runs `work`, which returns the exit code. An error is printed on standard error, without a stack trace. Ctrl-C aborts
+ * the signal; the program ends when `work` has cleaned up.
  */
 export async function runProgram(work: (signal: AbortSignal) => Promise<number>): Promise<void> {
   // A reader that closes the pipe early, such as `head`, is not an error.
@@ -12,7 +12,7 @@ export async function runProgram(work: (signal: AbortSignal) => Promise<number>)
     console.error(`Cannot write to standard output: ${error.message}`);
     process.exitCode = EXIT.failed;
   });
-  const signal = interruption();
+  const signal = abortOnInterruption();
   try {
     const code = await work(signal);
     process.exitCode ||= code;

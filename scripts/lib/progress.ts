@@ -1,11 +1,13 @@
 import { styleText } from 'node:util';
 import { createLogUpdate } from 'log-update';
 
-/** How often a line that is not on a terminal may say what it is doing, in milliseconds. */
+/** How often the live lines on a terminal are drawn, and the active tasks printed elsewhere, in milliseconds. */
+const LIVE_INTERVAL_MS = 200;
 const PLAIN_INTERVAL_MS = 10_000;
 
-/** One thing that takes time. */
+/** Something that takes time. */
 export interface Task {
+  /** Sets what it does now. A task without a text is not shown. */
   update(text: string): void;
   done(text: string): void;
   fail(text: string): void;
@@ -13,118 +15,82 @@ export interface Task {
 
 export interface Progress {
   task(name: string): Task;
-  /** A line that stays. */
+  /** Prints a line that stays. */
   note(text: string): void;
-  /** Takes the live lines away. Tasks that have not ended are forgotten. */
+  /** Removes the live lines. Tasks that have not ended print nothing more. */
   close(): void;
 }
 
-/**
- * Shows what is being done, on standard error so that the result can be piped: live lines with the time on a terminal,
- * elsewhere a line when something begins, ends, and now and then in between.
- */
-export function createProgress(stream: NodeJS.WriteStream = process.stderr): Progress {
-  // Some terminals, such as those of build services, do not say how large they are.
-  return stream.isTTY && stream.rows > 0 ? liveProgress(stream) : plainProgress(stream);
-}
-
-/** Says nothing, for who wants only the result. */
+/** Prints nothing, for users who want only the result. */
 export function quietProgress(): Progress {
   const nothing = () => {};
   return { task: () => ({ update: nothing, done: nothing, fail: nothing }), note: nothing, close: nothing };
 }
 
-function liveProgress(stream: NodeJS.WriteStream): Progress {
-  const live = createLogUpdate(stream);
-  const active = new Map<Task, { name: string; text: string; since: number }>();
+/**
+ * Shows what is being done, on standard error so that the result can be piped. On a terminal: a live line for each active
+ * task. Elsewhere: a line when a task ends, and now and then before, because silence looks like a program that hangs.
+ */
+export function createProgress(stream: NodeJS.WriteStream = process.stderr): Progress {
+  // Some terminals, such as those of build services, do not say how large they are.
+  const live = stream.isTTY && stream.rows > 0 ? createLogUpdate(stream) : null;
+  const active = new Set<{ name: string; text: string; begin: number }>();
+
+  const shown = () => [...active].filter(({ text }) => text !== '');
   const draw = () => {
+    const lines = shown().map(({ name, text, begin }) => `  ${seconds(begin).padStart(7)} ${name}: ${text}`);
     const width = stream.columns || 80;
-    const lines = [...active.values()].map(({ name, text, since }) => {
-      const line = `  ${seconds(since)} ${name}: ${text}`;
-      return line.length > width ? `${line.slice(0, width - 1)}…` : line;
-    });
-    if (lines.length > 0) live(lines.join('\n'));
-    else live.clear();
+    if (lines.length === 0) live?.clear();
+    else live?.(lines.map((line) => (line.length > width ? `${line.slice(0, width - 1)}…` : line)).join('\n'));
   };
-  const keep = (line: string) => {
+  const print = (line: string) => {
+    if (!live) return void stream.write(`${line}\n`);
     live.persist(line);
     draw();
   };
-  const timer = setInterval(draw, 200).unref();
+  const printActive = () => {
+    for (const { name, text, begin } of shown()) print(`${name}: ${text} (${seconds(begin)})`);
+  };
+  const timer = live ? setInterval(draw, LIVE_INTERVAL_MS) : setInterval(printActive, PLAIN_INTERVAL_MS);
+  timer.unref();
+
   return {
     task(name) {
-      const state = { name, text: '', since: Date.now() };
-      const end = (mark: string) => (text: string) => {
+      const task = { name, text: '', begin: Date.now() };
+      active.add(task);
+      const end = (colour: 'green' | 'red', mark: string) => (text: string) => {
         active.delete(task);
-        keep(`${mark} ${name}: ${text} ${styleText('dim', `(${seconds(state.since).trim()})`, { stream })}`);
+        const time = styleText('dim', `(${seconds(task.begin)})`, { stream });
+        print(`${live ? `${styleText(colour, mark, { stream })} ` : ''}${name}: ${text} ${time}`);
       };
-      const task: Task = {
-        update: (text) => {
-          state.text = text;
-        },
-        done: end(styleText('green', '✓', { stream })),
-        fail: end(styleText('red', '✗', { stream })),
+      const update = (text: string) => {
+        task.text = text;
       };
-      active.set(task, state);
-      draw();
-      return task;
+      return { update, done: end('green', '✓'), fail: end('red', '✗') };
     },
-    note: keep,
+    note: print,
     close() {
       clearInterval(timer);
       active.clear();
-      live.clear();
-      live.done();
+      live?.clear();
+      live?.done();
     },
   };
 }
 
-function plainProgress(stream: NodeJS.WriteStream): Progress {
-  const say = (line: string) => stream.write(`${line}\n`);
-  const timers = new Set<NodeJS.Timeout>();
-  return {
-    task(name) {
-      const since = Date.now();
-      let latest = '';
-      const told = (text: string) => say(`${name}: ${text} (${seconds(since).trim()})`);
-      // Also when nothing new is to be told: silence looks like a program that hangs.
-      const timer = setInterval(() => latest && told(latest), PLAIN_INTERVAL_MS).unref();
-      timers.add(timer);
-      const end = (text: string) => {
-        clearInterval(timer);
-        timers.delete(timer);
-        told(text);
-      };
-      return {
-        update(text) {
-          latest = text;
-        },
-        done: end,
-        fail: end,
-      };
-    },
-    note: say,
-    close() {
-      for (const timer of timers) clearInterval(timer);
-    },
-  };
-}
+const seconds = (begin: number) => `${((Date.now() - begin) / 1000).toFixed(1)} s`;
 
-function seconds(since: number): string {
-  return `${((Date.now() - since) / 1000).toFixed(1)} s`.padStart(7);
-}
-
-/** Does one thing as a task: its live text comes from `say`, its last line is `done` or that it failed. */
+/** Shows `work` as a task. */
 export async function step<T>(
   progress: Progress,
   name: string,
-  done: string,
-  work: (say: (text: string) => void) => Promise<T>,
+  work: (report: Task['update']) => Promise<T>,
 ): Promise<T> {
   const task = progress.task(name);
+  task.update('started');
   try {
     const result = await work(task.update);
-    task.done(done);
+    task.done('done');
     return result;
   } catch (error) {
     task.fail('failed');

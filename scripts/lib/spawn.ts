@@ -1,153 +1,123 @@
-import { type ChildProcess, spawn as spawnProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { basename } from 'node:path';
-import { createInterface } from 'node:readline';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import spawn, { type Options, SubprocessError } from 'nano-spawn';
+import { type Duplex, Readable } from 'node:stream';
+import { type ExecaError, execa, type Options, type Subprocess } from 'execa';
+import { onExit } from 'signal-exit';
 import { ToolError } from './errors.ts';
 
 /** How many of a program's last lines an error repeats: BuildKit ends with an excerpt of the Dockerfile. */
 const LAST_LINES = 30;
 
-/**
- * Runs a program to its end and returns its standard output, without the last line break.
- *
- * The program gets a process group of its own: a Ctrl-C in the terminal reaches only us, so that a container that is
- * just being created is not lost track of.
- *
- * @throws {ToolError} when the program cannot be started or fails, with its last lines.
- */
-export async function spawnText(program: string, args: string[], options: Options = {}): Promise<string> {
-  try {
-    const { stdout } = await spawn(program, args, { stdin: 'ignore', detached: true, ...options });
-    return stdout;
-  } catch (error) {
-    if (!(error instanceof SubprocessError)) throw error;
-    throw failure(program, args, lastLines(error.stderr || error.stdout || error.message));
-  }
+export interface SpawnOptions {
+  cwd?: string;
+  /** The whole environment; that of this process when absent. */
+  env?: NodeJS.ProcessEnv;
+  /** By default, Ctrl-C in the terminal reaches only this process. False keeps the terminal, for a password prompt. */
+  detached?: boolean;
+  /** In milliseconds. */
+  timeout?: number;
+  /** Ends the program with SIGINT, on which the engines' command lines cancel a build, and throws the signal's reason. */
+  signal?: AbortSignal;
+}
+
+/** What a program prints on each of its streams, without the last line break. @throws {ToolError} when it fails. */
+export function spawnOutput(program: string, args: string[], options: SpawnOptions = {}) {
+  return start(program, args, options, { stdin: 'ignore' }).ended;
+}
+
+/** A program's standard output. @throws {ToolError} with its last lines, when it fails or cannot be started. */
+export async function spawnText(program: string, args: string[], options: SpawnOptions = {}): Promise<string> {
+  return (await spawnOutput(program, args, options)).stdout;
 }
 
 /** Whether a program can be started and ends with exit code 0. Never throws. */
-export async function spawnSucceeds(program: string, args: string[], options: Options = {}): Promise<boolean> {
+export async function spawnSucceeds(program: string, args: string[], options: SpawnOptions = {}): Promise<boolean> {
   return spawnText(program, args, options).then(
     () => true,
     () => false,
   );
 }
 
-/**
- * Runs a program and hands over every line of its output as it comes, standard error included.
- *
- * @throws {ToolError} when it fails, with its last lines. When `signal` aborts it first: the signal's reason.
- */
+/** Runs a program and passes on each line that it prints, on both of its streams. @throws {ToolError} when it fails. */
 export async function spawnLines(
   program: string,
   args: string[],
-  options: {
-    env?: NodeJS.ProcessEnv;
-    cwd?: string;
-    /** False keeps the terminal, for a program that may ask for a password. */
-    detached?: boolean;
-    signal?: AbortSignal;
-    onLine?: (line: string) => void;
-  } = {},
+  { onLine, ...options }: SpawnOptions & { onLine?: (line: string) => void } = {},
 ): Promise<void> {
-  const child = spawnProcess(program, args, {
-    env: options.env,
-    cwd: options.cwd,
-    stdio: ['ignore', 'pipe', 'pipe'],
-    detached: options.detached ?? true,
-  });
   const last: string[] = [];
-  for (const stream of [child.stdout, child.stderr]) {
-    createInterface({ input: stream }).on('line', (line) => {
-      if (line.trim() === '') return;
-      last.push(line);
-      if (last.length > LAST_LINES) last.shift();
-      options.onLine?.(line);
-    });
+  function* readLine(line: unknown) {
+    const text = String(line);
+    if (text.trim() === '') return;
+    if (last.push(text) > LAST_LINES) last.shift();
+    onLine?.(text);
+    yield* []; // Execa passes nothing on.
   }
-  const code = await ended(child, options.signal);
-  options.signal?.throwIfAborted();
-  if (code !== 0) throw failure(program, args, last);
+  const io = { stdin: 'ignore', stdout: readLine, stderr: readLine, buffer: false } as const;
+  await start(program, args, options, io, last).ended;
 }
 
 /**
- * Starts a program whose standard output is a stream of bytes. The stream ends only when the program has ended well,
- * and fails with its last lines otherwise; destroying the stream ends the program.
+ * A program's standard output as a stream of bytes. The program starts with the first read. The stream ends only when the
+ * program has ended with exit code 0, and fails with its last lines otherwise; destroying the stream ends the program.
  */
-export function spawnStream(
-  program: string,
-  args: string[],
-  options: { env?: NodeJS.ProcessEnv; detached?: boolean } = {},
-): Readable {
-  const child = spawnProcess(program, args, {
-    env: options.env,
-    stdio: ['ignore', 'pipe', 'pipe'],
-    detached: options.detached ?? true,
-  });
-  const problems = collect(child.stderr);
-  const end = ended(child);
-  end.catch(() => {}); // Reported where it is awaited.
-
-  async function* output() {
+export function spawnStream(program: string, args: string[], options: SpawnOptions = {}): Readable {
+  async function* readOutput() {
+    const { child, ended } = start(program, args, options, { stdin: 'ignore', buffer: { stdout: false } });
     try {
       yield* child.stdout;
-      if ((await end) !== 0) throw failure(program, args, lastLines(problems()));
+      await ended;
     } finally {
-      child.kill();
+      child.kill('SIGTERM');
     }
   }
-  return Readable.from(output(), { objectMode: false });
+  return Readable.from(readOutput(), { objectMode: false });
 }
 
-/** Runs a program that reads `source` as its standard input. @throws {ToolError} with the last lines of who failed. */
-export async function spawnInto(
-  source: Readable,
+/** Runs a program that reads `source`. @throws {ToolError} when it fails; the error of `source` when that fails. */
+export async function spawnInto(source: Readable, program: string, args: string[], options: SpawnOptions = {}) {
+  await start(program, args, options, { input: source, stdout: 'ignore' }).ended;
+}
+
+/** A program as a connection to whatever it connects to. It fails when the program does. */
+export function spawnConnection(program: string, args: string[], options: SpawnOptions = {}): Duplex {
+  return start(program, args, options, { stdin: 'pipe', buffer: { stdout: false } }).child.duplex();
+}
+
+/** Starts a program that cannot outlive this process. `ended` fails with `last`, or with what the program printed. */
+function start<T extends Options>(
   program: string,
   args: string[],
-  options: { env?: NodeJS.ProcessEnv } = {},
-): Promise<void> {
-  const child = spawnProcess(program, args, { env: options.env, stdio: ['pipe', 'ignore', 'pipe'], detached: true });
-  const problems = collect(child.stderr);
-  const arrived = ended(child).then((code) => {
-    if (code !== 0) throw failure(program, args, lastLines(problems()));
+  { signal, detached = true, ...options }: SpawnOptions,
+  io: T,
+  last?: string[],
+) {
+  const settings = { extendEnv: false, cancelSignal: signal, killSignal: 'SIGINT' } as const;
+  const child = execa(program, args, { ...options, ...settings, detached, ...io });
+  const ended = child.catch((error: ExecaError) => {
+    signal?.throwIfAborted();
+    throw error.cause instanceof ToolError ? error.cause : describeFailure(program, args, error, last);
   });
-  await Promise.all([pipeline(source, child.stdin), arrived]);
+  const stopWatching = detached ? onExit(() => killGroup(child)) : () => {}; // Execa kills what is not detached.
+  ended.then(stopWatching, stopWatching);
+  return { child, ended };
 }
 
-/** Keeps the end of what a stream says, for an error message. */
-function collect(stream: Readable): () => string {
-  let text = '';
-  stream.on('data', (chunk) => {
-    text = (text + chunk).slice(-8192);
-  });
-  return () => text;
-}
-
-async function ended(child: ChildProcess, signal?: AbortSignal): Promise<number | null> {
-  // SIGINT is what the engines' command lines cancel a build on.
-  const abort = () => child.kill('SIGINT');
-  signal?.addEventListener('abort', abort, { once: true });
-  if (signal?.aborted) abort();
+/** Kills a program and what it has started: the engine's command line starts plugins. */
+function killGroup(child: Pick<Subprocess, 'pid' | 'kill'>): void {
+  if (child.pid === undefined) return;
   try {
-    const [code] = await once(child, 'close').catch((error) => {
-      throw new ToolError(`Cannot start ${child.spawnfile}: ${error.message}`);
-    });
-    return code;
-  } finally {
-    signal?.removeEventListener('abort', abort);
+    process.kill(-child.pid, 'SIGKILL');
+  } catch {
+    child.kill('SIGKILL'); // Windows has no process groups.
   }
 }
 
-function failure(program: string, args: string[], lines: string[]): ToolError {
+function describeFailure(program: string, args: string[], error: ExecaError, last?: string[]): ToolError {
+  const { stderr, stdout, timedOut, exitCode, signal, originalMessage } = error;
+  const isStarted = exitCode !== undefined || signal !== undefined;
+  if (!isStarted) return new ToolError(`Cannot start ${program}: ${originalMessage}`);
+  const printed = String(stderr || stdout || '').match(/^.*\S.*$/gm) ?? [];
+  const lines = last ?? printed.slice(-LAST_LINES);
+  // Not Execa's message, which repeats all arguments: they may hold secrets.
+  if (lines.length === 0) lines.push(timedOut ? 'It timed out.' : `It ended with ${exitCode ?? signal}.`);
   return new ToolError(`${basename(program)} ${args[0] ?? ''} failed:`, { code: 'program-failed', lines });
-}
-
-function lastLines(text: string): string[] {
-  return text
-    .split('\n')
-    .filter((line) => line.trim() !== '')
-    .slice(-LAST_LINES);
 }

@@ -2,45 +2,42 @@ import type { Engine } from '../engine/engine.ts';
 import { isStandIn } from '../engine/labels.ts';
 import { ToolError } from '../lib/errors.ts';
 import type { Progress } from '../lib/progress.ts';
-import { buildStandIns, RECIPE_LABEL, recipeVersion } from './stand-ins.ts';
+import { buildStandIns, hashRecipe, RECIPE_LABEL } from './stand-ins.ts';
 
 /**
- * Sees to it that the engine has these base images: those that are there stay; the others, and stand-ins, are pulled;
- * where the registry cannot be reached, stand-ins are built. Other images are not touched.
+ * Provides base images. Those that the engine has stay; missing ones and stand-ins are pulled; where the registry cannot be
+ * reached, stand-ins are built. Other images are not touched.
  *
- * @throws {ToolError} when a registry answers, but does not give the image; or a stand-in cannot be built.
+ * @throws {ToolError} when a registry refuses to give an image, or a stand-in cannot be built.
  */
 export async function provideBaseImages(engine: Engine, names: string[], progress: Progress): Promise<void> {
   const unreachable = new Set<string>();
   const toBuild: string[] = [];
-  const outdated: string[] = [];
-  const recipe = await recipeVersion();
+  const replaced: string[] = [];
+  const recipe = await hashRecipe();
 
   for (const name of names) {
-    const before = await engine.image(name);
-    if (before && !isStandIn(before, name)) {
+    const present = await engine.image(name);
+    if (present && !isStandIn(present, name)) {
       progress.note(`base image ${name}: present`);
       continue;
     }
-    if (!unreachable.has(registryOf(name)) && (await pull(engine, name, progress))) {
-      // The name is the real image's now. What is still built on the stand-in keeps it.
-      if (before) await engine.removeImage(before.id).catch(() => {});
+    const isPulled = !unreachable.has(registryOf(name)) && (await pull(engine, name, progress));
+    if (!isPulled) unreachable.add(registryOf(name));
+    if (!isPulled && present?.labels[RECIPE_LABEL] === recipe) {
+      progress.note(`base image ${name}: present, a stand-in: its registry cannot be reached`);
       continue;
     }
-    unreachable.add(registryOf(name));
-    if (before?.labels[RECIPE_LABEL] === recipe) {
-      progress.note(`base image ${name}: present, a stand-in`);
-    } else {
-      toBuild.push(name);
-      if (before) outdated.push(before.id);
-    }
+    if (!isPulled) toBuild.push(name);
+    if (present) replaced.push(present.id);
   }
 
-  if (toBuild.length > 0) await buildStandIns(engine, toBuild, progress);
-  for (const id of outdated) await engine.removeImage(id).catch(() => {}); // Images may be built on it.
+  if (toBuild.length > 0) await buildStandIns(engine, toBuild, recipe, progress);
+  // Their names have moved to the new images. What is still built on them keeps them.
+  for (const id of replaced) await engine.removeImage(id).catch(() => {});
 }
 
-/** Pulls an image. Returns false when its registry cannot be reached; throws when it answers with a refusal. */
+/** Pulls an image. Returns false when its registry cannot be reached; throws when the registry refuses. */
 async function pull(engine: Engine, name: string, progress: Progress): Promise<boolean> {
   const task = progress.task(`base image ${name}`);
   task.update('pulling');
@@ -49,10 +46,8 @@ async function pull(engine: Engine, name: string, progress: Progress): Promise<b
     task.done('pulled');
     return true;
   } catch (error) {
-    if (error instanceof ToolError && error.code === 'registry-unreachable') {
-      task.done('its registry cannot be reached, so a stand-in is used');
-      return false;
-    }
+    task.update(''); // A stand-in gets a line of its own.
+    if (error instanceof ToolError && error.code === 'registry-unreachable') return false;
     task.fail('cannot be pulled');
     throw error;
   }

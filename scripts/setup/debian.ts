@@ -1,55 +1,38 @@
 import { readFile } from 'node:fs/promises';
 import { ToolError } from '../lib/errors.ts';
-import { spawnLines, spawnSucceeds, spawnText } from '../lib/spawn.ts';
+import { type SpawnOptions, spawnLines, spawnSucceeds, spawnText } from '../lib/spawn.ts';
 
-/** Whether this machine is Debian or Ubuntu or made from them, by the file that says so (os-release(5)). */
-export async function isDebian(): Promise<boolean> {
-  const text = await readFile('/etc/os-release', 'utf8').catch(() => '');
-  return /^ID(_LIKE)?=.*\b(debian|ubuntu)\b/m.test(text);
+/** The arguments that spawn a command as root: as it is, or through sudo, which keeps the terminal to ask for a password. */
+export function asRoot(program: string, ...args: string[]): [program: string, args: string[], options: SpawnOptions] {
+  return process.getuid?.() === 0 ? [program, args, {}] : ['sudo', [program, ...args], { detached: false }];
 }
 
-/** A command as root: as it is, or through sudo. */
-export function asRoot(command: string[]): string[] {
-  return process.getuid?.() === 0 ? command : ['sudo', ...command];
-}
-
-/** Whether `asRoot` will work. sudo may ask for a password on a terminal, but not elsewhere. */
-export async function canBeRoot(): Promise<boolean> {
+/** Whether packages can be installed: on Debian, Ubuntu or a distribution made from them, as root or with sudo. */
+export async function canInstallPackages(): Promise<boolean> {
+  const release = await readFile('/etc/os-release', 'utf8').catch(() => ''); // os-release(5)
+  if (!/^ID(_LIKE)?=.*\b(debian|ubuntu)\b/m.test(release)) return false;
   if (process.getuid?.() === 0) return true;
-  return spawnSucceeds('sudo', process.stdin.isTTY ? ['--validate'] : ['--non-interactive', 'true'], {
-    stdin: 'inherit',
-    detached: false,
-  });
+  // sudo may ask for a password on a terminal, but not elsewhere.
+  const args = process.stdin.isTTY ? ['--validate'] : ['--non-interactive', 'true'];
+  return spawnSucceeds('sudo', args, { detached: false });
 }
 
-/**
- * Installs those of `packages` that this release of the distribution has, without recommended packages.
- *
- * @throws {ToolError} when apt fails, or this user cannot become root (exit code 3).
- */
-export async function installPackages(packages: string[], say: (line: string) => void): Promise<void> {
-  if (!(await isDebian()) || !(await canBeRoot())) {
-    throw new ToolError(`Cannot install ${packages.join(', ')}: this needs Debian or Ubuntu, and root or sudo.`, {
-      code: 'engine-not-found',
-    });
+/** Installs those of `packages` that the distribution has. @throws {ToolError} when it cannot, or apt fails. */
+export async function installPackages(packages: string[], report: (line: string) => void): Promise<void> {
+  if (!(await canInstallPackages())) {
+    throw new ToolError(`Cannot install ${packages.join(', ')}: this requires Debian or Ubuntu, and root or sudo.`);
   }
-  // A list of packages from elsewhere that fails to update does not matter, if the packages are found.
-  await apt(['update'], say).catch((error) => say(`apt-get update: ${error.lines?.at(-1) ?? error.message}`));
-  const known = await available(packages);
-  await apt(['install', '--yes', '--no-install-recommends', ...known], say);
-}
-
-async function available(packages: string[]): Promise<string[]> {
+  // A failed update of some package list does not matter, if the packages are found.
+  await apt(['update'], report).catch((error) => report(`apt-get update: ${error.lines?.at(-1) ?? error.message}`));
   const text = await spawnText('apt-cache', ['policy', ...packages], { env: { ...process.env, LC_ALL: 'C' } });
-  return packages.filter((name) => new RegExp(`^${name}:\\n.*\\n +Candidate: (?!\\(none\\))`, 'm').test(text));
+  const isAvailable = (name: string) => new RegExp(`^${name}:\\n.*\\n +Candidate: (?!\\(none\\))`, 'm').test(text);
+  await apt(['install', '--yes', '--no-install-recommends', ...packages.filter(isAvailable)], report);
 }
 
-async function apt(args: string[], say: (line: string) => void): Promise<void> {
-  const [program = '', ...rest] = asRoot(['env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', '--quiet', ...args]);
+async function apt(args: string[], report: (line: string) => void): Promise<void> {
+  const [program, rest] = asRoot('env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', '--quiet', ...args);
   await spawnLines(program, rest, {
-    detached: false,
-    onLine: (line) => {
-      if (/^(Setting up|Err:|E:)/.test(line)) say(line);
-    },
+    detached: false, // Ctrl-C reaches apt-get itself: killed, it could leave packages half installed.
+    onLine: (line) => /^(Setting up|Err:|E:)/.test(line) && report(line),
   });
 }

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Does what the entrypoint of the official Node images does: `docker run IMAGE --version`, `docker run IMAGE app.js`
-# and `docker run IMAGE npm test` all work, and Node stays process 1.
+# and `docker run IMAGE npm test` all work, and Node stays PID 1.
 set -e
 
 case "$1" in

@@ -2,94 +2,81 @@ import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { open, readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import which from 'which';
 import type { Engine } from '../engine/engine.ts';
 import { isInstallable } from '../engine/engine-errors.ts';
-import { findEngine, onPath } from '../engine/find-engine.ts';
-import { ToolError } from '../lib/errors.ts';
+import { findEngine } from '../engine/find-engine.ts';
+import { describeError, ToolError } from '../lib/errors.ts';
 import { spawnSucceeds, spawnText } from '../lib/spawn.ts';
-import { asRoot, canBeRoot, installPackages, isDebian } from './debian.ts';
+import { asRoot, canInstallPackages, installPackages } from './debian.ts';
 
-/** How long an engine may take from its start to its first answer, in milliseconds. */
+/** How long an engine may take to start, in milliseconds. */
 const START_LIMIT_MS = 30_000;
 
 /**
  * Installs Docker from the distribution's packages where it is missing, starts it, and returns it once it answers.
- * Only on Debian and Ubuntu, as root or with sudo.
  *
  * @throws {ToolError} with exit code 3 and what to do by hand, when it cannot.
  */
-export async function installDocker(say: (line: string) => void): Promise<Engine> {
-  if (!(await isDebian()) || !(await canBeRoot())) {
-    throw new ToolError('No container engine answers, and this machine is not one that setup can install one on.', {
+export async function installDocker(report: (line: string) => void): Promise<Engine> {
+  if (!(await canInstallPackages())) {
+    throw new ToolError('No container engine answers, and setup cannot install one on this machine.', {
       code: 'engine-not-found',
-      hint: [
-        'Install and start one of these, then run `npm run setup` again:',
-        '  macOS, Windows   Docker Desktop',
-        "  Linux            Docker Engine with the buildx plugin, from your distribution's packages",
-        'On Debian and Ubuntu, setup does it by itself as root or with sudo.',
-      ].join('\n'),
+      hint: `Install and start one of these, then run \`npm run setup\` again:
+  macOS, Windows   Docker Desktop
+  Linux            Docker Engine with the buildx plugin, from your distribution's packages
+On Debian and Ubuntu, setup does it by itself as root or with sudo.`,
     });
   }
-  if (!(await daemon())) {
-    say("installing Docker from the distribution's packages");
+  if (!(await findDaemon())) {
+    report("installing Docker from the distribution's packages");
     // Newer releases have the client and buildx in packages of their own.
-    await installPackages(['docker.io', 'docker-cli', 'docker-buildx', 'ca-certificates'], say);
+    await installPackages(['docker.io', 'docker-cli', 'docker-buildx', 'ca-certificates'], report);
   }
-  say('starting Docker');
-  return startDocker();
-}
-
-async function startDocker(): Promise<Engine> {
+  report('starting Docker');
   // https://www.freedesktop.org/software/systemd/man/latest/sd_booted.html
   if (existsSync('/run/systemd/system')) {
-    await asRootRun(['systemctl', 'start', 'docker']);
-    return answers(async () => (await asRootRun(['journalctl', '-u', 'docker', '-n', '10', '--no-pager'])).split('\n'));
+    await spawnText(...asRoot('systemctl', 'start', 'docker'));
+    return waitForEngine(() => spawnText(...asRoot('journalctl', '-u', 'docker', '-n', '10', '--no-pager')));
   }
   // The init script gives up where it may not raise its limits, as inside a container. The engine itself does not.
-  await spawnSucceeds(...command(['service', 'docker', 'start']));
-  if (await spawnSucceeds(...command(['service', 'docker', 'status']))) return answers(async () => []);
-
-  const path = join(process.getuid?.() === 0 ? '/var/log' : tmpdir(), 'multi-stage-node-dockerd.log');
-  const log = await open(path, 'w');
-  const [program, args] = command([(await daemon()) ?? 'dockerd']);
-  spawn(program, args, { detached: true, stdio: ['ignore', log.fd, log.fd] }).unref();
-  await log.close();
-  return answers(async () => (await readFile(path, 'utf8')).trim().split('\n').slice(-10));
+  await spawnSucceeds(...asRoot('service', 'docker', 'start'));
+  if (await spawnSucceeds(...asRoot('service', 'docker', 'status'))) return waitForEngine(async () => '');
+  const log = await startDaemon((await findDaemon()) ?? 'dockerd');
+  return waitForEngine(() => readFile(log, 'utf8'));
 }
 
-async function answers(log: () => Promise<string[]>): Promise<Engine> {
+/** Starts the daemon, which stays when setup has ended: not through lib/spawn.ts. Returns the path of its log. */
+async function startDaemon(daemon: string): Promise<string> {
+  const path = join(process.getuid?.() === 0 ? '/var/log' : tmpdir(), 'multi-stage-node-dockerd.log');
+  const log = await open(path, 'w');
+  const [program, args] = asRoot(daemon);
+  spawn(program, args, { detached: true, stdio: ['ignore', log.fd, log.fd] }).unref();
+  await log.close();
+  return path;
+}
+
+async function waitForEngine(readLog: () => Promise<string>): Promise<Engine> {
   const until = Date.now() + START_LIMIT_MS;
-  while (true) {
+  while (Date.now() < until) {
     try {
       return await findEngine();
     } catch (error) {
       if (!isInstallable(error)) throw error;
-      if (Date.now() < until) {
-        await sleep(250);
-        continue;
-      }
-      throw new ToolError(`Docker was started, but does not answer after ${START_LIMIT_MS / 1000} s.`, {
-        code: 'engine-not-found',
-        lines: await log().catch(() => error.lines),
-      });
     }
+    await sleep(250);
   }
+  const log = await readLog().catch((error) => describeError(error));
+  throw new ToolError(`Docker was started, but does not answer after ${START_LIMIT_MS / 1000} s.`, {
+    code: 'engine-not-found',
+    lines: log.trim().split('\n').slice(-10),
+  });
 }
 
-async function daemon(): Promise<string | undefined> {
-  // /usr/sbin is not on every user's PATH.
-  return (
-    (await onPath('dockerd'))[0] ?? ['/usr/sbin/dockerd', '/usr/local/sbin/dockerd'].find((path) => existsSync(path))
-  );
-}
-
-function command(words: string[]): [string, string[]] {
-  const [program = '', ...args] = asRoot(words);
-  return [program, args];
-}
-
-function asRootRun(words: string[]): Promise<string> {
-  return spawnText(...command(words), { detached: false });
+/** The path of dockerd. /usr/sbin is not on every user's PATH. */
+function findDaemon(): Promise<string | null> {
+  const path = [process.env.PATH, '/usr/sbin', '/usr/local/sbin'].join(delimiter);
+  return which('dockerd', { nothrow: true, path });
 }

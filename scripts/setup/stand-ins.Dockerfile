@@ -1,10 +1,10 @@
-# Look-alikes of the base images that the chapters name, for machines that reach Debian's packages and the npm
-# registry but no image registry. One target for each kind; stand-ins.ts prepares the build context:
+# Substitutes for the base images that the chapters use, for machines that reach Debian's packages and the npm
+# registry but no image registry. One target for each kind; stand-in-parts.ts prepares the build context:
 #   node/, node-slim/          what the official image has in /usr/local, with all and with this machine's OpenSSL headers
 #   node-bin/                  only the node program and its licence
 #   etc/                       this machine's CA bundle, and an npm setting that points at it
-#   docker-entrypoint.sh       the official images' entrypoint, written anew
-# The label of the image that is stood in for comes from the command line.
+#   docker-entrypoint.sh       a rewrite of the official images' entrypoint
+# setup adds the labels.
 
 # Two Debian roots, made by mmdebstrap: with and without documentation and translations.
 ARG DEBIAN
@@ -57,7 +57,7 @@ ENTRYPOINT ["docker-entrypoint.sh"]
 CMD ["node"]
 
 # --- what the two images without apt are made of -------------------------------------------------------------------
-# Each package is unpacked into a folder of its own and registered as distroless does it, in status.d.
+# Each package is unpacked into its own directory and registered as distroless does it, in status.d.
 FROM ${DEBIAN_SLIM} AS packages
 RUN apt-get update && apt-get install -y --no-install-recommends busybox-static
 WORKDIR /packages

@@ -1,0 +1,80 @@
+import { z } from 'zod';
+import { engineTime } from './docker-output.ts';
+import type { ContainerFacts, ImageFacts } from './engine.ts';
+
+// The parts of `docker image inspect` and `docker container inspect` that we use. Engines leave out what is empty.
+
+const strings = z.array(z.string()).nullish();
+
+const imageConfig = z.object({
+  User: z.string().nullish(),
+  Labels: z.record(z.string(), z.string()).nullish(),
+  Env: strings,
+  Entrypoint: strings,
+  Cmd: strings,
+  WorkingDir: z.string().nullish(),
+  Healthcheck: z.object({ Test: strings }).nullish(),
+  ExposedPorts: z.record(z.string(), z.unknown()).nullish(),
+});
+
+const inspectedImage = z.object({
+  Id: z.string(),
+  Os: z.string().nullish(),
+  Architecture: z.string().nullish(),
+  Variant: z.string().nullish(),
+  Config: imageConfig.nullish(),
+  RootFS: z.object({ Layers: strings }),
+});
+
+const inspectedContainer = z.object({
+  State: z.object({
+    Running: z.boolean(),
+    ExitCode: z.number(),
+    Pid: z.number(),
+    StartedAt: z.string(),
+    FinishedAt: z.string(),
+    Health: z.object({ Status: z.string(), Log: z.array(z.object({ Output: z.string() })).nullish() }).nullish(),
+  }),
+  NetworkSettings: z.object({
+    Ports: z.record(z.string(), z.array(z.object({ HostIp: z.string(), HostPort: z.string() })).nullable()).nullish(),
+  }),
+});
+
+/** Reads the JSON of `docker image inspect` for one image. */
+export function readImageFacts(json: string): ImageFacts {
+  const [{ Id, Os, Architecture, Variant, Config, RootFS }] = z.tuple([inspectedImage]).parse(JSON.parse(json));
+  return {
+    id: Id,
+    platform: [Os, Architecture, Variant].filter(Boolean).join('/'),
+    labels: Config?.Labels ?? {},
+    user: Config?.User ?? '',
+    environment: Config?.Env ?? [],
+    entrypoint: Config?.Entrypoint ?? [],
+    command: Config?.Cmd ?? [],
+    workingDirectory: Config?.WorkingDir ?? '',
+    // NONE disables the health check of the base image: https://docs.docker.com/reference/dockerfile/#healthcheck
+    healthcheck: (Config?.Healthcheck?.Test?.[0] ?? 'NONE') !== 'NONE',
+    ports: Object.keys(Config?.ExposedPorts ?? {})
+      .filter((port) => port.endsWith('/tcp'))
+      .map((port) => Number.parseInt(port, 10))
+      .sort((a, b) => a - b),
+    diffIds: RootFS.Layers ?? [],
+  };
+}
+
+/** Reads the JSON of `docker container inspect` for one container. */
+export function readContainerFacts(json: string): ContainerFacts {
+  const [{ State: state, NetworkSettings: network }] = z.tuple([inspectedContainer]).parse(JSON.parse(json));
+  const [binding] = Object.values(network.Ports ?? {}).flatMap((bindings) => bindings ?? []);
+  return {
+    running: state.Running,
+    exitCode: state.ExitCode,
+    startedAt: engineTime(state.StartedAt),
+    endedAt: state.Running ? null : engineTime(state.FinishedAt),
+    processId: state.Pid,
+    health: state.Health
+      ? { status: state.Health.Status, checks: (state.Health.Log ?? []).map(({ Output }) => ({ output: Output })) }
+      : null,
+    address: binding ? { host: binding.HostIp, port: Number(binding.HostPort) } : null,
+  };
+}
