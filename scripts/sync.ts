@@ -1,36 +1,19 @@
-// `npm run sync`: what is written down twice in this repository, made the same again.
-import { writeFile } from 'node:fs/promises';
+// `npm run sync`: updates the files of this repository that are copies of something else.
 import { join } from 'node:path';
-import { findChapters } from './compare/discover/chapters.ts';
-import {
-  CONFIG_SCHEMA_FILE,
-  configJsonSchema,
-  PROJECT_SCHEMA_FILE,
-  projectJsonSchema,
-} from './compare/discover/config.ts';
-import { CONFIG_NAME } from './compare/model/budgets.ts';
-import { REPORT_SCHEMA_FILE, reportJsonSchema } from './compare/model/report-schema.ts';
-import { describeError } from './lib/errors.ts';
-import { spawnText } from './lib/spawn.ts';
-import { syncBudgets } from './sync/budgets.ts';
-import { lockOriginal, syncCopies } from './sync/chapter-copies.ts';
+import { Command } from 'commander';
+import { EXIT } from './lib/errors.ts';
+import { throwUsageErrors } from './lib/options.ts';
+import { runProgram } from './lib/program.ts';
+import { syncRepository } from './sync/sync-repository.ts';
 
-const root = join(import.meta.dirname, '..');
+const DESCRIPTION =
+  'Updates the app and the lockfile of each chapter, adds the first budgets of new variants, and writes the JSON Schemas.';
+const EXIT_CODES = '\nExit codes: 0 everything is in sync, 1 something failed, 2 wrong use';
 
-try {
-  // Twice, because the workspace's lock file also lists what the copies' manifests say.
-  const first = await syncCopies(root);
-  await spawnText('npm', ['install', '--package-lock-only', '--ignore-scripts', '--no-audit', '--no-fund'], {
-    cwd: root,
-  });
-  await lockOriginal(root);
-  const changed = [...new Set([...first, ...(await syncCopies(root))])];
-  if (await syncBudgets(root, await findChapters(root))) changed.push(CONFIG_NAME);
-  await writeFile(REPORT_SCHEMA_FILE, reportJsonSchema());
-  await writeFile(CONFIG_SCHEMA_FILE, configJsonSchema());
-  await writeFile(PROJECT_SCHEMA_FILE, projectJsonSchema());
+await runProgram(async () => {
+  const command = new Command('npm run sync').description(DESCRIPTION).addHelpText('after', EXIT_CODES);
+  throwUsageErrors(command, 'Try: npm run sync -- --help').parse();
+  const changed = await syncRepository(join(import.meta.dirname, '..'));
   console.log(changed.length > 0 ? `Synced:\n  ${changed.join('\n  ')}` : 'The chapters are in sync.');
-} catch (error) {
-  console.error(describeError(error));
-  process.exitCode = 1;
-}
+  return EXIT.ok;
+});

@@ -1,122 +1,84 @@
-import { cp, lstat, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { findChapterDirectories } from '../compare/discover/chapters.ts';
 import { AFTER } from '../compare/model/subject.ts';
 import { spawnText } from '../lib/spawn.ts';
 
-// The chapters repeat the same app on purpose, so that each is complete on its own and their sizes compare. The first
-// chapter is the original, the others are copies; what a chapter calls itself is its own. A new chapter needs only its
-// Dockerfiles: the rest is made here.
+// The chapters repeat the same app, so that each is complete and their sizes can be compared. The first chapter has the
+// original. Only the name and the description in package.json belong to each chapter.
 
 const SHARED = ['.dockerignore', 'tsconfig.json', 'src', 'test', 'package.json', 'package-lock.json'];
 
-interface Manifest {
-  name: string;
-  description?: string;
-  [key: string]: unknown;
-}
-
 export interface Lock {
-  name: string;
-  packages: Record<string, { version?: string; link?: boolean } & Partial<Manifest>>;
-  [key: string]: unknown;
+  packages: Record<string, { name?: string; version?: string; link?: boolean }>;
 }
 
-/** The files of the app in a chapter: paths relative to it, with their text. */
+const json = (value: object) => `${JSON.stringify(value, null, 2)}\n`;
+
+/** The files of the app in a chapter: their paths, relative to the chapter, and their texts. */
 export async function appFiles(root: string, chapter: string): Promise<Map<string, string>> {
-  const entries = await Promise.all(
-    SHARED.map(async (name) => {
-      const path = join(root, chapter, name);
-      const below = await readdir(path).catch(() => null);
-      return below ? below.sort().map((file) => `${name}/${file}`) : [name];
-    }),
-  );
-  const files = await Promise.all(
-    entries.flat().map(async (name) => {
-      const text = await readFile(join(root, chapter, name), 'utf8').catch(() => null);
-      return text === null ? null : ([name, text] as const);
-    }),
-  );
-  return new Map(files.filter((file) => file !== null));
-}
-
-/** What the files of `chapter` must be, made from those of the original. */
-export async function expectedFiles(root: string, chapter: string): Promise<Map<string, string>> {
-  const [original = ''] = await findChapterDirectories(root);
-  const files = await appFiles(root, original);
-  const own = JSON.parse((await appFiles(root, chapter)).get('package.json') ?? '{}') as Partial<Manifest>;
-  const manifest = JSON.parse(files.get('package.json') ?? '{}') as Manifest;
-  files.set('package.json', json({ ...manifest, name: chapter, description: own.description }));
-  const lockText = files.get('package-lock.json');
-  if (lockText) {
-    const lock = JSON.parse(lockText) as Lock;
-    const top = { ...lock.packages[''], name: chapter };
-    files.set('package-lock.json', json({ ...lock, name: chapter, packages: { ...lock.packages, '': top } }));
+  const files = new Map<string, string>();
+  for (const name of SHARED) {
+    const below = await readdir(join(root, chapter, name)).catch(() => null);
+    for (const file of below?.sort().map((one) => `${name}/${one}`) ?? [name]) {
+      const text = await readFile(join(root, chapter, file), 'utf8').catch(() => null);
+      if (text !== null) files.set(file, text);
+    }
   }
   return files;
 }
 
-/** Makes the app of every chapter the same as the original's. Returns the paths that it changed. */
+/** The files that the app of `chapter` must have, made from those of the original. */
+export async function expectedFiles(root: string, chapter: string): Promise<Map<string, string>> {
+  const [original = ''] = await findChapterDirectories(root);
+  const files = await appFiles(root, original);
+  const { description } = JSON.parse((await appFiles(root, chapter)).get('package.json') ?? '{}');
+  files.set('package.json', json({ ...JSON.parse(files.get('package.json') ?? '{}'), name: chapter, description }));
+  const lock: Lock = JSON.parse(files.get('package-lock.json') ?? '{ "packages": {} }');
+  const packages = { ...lock.packages, '': { ...lock.packages[''], name: chapter } };
+  return files.set('package-lock.json', json({ ...lock, name: chapter, packages }));
+}
+
+/** Copies the original app to every chapter. Returns the paths that changed. */
 export async function syncCopies(root: string): Promise<string[]> {
   const changed: string[] = [];
   for (const chapter of await findChapterDirectories(root)) {
-    const expected = await expectedFiles(root, chapter);
-    const present = await appFiles(root, chapter);
-    for (const [name, text] of expected) {
+    const [expected, present] = [await expectedFiles(root, chapter), await appFiles(root, chapter)];
+    for (const name of new Set([...expected.keys(), ...present.keys()])) {
+      const [path, text] = [join(root, chapter, name), expected.get(name)];
       if (present.get(name) === text) continue;
-      await mkdir(dirname(join(root, chapter, name)), { recursive: true });
-      await writeFile(join(root, chapter, name), text);
+      await mkdir(dirname(path), { recursive: true });
+      await (text === undefined ? rm(path) : writeFile(path, text));
       changed.push(join(chapter, name));
     }
-    for (const name of present.keys()) {
-      if (expected.has(name)) continue;
-      await rm(join(root, chapter, name));
-      changed.push(join(chapter, name));
-    }
-    if (await linkDockerfile(join(root, chapter))) changed.push(join(chapter, 'Dockerfile'));
+    // `docker build .` builds the variant to ship, unless the chapter has a Dockerfile.
+    const link = join(chapter, 'Dockerfile');
+    if (existsSync(join(root, link)) || !existsSync(join(root, `${link}.${AFTER}`))) continue;
+    await symlink(`Dockerfile.${AFTER}`, join(root, link));
+    changed.push(link);
   }
   return changed;
 }
 
-/** Makes a plain `docker build .` build the file after, where nothing says yet what it builds. */
-async function linkDockerfile(folder: string): Promise<boolean> {
-  const exists = (name: string) => lstat(join(folder, name)).catch(() => null);
-  if ((await exists('Dockerfile')) || !(await exists(`Dockerfile.${AFTER}`))) return false;
-  await symlink(`Dockerfile.${AFTER}`, join(folder, 'Dockerfile'));
-  return true;
-}
-
-/**
- * Writes the original chapter's own lock file, with the versions that the workspace's lock file has. Asks the npm
- * registry where a version is in neither.
- */
-export async function lockOriginal(root: string): Promise<void> {
+/** Updates the workspace's lockfile, and the original's with its versions. npm asks its registry for what neither has. */
+export async function syncLockfiles(root: string): Promise<void> {
   const [original = ''] = await findChapterDirectories(root);
-  const workspace = JSON.parse(await readFile(join(root, 'package-lock.json'), 'utf8')) as Lock;
-  const folder = await mkdtemp(join(tmpdir(), 'multi-stage-node-'));
-  try {
-    await cp(join(root, original, 'package.json'), join(folder, 'package.json'));
-    const packages = chapterPackages(workspace, original);
-    await writeFile(join(folder, 'package-lock.json'), json({ ...workspace, name: original, packages }));
-    const options = ['--package-lock-only', '--ignore-scripts', '--omit-lockfile-registry-resolved'];
-    await spawnText('npm', ['install', ...options, '--no-audit', '--no-fund'], { cwd: folder });
-    await cp(join(folder, 'package-lock.json'), join(root, original, 'package-lock.json'));
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+  const options = ['--package-lock-only', '--ignore-scripts', '--omit-lockfile-registry-resolved'];
+  const install = ['install', ...options, '--no-audit', '--no-fund'];
+  await spawnText('npm', install, { cwd: root });
+  const workspace: Lock = JSON.parse(await readFile(join(root, 'package-lock.json'), 'utf8'));
+  const lock = { ...workspace, name: original, packages: chapterPackages(workspace, original) };
+  await writeFile(join(root, original, 'package-lock.json'), json(lock));
+  // Adds the package itself and removes what others require. Without the option, npm would update the whole workspace.
+  await spawnText('npm', [...install, '--no-workspaces'], { cwd: join(root, original) });
 }
 
-/** The entries of the workspace's lock file as one chapter sees them: its own first, then the shared ones. */
-export function chapterPackages(workspace: Lock, chapter: string): Lock['packages'] {
-  const entries = Object.entries(workspace.packages).filter(([, entry]) => !entry.link);
-  const shared = entries.filter(([path]) => path.startsWith('node_modules/'));
-  const own = entries
-    .filter(([path]) => path.startsWith(`${chapter}/node_modules/`))
-    .map(([path, entry]) => [path.slice(chapter.length + 1), entry] as const);
-  return Object.fromEntries([...shared, ...own]);
-}
-
-function json(value: unknown): string {
-  return `${JSON.stringify(value, null, 2)}\n`;
+/** The packages of one chapter in the workspace's lockfile. Its own versions are nested in its directory. */
+export function chapterPackages({ packages }: Lock, chapter: string): Lock['packages'] {
+  const below = (directory: string) =>
+    Object.entries(packages)
+      .filter(([path, { link }]) => !link && path.startsWith(`${directory}node_modules/`))
+      .map(([path, entry]) => [path.slice(directory.length), entry] as const);
+  return Object.fromEntries([...below(''), ...below(`${chapter}/`)]);
 }

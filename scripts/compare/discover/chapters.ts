@@ -5,7 +5,7 @@ import { mergeSettings } from '../model/settings.ts';
 import type { Subject } from '../model/subject.ts';
 import { findSubjects } from './project.ts';
 
-/** The folders of the chapters below `root`: those that begin with two digits, in order. */
+/** The names of the chapters' directories below `root`, in order. They begin with two digits. */
 export async function findChapterDirectories(root: string): Promise<string[]> {
   return (await readdir(root, { withFileTypes: true }))
     .filter((entry) => entry.isDirectory() && /^\d\d-/.test(entry.name))
@@ -13,14 +13,11 @@ export async function findChapterDirectories(root: string): Promise<string[]> {
     .sort();
 }
 
-/** The chapters below `root` and their variants, each built, run and requested as it is. */
+/** The variants of all chapters below `root`, with default settings. */
 export async function findChapters(root: string): Promise<Subject[]> {
-  const subjects = await Promise.all(
-    (await findChapterDirectories(root)).map((chapter) =>
-      findSubjects(chapter, join(root, chapter), {}, mergeSettings()),
-    ),
-  );
-  return subjects.flat();
+  const chapters = await findChapterDirectories(root);
+  const find = (chapter: string) => findSubjects(chapter, join(root, chapter), {}, mergeSettings());
+  return (await Promise.all(chapters.map(find))).flat();
 }
 
 /**
@@ -29,8 +26,7 @@ export async function findChapters(root: string): Promise<Subject[]> {
  * @throws {ToolError} for a Dockerfile that does not parse.
  */
 export async function baseImagesOf(subjects: Subject[]): Promise<string[]> {
-  const facts = await Promise.all(
-    subjects.map(async (subject) => readDockerfile(await readFile(subject.dockerfile, 'utf8'), subject.dockerfile)),
-  );
-  return [...new Set(facts.flatMap(({ bases }) => bases))];
+  const readBases = async ({ dockerfile }: Subject) =>
+    readDockerfile(await readFile(dockerfile, 'utf8'), dockerfile).bases;
+  return [...new Set((await Promise.all(subjects.map(readBases))).flat())];
 }

@@ -1,127 +1,80 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { EXIT, ToolError } from '../../lib/errors.ts';
+import { describeError, usageError } from '../../lib/errors.ts';
 import { type Budgets, budgetSchema, CONFIG_NAME, parseLimit } from '../model/budgets.ts';
 import { settingsShape } from '../model/settings.ts';
-import { NAMED_IMAGES, type Subject, subjectName } from '../model/subject.ts';
+import { NAMED_IMAGES, type SubjectName, subjectName } from '../model/subject.ts';
 
-/** Where the JSON Schemas of the configuration are published: beside this file. `npm run sync` writes them. */
-export const CONFIG_SCHEMA_FILE = join(import.meta.dirname, '../model/config.schema.json');
-export const PROJECT_SCHEMA_FILE = join(import.meta.dirname, '../model/project.schema.json');
-const config = z.strictObject({
+/** The configuration of the repository. */
+export const configSchema = z.strictObject({
   $schema: z.string().optional(),
   budgets: z
     .record(z.string(), z.record(z.string(), budgetSchema))
-    .describe('By chapter and variant. An image that was given by name is in the chapter "image"'),
+    .describe('By chapter and variant. Images that are given by name are in the chapter "image"'),
 });
 
-const project = z.strictObject({
+/** The configuration of a project. */
+export const projectSchema = z.strictObject({
   $schema: z.string().optional(),
   ...settingsShape,
   budgets: z.record(z.string(), budgetSchema).optional().describe('By variant'),
 });
 
-export type Config = z.infer<typeof config>;
-/** What a project says of itself, in the {@link CONFIG_NAME} of its folder. */
-export type ProjectConfig = z.infer<typeof project>;
+/**
+ * Reads the configuration file of a directory. Undefined when there is none.
+ *
+ * @throws {ToolError} with the code `usage` when the file does not match the schema.
+ */
+export async function readConfig<T>(directory: string, schema: z.ZodType<T>): Promise<T | undefined> {
+  const path = join(directory, CONFIG_NAME);
+  try {
+    return schema.parse(JSON.parse(await readFile(path, 'utf8')));
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw usageError(`${path}: ${error instanceof z.ZodError ? z.prettifyError(error) : describeError(error)}`);
+  }
+}
+
+export const BUDGETS_EXAMPLE = '{ "multi": { "unpacked": "60% of single", "download": "70 MB" } }';
 
 /**
- * Reads the budgets of the repository. A name that is wrong would otherwise switch its limits off.
+ * Reads the budgets of the repository for these subjects.
  *
- * @param subjects what there is to have a budget.
- * @throws {ToolError} with exit code 2 when it is not there, says what we do not understand, or names what is not there.
+ * @throws {ToolError} with the code `usage` when there are none, or when they name something that does not exist.
  */
-export async function readBudgets(folder: string, subjects: SubjectName[]): Promise<Budgets> {
-  const path = join(folder, CONFIG_NAME);
-  const json = await readJson(path);
-  if (json === undefined) {
-    throw new ToolError(`${path}: there is no such file, and --check needs its budgets`, {
-      code: 'usage',
-      hint: 'An example: { "budgets": { "02-multi-stage": { "multi": { "onDisk": "60% of single", "pull": "70 MB" } } } }',
+export async function readBudgets(root: string, subjects: SubjectName[]): Promise<Budgets> {
+  const config = await readConfig(root, configSchema);
+  const problem = `${join(root, CONFIG_NAME)}: there is no such file, and --check requires budgets`;
+  if (!config) throw usageError(problem, `An example: { "budgets": { "02-multi-stage": ${BUDGETS_EXAMPLE} } }`);
+  checkBudgetNames(root, config.budgets, subjects);
+  return config.budgets;
+}
+
+/**
+ * Makes sure that budgets name only what exists: the limits of a misspelt name would never fail. Images that are given by
+ * name may have any name.
+ *
+ * @param directory where the configuration file is.
+ * @throws {ToolError} with the code `usage`.
+ */
+export function checkBudgetNames(directory: string, budgets: Budgets, subjects: SubjectName[]): void {
+  const known = subjects.map(subjectName);
+  const problems = Object.entries(budgets).flatMap(([chapter, variants]) => {
+    if (chapter === NAMED_IMAGES) return [];
+    if (!subjects.some((subject) => subject.chapter === chapter)) return `there is no chapter ${chapter}`;
+    return Object.entries(variants).flatMap(([variant, { unpacked = [], download = [] }]) => {
+      const name = subjectName({ chapter, variant });
+      if (!known.includes(name)) return `there is no ${name}`;
+      return [unpacked, download].flat().flatMap((text) => {
+        const limit = parseLimit(text);
+        if ('bytes' in limit) return [];
+        if (limit.of === variant) return `${name} has a limit that is a part of itself`;
+        const isKnown = known.includes(subjectName({ chapter, variant: limit.of }));
+        return isKnown ? [] : `${name} has a limit "of ${limit.of}", which does not exist`;
+      });
     });
-  }
-  const found = parse(config, json, path);
-  const wrong = wrongBudget(found.budgets, subjects);
-  if (wrong) {
-    const hint = `There are: ${subjects.map(subjectName).join(', ')}`;
-    throw new ToolError(`${path}: ${wrong}`, { code: 'usage', hint });
-  }
-  return found.budgets;
-}
-
-/**
- * Reads what a project says of itself; nothing where it has no such file.
- *
- * @throws {ToolError} with exit code 2 when it says what we do not understand.
- */
-export async function readProjectConfig(folder: string): Promise<ProjectConfig> {
-  const path = join(folder, CONFIG_NAME);
-  const json = await readJson(path);
-  return json === undefined ? {} : parse(project, json, path);
-}
-
-/**
- * The budgets of the repository, from the text of their file.
- *
- * @throws {ToolError} with exit code 2 when it says what we do not understand.
- */
-export function parseConfig(text: string, path: string): Config {
-  return parse(config, parseJson(text, path), path);
-}
-
-/** What is in a JSON file; undefined when there is none. */
-async function readJson(path: string): Promise<unknown> {
-  try {
-    return parseJson(await readFile(path, 'utf8'), path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    if (error instanceof ToolError) throw error;
-    throw new ToolError(`${path}: ${(error as Error).message}`, { code: 'usage' });
-  }
-}
-
-function parseJson(text: string, path: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw new ToolError(`${path}: ${(error as Error).message}`, { code: 'usage' });
-  }
-}
-
-function parse<T>(schema: z.ZodType<T>, json: unknown, path: string): T {
-  const parsed = schema.safeParse(json);
-  if (parsed.success) return parsed.data;
-  throw new ToolError(`${path}: ${z.prettifyError(parsed.error)}`, { code: 'usage' });
-}
-
-type SubjectName = Pick<Subject, 'chapter' | 'variant'>;
-
-/** The first chapter or variant in budgets that is not there, as a sentence; images by name may be any. */
-export function wrongBudget(budgets: Budgets, subjects: SubjectName[]): string | undefined {
-  for (const [chapter, variants] of Object.entries(budgets)) {
-    if (chapter === NAMED_IMAGES) continue;
-    const known = subjects.filter((subject) => subject.chapter === chapter).map(({ variant }) => variant);
-    for (const [variant, { unpacked = [], download = [] }] of Object.entries(variants)) {
-      if (!known.includes(variant)) return `there is no ${subjectName({ chapter, variant })}`;
-      for (const limit of [unpacked, download].flat().map(parseLimit)) {
-        if (!('of' in limit)) continue;
-        if (!known.includes(limit.of))
-          return `${subjectName({ chapter, variant })} has a limit "of ${limit.of}", which is not there`;
-        if (limit.of === variant) return `${subjectName({ chapter, variant })} has a limit that is a part of itself`;
-      }
-    }
-    if (known.length === 0) return `there is no chapter ${chapter}`;
-  }
-  return undefined;
-}
-
-/** The JSON Schema of the repository's budgets, as text. */
-export function configJsonSchema(): string {
-  return `${JSON.stringify(z.toJSONSchema(config), null, 2)}\n`;
-}
-
-/** The JSON Schema of a project's configuration, as text. */
-export function projectJsonSchema(): string {
-  return `${JSON.stringify(z.toJSONSchema(project), null, 2)}\n`;
+  });
+  if (problems.length === 0) return;
+  throw usageError(`${join(directory, CONFIG_NAME)}: ${problems.join('; ')}`, `Known: ${known.join(', ')}`);
 }

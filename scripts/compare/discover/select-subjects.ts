@@ -1,227 +1,90 @@
-import { readFile, realpath, stat } from 'node:fs/promises';
-import { dirname, join, relative, resolve } from 'node:path';
-import { EXIT, ToolError } from '../../lib/errors.ts';
+import { existsSync } from 'node:fs';
+import { readFile, stat } from 'node:fs/promises';
+import { join, relative, resolve } from 'node:path';
+import { parseEnv } from 'node:util';
+import { type ToolError, usageError } from '../../lib/errors.ts';
 import { type Budgets, CONFIG_NAME } from '../model/budgets.ts';
-import {
-  type Layout,
-  mergeSettings,
-  type PartialSettings,
-  resolvePaths,
-  type Settings,
-  secretFile,
-} from '../model/settings.ts';
-import { NAMED_IMAGES, type Subject, subjectName } from '../model/subject.ts';
-import { findChapterDirectories, findChapters } from './chapters.ts';
-import { type ProjectConfig, readBudgets, readProjectConfig, wrongBudget } from './config.ts';
-import { findSubjects } from './project.ts';
-import { dockerfilesBelow } from './variants.ts';
+import { mergeSettings, type PartialSettings, resolvePaths, type Settings, secretFile } from '../model/settings.ts';
+import { findChapters } from './chapters.ts';
+import { BUDGETS_EXAMPLE, checkBudgetNames, projectSchema, readBudgets, readConfig } from './config.ts';
+import { type Directories, findProjects, type Project, type SelectionRequest } from './find-projects.ts';
+import { findSubjects, searchDockerfiles } from './project.ts';
 
-/** What the user asks for. */
-export interface SelectionRequest {
-  /** Chapters by name or number, and folders of projects by path. */
-  names: string[];
-  /** Whether images are named as well: without `names` they are all that is measured. */
-  images: boolean;
-  /** Settings of the command line. Their paths are relative to where the user stands. */
-  given: PartialSettings;
-  /** Whether the budgets are wanted. */
-  check: boolean;
-}
-
-/** The repository, and where the user stands. */
-export interface Directories {
-  root: string;
-  current: string;
-}
-
-export interface Selection {
-  subjects: Subject[];
-  /** The budgets of what was selected, when they are wanted. */
-  budgets?: Budgets;
-}
-
-/** A folder with Dockerfiles: a chapter, or a project that nobody here wrote. */
-interface Place {
-  name: string;
-  folder: string;
-  isChapter: boolean;
-}
+export type { Directories, SelectionRequest } from './find-projects.ts';
 
 /**
- * Finds what is to be measured. A project brings its own settings, in its compare.config.json; those of the command line
- * come before them.
+ * Selects the subjects of a request, and reads the budgets of their chapters and projects when they are requested. The
+ * settings of the command line replace those of a project's configuration file.
  *
- * @throws {ToolError} with exit code 2 for what is not there or not understood.
+ * @throws {ToolError} with the code `usage` for names, files and settings that are wrong.
  */
-export async function selectSubjects(wish: SelectionRequest, folders: Directories): Promise<Selection> {
-  const places = await findPlaces(wish, folders);
-  const own = resolvePaths(wish.given, folders.current);
-  if ((own.context !== undefined || own.dockerfiles) && places.length !== 1) {
-    throw new ToolError('--dockerfile and --context belong to one folder, but there are several.', {
-      code: 'usage',
-      hint: `Write them into the ${CONFIG_NAME} of each, as "dockerfiles" and "context".`,
-    });
+export async function selectSubjects(request: SelectionRequest, directories: Directories) {
+  const { given, check } = request;
+  const projects = await findProjects(request, directories);
+  if ((given.context !== undefined || given.dockerfiles) && projects.length !== 1) {
+    const hint = `Write them to the ${CONFIG_NAME} of each, as "dockerfiles" and "context".`;
+    throw usageError('--dockerfile and --context belong to one directory, but there are several.', hint);
   }
-  const found = await Promise.all(places.map((place) => inPlace(place, own, wish, folders)));
-  const subjects = found.flatMap((one) => one.subjects);
-  return { subjects, ...(wish.check && { budgets: await allBudgets(found, wish, folders) }) };
+  const selected = await Promise.all(projects.map((project) => selectProject(project, given, directories.current)));
+  const subjects = selected.flatMap((project) => project.subjects);
+  return { subjects, budgets: check ? await collectBudgets(selected, request.images, directories.root) : undefined };
 }
 
-interface Found {
-  place: Place;
-  subjects: Subject[];
-  /** The project's own, by variant. */
-  budgets?: ProjectConfig['budgets'];
-}
+type SelectedProject = Awaited<ReturnType<typeof selectProject>>;
 
-async function inPlace(
-  place: Place,
-  own: PartialSettings,
-  { given }: SelectionRequest,
-  { current: here }: Directories,
-): Promise<Found> {
-  const config: ProjectConfig = place.isChapter ? {} : await readProjectConfig(place.folder);
-  const { $schema, budgets, ...said } = config;
-  const theirs = resolvePaths(said, place.folder);
-  const settings = await withFiles(mergeSettings(theirs, own));
-  const layout: Layout = {
-    context: own.context ?? theirs.context,
-    dockerfiles: given.dockerfiles && (await findFiles(given.dockerfiles, [here, place.folder])),
-    targets: own.targets ?? theirs.targets,
-  };
-  layout.dockerfiles ??= theirs.dockerfiles;
-  const subjects = await findSubjects(place.name, place.folder, layout, settings);
-  if (subjects.length === 0) throw await noDockerfile(place.folder, here);
+/** The subjects of a project, and its budgets by variant. The repository's configuration has those of chapters. */
+async function selectProject(project: Project, given: PartialSettings, current: string) {
+  const { name, directory, isChapter } = project;
+  const config = isChapter ? undefined : await readConfig(directory, projectSchema);
+  const { $schema, budgets, ...configured } = config ?? {};
+  const fromFile = resolvePaths(configured, directory);
+  const typed = resolvePaths(given, current);
+  // Only the Dockerfiles of the command line may be relative to the project as well.
+  const findDockerfile = (path: string) => resolve(existsSync(resolve(current, path)) ? current : directory, path);
+  if (given.dockerfiles) typed.dockerfiles = given.dockerfiles.map(findDockerfile);
+  const settings = await readSettingsFiles(mergeSettings(fromFile, typed));
+  const subjects = await findSubjects(name, directory, { ...fromFile, ...typed }, settings);
+  if (subjects.length === 0) throw await missingDockerfile(directory, current);
   if (budgets) {
-    const all = await findSubjects(place.name, place.folder, theirs, settings);
-    const wrong = wrongBudget({ [place.name]: budgets }, [...all, ...subjects]);
-    if (wrong) {
-      throw new ToolError(`${join(place.folder, CONFIG_NAME)}: ${wrong}`, {
-        code: 'usage',
-        hint: `There are: ${all.map(subjectName).join(', ')}`,
-      });
-    }
+    const configuredSubjects = await findSubjects(name, directory, fromFile, settings);
+    checkBudgetNames(directory, { [name]: budgets }, [...configuredSubjects, ...subjects]);
   }
-  return { place, subjects, ...(budgets && { budgets }) };
-}
-
-/** Paths as the user typed them: relative to the first folder that has them. */
-function findFiles(paths: string[], folders: string[]): Promise<string[]> {
-  return Promise.all(
-    paths.map(async (path) => {
-      for (const folder of folders) {
-        const whole = resolve(folder, path);
-        if (await stat(whole).catch(() => null)) return whole;
-      }
-      return resolve(folders[0] ?? '', path);
-    }),
-  );
+  return { ...project, subjects, budgets };
 }
 
 /**
- * The settings with what a file of environment variables says of the port.
+ * Adds PORT of the file with environment variables to the settings.
  *
- * @throws {ToolError} when a file that the settings name is not there: the engine would say so only after a while.
+ * @throws {ToolError} with the code `usage` for a file that does not exist: the engine would fail only later.
  */
-async function withFiles(settings: Settings): Promise<Settings> {
-  const files = [
-    ...settings.secrets.map((secret) => ['secret', secretFile(secret)] as const),
-    ['environment file', settings.envFile] as const,
-  ];
+async function readSettingsFiles(settings: Settings): Promise<Settings> {
+  const { secrets, envFile, env } = settings;
+  const files = [...secrets.map((secret) => ['secret', secretFile(secret)]), ['environment file', envFile]];
   for (const [what, path] of files) {
     const isFile = path === undefined || (await stat(path).catch(() => null))?.isFile();
-    if (!isFile) throw new ToolError(`There is no file ${path} for the ${what}.`, { code: 'usage' });
+    if (!isFile) throw usageError(`There is no file ${path} for the ${what}.`);
   }
-  const text = settings.envFile === undefined ? '' : await readFile(settings.envFile, 'utf8');
-  const [, port] = /^PORT=(\d+)\s*$/m.exec(text) ?? [];
-  return port === undefined ? settings : { ...settings, env: { PORT: port, ...settings.env } };
+  const { PORT } = envFile === undefined ? {} : parseEnv(await readFile(envFile, 'utf8'));
+  return PORT === undefined ? settings : { ...settings, env: { PORT, ...env } };
 }
 
-async function findPlaces(
-  { names, images, given }: SelectionRequest,
-  { root, current: here }: Directories,
-): Promise<Place[]> {
-  const chapters = await findChapterDirectories(root);
-  const asChapter = (name: string): Place => ({ name, folder: join(root, name), isChapter: true });
-  const implied = given.context ?? (given.dockerfiles?.[0] && dirname(given.dockerfiles[0]));
-  if (names.length === 0 && implied === undefined) return images ? [] : chapters.map(asChapter);
-  const asked = names.length === 0 ? [resolve(here, implied ?? '')] : names;
-  const places = await Promise.all(
-    asked.map(async (name) => {
-      const chapter = chapters.find((one) =>
-        /^\d{1,2}$/.test(name) ? one.startsWith(`${name.padStart(2, '0')}-`) : one === name,
-      );
-      if (chapter) return asChapter(chapter);
-      const folder = await realpath(resolve(here, name)).catch(() => null);
-      const isFolder = folder !== null && (await stat(folder)).isDirectory();
-      const whole = await realpath(root);
-      // The repository itself stands for all of its chapters.
-      if (folder === whole) return chapters.map(asChapter);
-      const same = chapters.find((one) => folder === join(whole, one));
-      if (same) return asChapter(same);
-      // Called by its own name, not by that of a link to it: the same project has the same name everywhere.
-      if (isFolder) return folder;
-      throw new ToolError(
-        folder === null ? `There is no chapter and no folder "${name}".` : `"${name}" is a file, not a folder.`,
-        {
-          code: 'usage',
-          hint:
-            folder === null
-              ? `The chapters are: ${chapters.join(', ')}. A folder is looked for in ${here}.`
-              : `A Dockerfile is named like this: npm run compare -- --dockerfile ${name}`,
-        },
-      );
-    }),
-  );
-  const chosen = places.flat().filter((place) => typeof place === 'object');
-  // Chapters in their own order, then the projects as they were named.
-  const ordered = chapters.flatMap((name) => chosen.find((place) => place.name === name) ?? []);
-  return [
-    ...ordered,
-    ...nameAll(
-      places.filter((place) => typeof place === 'string'),
-      chapters,
-    ),
-  ];
+async function missingDockerfile(directory: string, current: string): Promise<ToolError> {
+  const below = (await searchDockerfiles(directory)).map((path) => relative(current, path));
+  const option = `--dockerfile ${below[0] ?? '<file>'}, with --context if its build context is another directory.`;
+  const names = 'Every Dockerfile, Dockerfile.* and *.Dockerfile in a directory is measured.';
+  const hint = `${below.length === 0 ? names : `Below it there are: ${below.join(', ')}.`} To measure another file: ${option}`;
+  return usageError(`There is no Dockerfile in ${directory}.`, hint);
 }
 
-/** Names for the folders of projects: the last part of the path, and as much more as it takes to tell them apart. */
-function nameAll(folders: string[], taken: string[]): Place[] {
-  const different = [...new Set(folders)];
-  const partsOf = (folder: string, count: number) =>
-    folder.split(/[/\\]/).filter(Boolean).slice(-count).join('/') || '/';
-  return different.map((folder) => {
-    const isTaken = (name: string, count: number) =>
-      [...taken, NAMED_IMAGES].includes(name) ||
-      different.some((other) => other !== folder && partsOf(other, count) === name);
-    let count = 1;
-    while (isTaken(partsOf(folder, count), count) && partsOf(folder, count) !== partsOf(folder, count + 1)) count += 1;
-    return { name: partsOf(folder, count), folder, isChapter: false };
-  });
-}
-
-async function noDockerfile(folder: string, here: string): Promise<ToolError> {
-  const below = (await dockerfilesBelow(folder)).map((path) => relative(here, path));
-  return new ToolError(`There is no Dockerfile in ${folder}.`, {
-    code: 'usage',
-    hint:
-      below.length === 0
-        ? 'Every Dockerfile, Dockerfile.* and *.Dockerfile in a folder is measured. Another one: --dockerfile <file>'
-        : `Below it there are: ${below.join(', ')}. To measure one: --dockerfile ${below[0]}, with --context if its context is another folder than the one you named.`,
-  });
-}
-
-/** The budgets of the repository for its chapters and of each project for itself. */
-async function allBudgets(found: Found[], { images }: SelectionRequest, { root }: Directories): Promise<Budgets> {
-  const projects = found.filter(({ place }) => !place.isChapter);
-  const ours = images || projects.length < found.length ? await readBudgets(root, await findChapters(root)) : null;
-  const theirs = projects.flatMap(({ place, budgets }) => (budgets ? [[place.name, budgets] as const] : []));
-  const [first] = projects;
-  if (!ours && theirs.length === 0 && first) {
-    throw new ToolError(`${join(first.place.folder, CONFIG_NAME)}: there are no budgets, and --check needs some`, {
-      code: 'usage',
-      hint: 'An example: { "budgets": { "multi": { "onDisk": "60% of single", "pull": "70 MB" } } }',
-    });
+/** The budgets of the repository for its chapters and images, and those of each project. */
+async function collectBudgets(selected: SelectedProject[], hasImages: boolean, root: string): Promise<Budgets> {
+  const hasChapters = hasImages || selected.some(({ isChapter }) => isChapter);
+  const ofRepository = hasChapters ? await readBudgets(root, await findChapters(root)) : {};
+  const ofProjects = selected.flatMap(({ name, budgets }) => (budgets ? [[name, budgets]] : []));
+  if (!hasChapters && ofProjects.length === 0) {
+    const path = join(selected[0]?.directory ?? '', CONFIG_NAME);
+    const hint = `An example: { "budgets": ${BUDGETS_EXAMPLE} }`;
+    throw usageError(`${path}: there are no budgets, and --check requires some`, hint);
   }
-  return { ...ours, ...Object.fromEntries(theirs) };
+  return { ...ofRepository, ...Object.fromEntries(ofProjects) };
 }

@@ -7,29 +7,25 @@ export const CONFIG_NAME = 'compare.config.json';
 const UNITS = { B: 1, kB: 1e3, MB: 1e6, GB: 1e9, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 };
 const LIMIT = /^(\d+(?:\.\d+)?) ?(?:(B|kB|MB|GB|KiB|MiB|GiB)|% of (\S.*))$/;
 
-const EXPECTED = 'a limit is a size, such as "60 MB", or a part of another variant, such as "60% of single"';
-const limit = z.string({ error: EXPECTED }).regex(LIMIT, EXPECTED);
-const limits = z.union([limit, z.array(limit).min(1)], { error: `${EXPECTED}; or a list of both` }).optional();
+const EXPECTED = 'expects a size, such as "60 MB", or a part of another variant, such as "60% of single"';
+const limit = z.string(EXPECTED).regex(LIMIT, EXPECTED);
+const limits = z.union([limit, z.array(limit).min(1)], `${EXPECTED}, or a list of both`).optional();
+const finding = z.enum([...LEVELS, ...CODES]);
+const findings = z.array(finding).min(1).optional();
 
-/** Names that budgets had before the table's columns were renamed. */
+/** Names that limits had before the columns of the table were renamed. */
 const OLD_NAMES: Record<string, string> = { onDisk: 'unpacked', pull: 'download' };
 
-const renameLimits = (value: unknown) =>
-  typeof value === 'object' && value !== null
-    ? Object.fromEntries(Object.entries(value).map(([name, one]) => [OLD_NAMES[name] ?? name, one]))
-    : value;
-
-/** What one image may be at most. */
+/** The limits of one image. */
 export const budgetSchema = z.preprocess(
-  renameLimits,
+  (budget) => {
+    if (typeof budget !== 'object' || budget === null) return budget;
+    return Object.fromEntries(Object.entries(budget).map(([name, value]) => [OLD_NAMES[name] ?? name, value]));
+  },
   z.strictObject({
     unpacked: limits.describe('The largest unpacked size: "200 MB", "60% of single", or a list of both'),
     download: limits.describe('The largest download size'),
-    findings: z
-      .array(z.enum([...LEVELS, ...CODES]))
-      .min(1)
-      .optional()
-      .describe('The findings that fail: codes, or a level, which includes all worse levels'),
+    findings: findings.describe('The findings that fail: codes, or a level, which includes all worse levels'),
   }),
 );
 
@@ -38,10 +34,8 @@ export type Budget = z.infer<typeof budgetSchema>;
 /** Budgets by chapter or project, and by variant. */
 export type Budgets = Record<string, Record<string, Budget>>;
 
-/** A limit that was written as text. */
-export type Limit = { bytes: number } | { ratio: number; of: string };
-
-export function parseLimit(text: string): Limit {
+/** Reads a limit: in bytes, or as a part of another variant. */
+export function parseLimit(text: string): { bytes: number } | { ratio: number; of: string } {
   const [, number, unit, of] = LIMIT.exec(text) ?? [];
   return of === undefined
     ? { bytes: Number(number) * UNITS[unit as keyof typeof UNITS] }

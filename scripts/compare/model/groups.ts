@@ -1,4 +1,4 @@
-/** The groups that an image's bytes are told by, in the order in which they are shown, with their names for a person. */
+/** The groups of an image's bytes, in the order in which they are shown, with their names for a person. */
 export const GROUPS = {
   baseSystem: 'base system',
   node: 'Node itself',

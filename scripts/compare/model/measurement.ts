@@ -1,47 +1,55 @@
+import pLimit from 'p-limit';
 import type { Engine, ImageFacts } from '../../engine/engine.ts';
 import { describeError, ToolError } from '../../lib/errors.ts';
 import type { Progress } from '../../lib/progress.ts';
 import type { Bench, ImageReport } from './report-schema.ts';
-import type { NamedImage, Subject } from './subject.ts';
+import { type NamedImage, type Subject, subjectName } from './subject.ts';
 
 /** What all stages of one invocation share. */
 export interface Invocation {
   engine: Engine;
-  /** The value of the label that everything it makes on the engine carries. */
+  /** The value of the label of all containers and images that it makes. */
   id: string;
   signal: AbortSignal;
   progress: Progress;
 }
 
-/** The parts of an image's report that the stages fill in. */
-type Parts = Pick<
-  ImageReport,
-  | 'base'
-  | 'standIn'
-  | 'context'
-  | 'build'
-  | 'size'
-  | 'contents'
-  | 'findings'
-  | 'run'
-  | 'behaviour'
-  | 'error'
-  | 'errorCode'
->;
+/** The parts of an image's report that no stage fills in: they follow from the subject and the others. */
+type Derived = 'chapter' | 'variant' | 'dockerfile' | 'target' | 'platform' | 'ok' | 'config' | 'bench';
 
 /** What is known of one subject so far: each stage adds its part, as the report has it. What is absent was not reached. */
-export interface Measurement<S extends Subject | NamedImage = Subject | NamedImage> extends Partial<Parts> {
+export interface Measurement<S extends Subject | NamedImage = Subject | NamedImage>
+  extends Partial<Omit<ImageReport, Derived>> {
   subject: S;
   /** The image, once it is built or found. */
   image?: ImageFacts;
   bench?: Partial<Bench>;
 }
 
-/** A measurement whose image is there. */
+/** A measurement that has an image. */
 export type WithImage<M extends Measurement = Measurement> = M & { image: ImageFacts };
 
-/** Does one step of a stage for one subject. An error becomes part of the measurement; an interruption is thrown. */
-export async function attempt(
+/** The measurements in which nothing has failed so far. */
+export const withoutErrors = <M extends Measurement>(measurements: M[]) =>
+  measurements.filter(({ error }) => error === undefined);
+
+/** Those of them that have an image. */
+export const withImages = <M extends Measurement>(measurements: M[]): WithImage<M>[] =>
+  withoutErrors(measurements).filter((measurement): measurement is WithImage<M> => measurement.image !== undefined);
+
+/** Those of them whose image can be run by itself. */
+export const withRunnableImages = (measurements: Measurement<Subject>[]) =>
+  withImages(measurements).filter(({ subject }) => subject.settings.run);
+
+/** Whether the image has Node in it: what is only for Node is not measured elsewhere. */
+export const hasNode = ({ contents }: Measurement) => (contents?.groups.node ?? 0) > 0;
+
+/**
+ * Does one step of a stage for one subject and returns whether it succeeded. An error becomes part of the measurement.
+ *
+ * @throws the signal's reason after an interruption.
+ */
+export async function recordError(
   { signal }: Invocation,
   measurement: Measurement,
   step: () => Promise<void>,
@@ -58,37 +66,57 @@ export async function attempt(
   }
 }
 
-/** The measurements in which nothing has failed so far. */
-export const withoutErrors = <M extends Measurement>(measurements: M[]) =>
-  measurements.filter(({ error }) => error === undefined);
-
-/** Those of them whose image is there. */
-export const withImages = <M extends Measurement>(measurements: M[]): WithImage<M>[] =>
-  withoutErrors(measurements).filter((measurement): measurement is WithImage<M> => measurement.image !== undefined);
-
-/** Whether the image has Node in it: what is only for Node is not measured elsewhere. */
-export const hasNode = ({ contents }: Measurement) => (contents?.groups.node ?? 0) > 0;
+/** Does one step of a stage for each subject, `jobs` at a time, in order. Each is a task that `report` updates. */
+export async function measureEach<M extends Measurement>(
+  invocation: Invocation,
+  measurements: M[],
+  { jobs, doing, done, failed }: { jobs: number; doing: string; done: string; failed: string },
+  step: (measurement: M, report: (text: string) => void) => Promise<void>,
+): Promise<void> {
+  const limit = pLimit(jobs);
+  const steps = measurements.map((measurement) =>
+    limit(async () => {
+      const task = invocation.progress.task(subjectName(measurement.subject));
+      task.update(doing);
+      const ok = await recordError(invocation, measurement, () => step(measurement, task.update));
+      if (ok) task.done(done);
+      else task.fail(failed);
+    }),
+  );
+  // An interruption ends every step: none may still run when the invocation cleans up.
+  await Promise.allSettled(steps);
+  await Promise.all(steps);
+}
 
 /**
- * Does one step for each subject in turn, round after round, so that what slows the machine for a while slows all of
- * them. `report` shows what the step does.
+ * Times each subject that has an image, round after round, so that what slows the machine for a while slows all of them.
+ * Nothing else runs meanwhile. `report` shows what is timed. Returns the results of the rounds, for each measurement.
  */
-export async function inRounds<M extends Measurement>(
+export async function timeRounds<M extends Measurement, T>(
   invocation: Invocation,
   measurements: M[],
   { name, rounds }: { name: string; rounds: number },
-  step: (measurement: WithImage<M>, round: number, report: (text: string) => void) => Promise<void>,
-): Promise<void> {
-  if (withImages(measurements).length === 0) return;
+  time: (measurement: WithImage<M>, round: number, report: (text: string) => void) => Promise<T>,
+): Promise<Map<WithImage<M>, T[]>> {
+  const results = new Map<WithImage<M>, T[]>(withImages(measurements).map((measurement) => [measurement, []]));
+  if (results.size === 0) return results;
   const task = invocation.progress.task(name);
   for (let round = 1; round <= rounds; round += 1) {
     for (const measurement of withImages(measurements)) {
-      const { chapter, variant } = measurement.subject;
-      const report = (text: string) =>
-        task.update(`round ${round} of ${rounds}, ${chapter} ${variant}${text && `, ${text}`}`);
-      report('');
-      await attempt(invocation, measurement, () => step(measurement, round, report));
+      const report = (...texts: string[]) =>
+        task.update([`round ${round} of ${rounds}`, subjectName(measurement.subject), ...texts].join(', '));
+      report();
+      await recordError(invocation, measurement, async () => {
+        results.get(measurement)?.push(await time(measurement, round, report));
+      });
     }
   }
   task.done('timed');
+  return results;
+}
+
+/** An error in one line: its message, and the last line of the program that reported it. */
+export function summarizeError(error: unknown): string {
+  if (!(error instanceof ToolError)) return error instanceof Error ? error.message : String(error);
+  return [error.message, ...error.lines.slice(-1)].map((line) => line.trim()).join(' ');
 }

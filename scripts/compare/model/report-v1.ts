@@ -1,45 +1,47 @@
 import type { BehaviourResult, Contents } from './report-schema.ts';
 
-type Json = Record<string, unknown>;
+/** The keys that version 2 renamed. Each is used for one thing only. */
+const RENAMED_KEYS = new Map<string, keyof Contents['packages'][number] | keyof Contents['waste'][number]>([
+  ['broughtBy', 'requiredBy'],
+  ['goneIn', 'removedIn'],
+  ['goneBy', 'removedBy'],
+]);
 
-interface ImageV1 extends Json {
-  contents?: { packages: Json[]; waste: Json[] } | null;
-  behaviour?: { name: string }[] | null;
-}
+/** The behaviours that version 2 renamed. */
+const RENAMED_BEHAVIOURS = new Map<unknown, BehaviourResult['name']>([
+  ['same-answers', 'same-responses'],
+  ['process-1', 'pid-1'],
+]);
+
+const REMOVED_BEHAVIOUR = 'zombies';
 
 /**
- * A report of schema version 1 as version 2 has it: keys that were renamed, without what is no longer measured. Other
- * documents are returned as they are. The schema checks the result.
+ * A report of schema version 1 as one of version 2. Every other document is returned as it is. The schema checks the result
+ * and drops what version 2 does not have: the arithmetic of rollouts, and the texts about mistakes.
  */
 export function upgradeReport(document: unknown): unknown {
-  const report = document as { schemaVersion?: unknown; images?: ImageV1[] } | null;
-  if (report?.schemaVersion !== 1 || !Array.isArray(report.images)) return document;
-  return { ...report, schemaVersion: 2, images: report.images.map(upgradeImage) };
+  return isObject(document) && document.schemaVersion === 1 ? { ...renameKeys(document), schemaVersion: 2 } : document;
 }
 
-const PACKAGE_KEYS: Record<string, keyof Contents['packages'][number]> = { broughtBy: 'requiredBy' };
-const WASTE_KEYS: Record<string, keyof Contents['waste'][number]> = { goneIn: 'removedIn', goneBy: 'removedBy' };
-const BEHAVIOURS: Record<string, BehaviourResult['name'] | null> = {
-  'same-answers': 'same-responses',
-  'process-1': 'pid-1',
-  zombies: null,
-};
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 
-function upgradeImage({ contents, behaviour, ...image }: ImageV1): Json {
-  return {
-    errorCode: null,
-    ...image,
-    contents: contents && {
-      ...contents,
-      packages: contents.packages.map((one) => renameKeys(one, PACKAGE_KEYS)),
-      waste: contents.waste.map((one) => renameKeys(one, WASTE_KEYS)),
-    },
-    behaviour: behaviour?.flatMap((result) => {
-      const name = BEHAVIOURS[result.name] === undefined ? result.name : BEHAVIOURS[result.name];
-      return name === null ? [] : { ...result, name };
-    }),
-  };
+const renameKeys = (object: Record<string, unknown>) =>
+  Object.fromEntries(
+    Object.entries(object).map(([key, value]) => [
+      RENAMED_KEYS.get(key) ?? key,
+      key === 'behaviour' && Array.isArray(value) ? upgradeBehaviour(value) : upgradeValue(value),
+    ]),
+  );
+
+function upgradeValue(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(upgradeValue);
+  return isObject(value) ? renameKeys(value) : value;
 }
 
-const renameKeys = (object: Json, names: Record<string, string>): Json =>
-  Object.fromEntries(Object.entries(object).map(([key, value]) => [names[key] ?? key, value]));
+const upgradeBehaviour = (results: unknown[]) =>
+  results
+    .filter((result) => !isObject(result) || result.name !== REMOVED_BEHAVIOUR)
+    .map((result) =>
+      isObject(result) ? { ...result, name: RENAMED_BEHAVIOURS.get(result.name) ?? result.name } : result,
+    );

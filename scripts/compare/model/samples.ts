@@ -1,3 +1,4 @@
+import { redact } from '../../lib/redact.ts';
 import type { Bench } from './report-schema.ts';
 
 /** What was measured several times, in milliseconds or bytes, in the order in which it was taken. */
@@ -15,8 +16,8 @@ export const spread = ({ samples }: Pick<Samples, 'samples'>) => Math.max(...sam
 
 /**
  * Whether one figure is less or more than another. A difference that is not larger than the spread of either figure
- * counts as none, and so does one of less than `floor`. Null where one of them was not measured, or only once: it has no
- * spread then to compare the difference with.
+ * counts as none, and so does one of less than `floor`. Null where one of them was not measured, or only once: there is
+ * no spread then to compare the difference with.
  */
 export function compareSamples(one: Samples, other: Samples, floor: number): 'less' | 'more' | 'same' | null {
   if (one.median === null || other.median === null) return null;
@@ -31,6 +32,10 @@ export function samplesOf(values: (number | string)[]): Samples {
   const samples = values.filter((value) => typeof value === 'number');
   const reason = values.find((value) => typeof value === 'string');
   if (reason !== undefined || samples.length === 0)
-    return { samples: [], median: null, reason: reason ?? 'not reached' };
+    return { samples: [], median: null, reason: redact(reason ?? 'not reached') };
   return { samples, median: median(samples), reason: null };
 }
+
+/** The samples of a time, in tenths of a millisecond: more digits would be noise. */
+export const timeSamples = (values: (number | string)[]) =>
+  samplesOf(values.map((value) => (typeof value === 'number' ? Math.round(value * 10) / 10 : value)));

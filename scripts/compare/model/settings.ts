@@ -1,67 +1,59 @@
 import { resolve } from 'node:path';
 import { z } from 'zod';
+import { option } from '../../lib/options.ts';
 
-/** A name of an environment variable or build argument. */
-export const VARIABLE = /^[A-Za-z_][A-Za-z0-9_.-]*$/;
-const PLATFORM = /^[a-z0-9]+\/[a-z0-9]+(\/[a-z0-9.]+)?$/;
+/** The name of something: a value that begins with a dash is the next option of the command line. */
+export const nameOf = (what: string) => z.string().regex(/^[^-]/, `expects the name of ${what}`);
 
-const variables = z.record(z.string().regex(VARIABLE, 'it must be the name of a variable'), z.string());
-const fileName = z.string().min(1);
+export function wholeNumber(min: number, max: number) {
+  const error = `expects a whole number from ${min} to ${max}`;
+  return z.int({ error }).min(min, { error }).max(max, { error });
+}
 
-/** What compare.config.json of a project may say, and the command line. Paths are relative to the project's folder. */
+const VARIABLE = 'expects NAME=value, or the NAME of a variable that is set in the environment';
+const variables = z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_.-]*$/), z.string(VARIABLE), VARIABLE);
+const secret = z.string().refine((line) => {
+  const { id, ...others } = readSecret(line);
+  return Boolean(id) && Object.keys(others).every((name) => /^(src|env|type)$/.test(name));
+}, 'expects id=npmrc,src=.npmrc or id=token,env=TOKEN');
+const platform = z.string().regex(/^[a-z0-9]+\/[a-z0-9]+(\/[a-z0-9.]+)?$/, 'expects a platform such as linux/arm64');
+const urlPath = z.string().regex(/^\/\S*$/, 'expects a path that begins with a slash');
+const text = z.string().min(1, 'expects a text');
+const flag = z.boolean();
+const files = z.array(nameOf('a file')).min(1);
+const secrets = z.array(secret);
+const stages = z.array(nameOf('a stage')).min(1);
+
+const setting = <T extends z.ZodType>(name: string, help: string, schema: T) => option(name, help, schema.optional());
+
+/**
+ * The settings of a project: keys of its compare.config.json, and options of the command line. Paths in the file are
+ * relative to the project's directory, those of the command line to the user's.
+ */
 export const settingsShape = {
-  dockerfiles: z
-    .array(fileName)
-    .min(1)
-    .optional()
-    .describe('The Dockerfiles to measure. Without it: every Dockerfile, Dockerfile.* and *.Dockerfile in the folder'),
-  context: fileName.optional().describe('The build context. Without it: the folder'),
-  targets: z.array(z.string().min(1)).min(1).optional().describe('The stages to build, each an image of its own'),
-  buildArgs: variables.optional().describe('Build arguments. No secrets: they are seen in the history of the image'),
-  secrets: z
-    .array(z.string().refine(isSecret, 'a secret is written like id=npmrc,src=.npmrc'))
-    .optional()
-    .describe(
-      'Secrets for the build, as docker build --secret has them: "id=npmrc,src=.npmrc" or "id=token,env=TOKEN"',
-    ),
-  platform: z
-    .string()
-    .regex(PLATFORM, 'a platform is written like linux/arm64')
-    .optional()
-    .describe('The platform to build and run for, such as linux/arm64'),
-  run: z.boolean().optional().describe('False for an image that cannot run by itself: it is built and measured only'),
-  port: z
-    .int()
-    .min(1)
-    .max(65_535)
-    .optional()
-    .describe(
-      'The port to request. Without it: PORT of env, envFile or the image, or else the lowest of EXPOSE, or else 3000',
-    ),
-  path: z
-    .string()
-    .regex(/^\/\S*$/, 'a path begins with a slash')
-    .optional()
-    .describe('The path to request. Without it: /'),
-  expectStatus: z.int().min(100).max(599).optional().describe('The status that is a good answer. Without it: 200'),
-  anyAnswer: z
-    .boolean()
-    .optional()
-    .describe('True for Dockerfiles that are meant to answer differently: the answers are not compared'),
-  env: variables.optional().describe('Environment variables for the container'),
-  envFile: fileName.optional().describe('A file with environment variables, as docker run --env-file reads it'),
-  ready: z
-    .string()
-    .min(1)
-    .optional()
-    .describe('A part of the line that the app prints when it listens, for the node start of --bench'),
-  edit: fileName.optional().describe('The source file that --bench edits, relative to the build context'),
+  dockerfiles: setting('--dockerfile <file>', 'Dockerfiles to measure (default: all in the directory)', files),
+  context: setting('--context <directory>', 'build context (default: the directory)', nameOf('a directory')),
+  targets: setting('--target <stage>', 'stages to build, each as an image (default: the last)', stages),
+  buildArgs: setting('--build-arg <name[=value]>', 'build arguments; not for secrets: images show them', variables),
+  secrets: setting('--secret <id=…>', 'secrets as in docker build: id=npmrc,src=.npmrc or id=token,env=TOKEN', secrets),
+  platform: setting('--platform <os/arch>', 'platform to build and run for, such as linux/arm64', platform),
+  run: setting('--no-run', 'only build and inspect images, because they require a database or more to run', flag),
+  port: setting(
+    '--port <port>',
+    'port to request (default: PORT of env, env-file or the image, or else the lowest of EXPOSE, or else 3000)',
+    wholeNumber(1, 65_535),
+  ),
+  path: setting('--path <path>', 'path to request (default: /)', urlPath),
+  expectStatus: setting('--expect-status <code>', 'HTTP status to expect (default: 200)', wholeNumber(100, 599)),
+  anyAnswer: setting('--any-answer', 'do not compare the responses of variants that are meant to differ', flag),
+  env: setting('-e, --env <name[=value]>', 'environment variables for the container', variables),
+  envFile: setting('--env-file <file>', 'file with environment variables, as in docker run', nameOf('a file')),
+  ready: setting('--ready <text>', 'part of the line that the app prints when it listens, for --bench', text),
+  edit: setting('--edit <file>', 'source file that --bench edits, relative to the build context', nameOf('a file')),
 };
 
-const given = z.object(settingsShape);
-
-/** Settings as they were given: all that is not said is absent. */
-export type PartialSettings = z.infer<typeof given>;
+/** Settings of one origin: those that it does not have are absent. */
+export type PartialSettings = z.infer<z.ZodObject<typeof settingsShape>>;
 
 /** Where a project's Dockerfiles are, with absolute paths. */
 export type Layout = Pick<PartialSettings, 'dockerfiles' | 'context' | 'targets'>;
@@ -70,65 +62,48 @@ export type Layout = Pick<PartialSettings, 'dockerfiles' | 'context' | 'targets'
 export type Settings = Omit<PartialSettings, keyof Layout> &
   Required<Pick<PartialSettings, 'buildArgs' | 'secrets' | 'run' | 'path' | 'expectStatus' | 'anyAnswer' | 'env'>>;
 
-/** Several givens as one, the later ones first; variables and secrets are added up, by name. */
+/** Merges settings. Later ones replace earlier ones; variables and secrets are replaced by name. */
 export function mergeSettings(...all: PartialSettings[]): Settings {
-  const { dockerfiles, context, targets, ...merged } = Object.assign({}, ...all) as PartialSettings;
-  const secrets = new Map(all.flatMap((one) => one.secrets ?? []).map((secret) => [secretId(secret), secret]));
+  const { dockerfiles, context, targets, ...merged }: PartialSettings = Object.assign({}, ...all);
+  const secrets = all.flatMap((settings) => settings.secrets ?? []);
   return {
     run: true,
     path: '/',
     expectStatus: 200,
     anyAnswer: false,
     ...merged,
-    buildArgs: Object.assign({}, ...all.map((one) => one.buildArgs)),
-    env: Object.assign({}, ...all.map((one) => one.env)),
-    secrets: [...secrets.values()],
+    buildArgs: Object.assign({}, ...all.map(({ buildArgs }) => buildArgs)),
+    env: Object.assign({}, ...all.map(({ env }) => env)),
+    secrets: [...new Map(secrets.map((one) => [readSecret(one).id, one])).values()],
   };
 }
 
-/** The same with absolute paths: those that were given are relative to `folder`. */
-export function resolvePaths(settings: PartialSettings, folder: string): PartialSettings {
+/** Makes the paths in settings absolute. They are relative to `directory`. */
+export function resolvePaths(settings: PartialSettings, directory: string): PartialSettings {
   const { dockerfiles, context, envFile, secrets } = settings;
   return {
     ...settings,
-    ...(dockerfiles && { dockerfiles: dockerfiles.map((path) => resolve(folder, path)) }),
-    ...(context !== undefined && { context: resolve(folder, context) }),
-    ...(envFile !== undefined && { envFile: resolve(folder, envFile) }),
-    ...(secrets && { secrets: secrets.map((secret) => absoluteSecret(secret, folder)) }),
+    ...(dockerfiles && { dockerfiles: dockerfiles.map((path) => resolve(directory, path)) }),
+    ...(context !== undefined && { context: resolve(directory, context) }),
+    ...(envFile !== undefined && { envFile: resolve(directory, envFile) }),
+    ...(secrets && { secrets: secrets.map((one) => resolveSecret(one, directory)) }),
   };
 }
 
-// A secret is a line of CSV for the builder: https://docs.docker.com/reference/cli/docker/buildx/build/#secret
-
-type Fields = [name: string, value: string][];
-
-function fieldsOf(secret: string): Fields {
-  return [...secret.matchAll(/"(?:[^"]|"")*"|[^,]+/g)].map(([field]) => {
-    const text = field.startsWith('"') ? field.slice(1, -1).replaceAll('""', '"') : field;
-    const equals = text.indexOf('=');
-    return [text.slice(0, equals), text.slice(equals + 1)];
-  });
-}
-
-const isFile = (name: string) => name === 'src' || name === 'source';
-
-/** Whether a text is what `docker build --secret` takes. */
-export function isSecret(secret: string): boolean {
-  const fields = fieldsOf(secret);
-  return (
-    fields.some(([name, value]) => name === 'id' && value !== '') &&
-    fields.every(([name]) => isFile(name) || ['id', 'env', 'type'].includes(name))
+/** The fields of a secret, which is a line of CSV: https://docs.docker.com/reference/cli/docker/buildx/build/#secret */
+function readSecret(line: string): Record<string, string> {
+  const fields = [...line.matchAll(/"((?:[^"]|"")*)"|[^,]+/g)].map(
+    ([field, quoted]) => /^(.*?)=(.*)$/s.exec(quoted?.replaceAll('""', '"') ?? field) ?? [field, field],
   );
+  return Object.fromEntries(fields.map(([, name = '', value = '']) => [name === 'source' ? 'src' : name, value]));
 }
 
-const secretId = (secret: string) => fieldsOf(secret).find(([name]) => name === 'id')?.[1];
+/** The file of a secret; undefined for one that is in the environment. */
+export const secretFile = (line: string): string | undefined => readSecret(line).src;
 
-/** The file that a secret is read from, or undefined for one that is in the environment. */
-export const secretFile = (secret: string) => fieldsOf(secret).find(([name]) => isFile(name))?.[1];
-
-function absoluteSecret(secret: string, folder: string): string {
-  return fieldsOf(secret)
-    .map(([name, value]) => `${name}=${isFile(name) ? resolve(folder, value) : value}`)
+function resolveSecret(line: string, directory: string): string {
+  return Object.entries(readSecret(line))
+    .map(([name, value]) => `${name}=${name === 'src' ? resolve(directory, value) : value}`)
     .map((field) => (/[",]/.test(field) ? `"${field.replaceAll('"', '""')}"` : field))
     .join(',');
 }

@@ -1,0 +1,87 @@
+import { existsSync } from 'node:fs';
+import { realpath, stat } from 'node:fs/promises';
+import { dirname, join, resolve, sep } from 'node:path';
+import { usageError } from '../../lib/errors.ts';
+import type { PartialSettings } from '../model/settings.ts';
+import { NAMED_IMAGES } from '../model/subject.ts';
+import { findChapterDirectories } from './chapters.ts';
+
+/** What the user asks for. */
+export interface SelectionRequest {
+  /** Chapters by name or number, and directories of projects by path. When there is nothing else: all chapters. */
+  names: string[];
+  /** Whether images are given by name: then nothing else is measured where `names` is empty. */
+  images: boolean;
+  /** Settings of the command line. Their paths are relative to the directory where the user runs the command. */
+  given: PartialSettings;
+  /** Whether to read the budgets. */
+  check: boolean;
+}
+
+/** The repository, and the directory where the user runs the command. */
+export interface Directories {
+  root: string;
+  current: string;
+}
+
+/** A directory with Dockerfiles. A project may have a configuration file, a chapter has none. */
+export interface Project {
+  name: string;
+  /** An absolute path without symbolic links. */
+  directory: string;
+  isChapter: boolean;
+}
+
+/**
+ * Finds the chapters and projects of a request: the chapters in their order, then the projects as they were named. The
+ * repository itself stands for all chapters.
+ *
+ * @throws {ToolError} with the code `usage` for a name that is neither.
+ */
+export async function findProjects(request: SelectionRequest, { root, current }: Directories): Promise<Project[]> {
+  const repository = await realpath(root);
+  const names = await findChapterDirectories(repository);
+  const chapters = names.map((name) => ({ name, directory: join(repository, name), isChapter: true }));
+  const directories = chapters.map(({ directory }) => directory);
+  const paths = requestedPaths(request, current) ?? [repository];
+  const found = await Promise.all(paths.map((path) => findDirectory(path, chapters, current)));
+  const requested = new Set(found.flatMap((path) => (path === repository ? directories : path)));
+  const others = [...requested].filter((path) => !directories.includes(path));
+  const selected = chapters.filter(({ directory }) => requested.has(directory));
+  return [...selected, ...nameProjects(others, [NAMED_IMAGES, ...names])];
+}
+
+/** The names of a request, or else the directory that --context or --dockerfile implies. Undefined for all chapters. */
+function requestedPaths({ names, images, given }: SelectionRequest, current: string): string[] | undefined {
+  const implied = given.context ?? (given.dockerfiles?.[0] && dirname(given.dockerfiles[0]));
+  if (names.length > 0) return names;
+  if (implied !== undefined) return [resolve(current, implied)];
+  return images ? [] : undefined;
+}
+
+/** The directory that a name such as `02`, `02-multi-stage`, `02/mistakes/chown-layer` or `../my-app` stands for. */
+async function findDirectory(name: string, chapters: Project[], current: string): Promise<string> {
+  const [first = '', ...rest] = name.split('/');
+  const prefix = /^\d{1,2}$/.test(first) ? `${first.padStart(2, '0')}-` : `${first}/`;
+  const chapter = chapters.find((one) => `${one.name}/`.startsWith(prefix));
+  const path = [...(chapter ? [join(chapter.directory, ...rest)] : []), resolve(current, name)].find(existsSync);
+  if (path === undefined) {
+    const known = chapters.map((one) => one.name).join(', ');
+    const hint = `The chapters are: ${known}. Directories are searched for in ${current}.`;
+    throw usageError(`There is no chapter and no directory "${name}".`, hint);
+  }
+  if ((await stat(path)).isDirectory()) return realpath(path);
+  const hint = `To measure a Dockerfile: npm run compare -- --dockerfile ${name}`;
+  throw usageError(`"${name}" is a file, not a directory.`, hint);
+}
+
+/** Names projects by the last part of their path, and by as many more parts as it takes to make the name unique. */
+function nameProjects(directories: string[], taken: string[]): Project[] {
+  return directories.map((directory) => {
+    const parts = directory.split(sep).filter(Boolean);
+    const names = parts.map((_, index) => parts.slice(-1 - index).join('/'));
+    const isUnique = (name: string) =>
+      !taken.includes(name) && directories.filter((other) => other.endsWith(join(sep, name))).length === 1;
+    return { name: names.find(isUnique) ?? directory, directory, isChapter: false };
+  });
+}
