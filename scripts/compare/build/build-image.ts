@@ -2,40 +2,37 @@ import type { BuildRequest, Built } from '../../engine/engine.ts';
 import { INVOCATION_LABEL } from '../../engine/labels.ts';
 import { ToolError } from '../../lib/errors.ts';
 import type { Invocation } from '../model/measurement.ts';
-import { type Subject, subjectName } from '../model/subject.ts';
-import { readStepName } from './build-steps.ts';
+import type { Subject } from '../model/subject.ts';
+import { type BuildStep, readBuildSteps, readStepName } from './build-steps.ts';
 
-/** The label that says which subject an image was built from. */
-const SUBJECT_LABEL = 'multi-stage-node.compare-subject';
+export type ImageRequest = Omit<BuildRequest, 'labels' | 'signal' | 'onLine'>;
 
-/** What a subject's Dockerfile is built with. */
-export function buildRequest({
-  context,
-  dockerfile,
-  target,
-  settings: { buildArgs, secrets, platform },
-}: Subject): Pick<BuildRequest, 'context' | 'dockerfile' | 'target' | 'buildArgs' | 'secrets' | 'platform'> {
+/** The label with the name that an image is built under. */
+const NAME_LABEL = 'multi-stage-node.compare-build';
+
+/** What a subject's image is built from. */
+export function toBuildRequest({ context, dockerfile, target, settings }: Subject) {
+  const { buildArgs, secrets, platform } = settings;
   return { context, dockerfile, target, buildArgs, secrets, platform };
 }
 
-/** Builds a subject with the engine's layer cache. @throws {ToolError} with the builder's last lines. */
-export async function buildSubject(
+/** Builds an image with the engine's layer cache. @throws {ToolError} with the builder's last lines. */
+export async function buildImage(
   { engine, id, signal }: Invocation,
-  subject: Subject,
-  { name, onStep }: { name: string; onStep: (text: string) => void },
-): Promise<Built> {
+  request: ImageRequest,
+  onStep: (name: string) => void = () => {},
+): Promise<Built & { steps: BuildStep[] }> {
+  const lines: string[] = [];
+  const onLine = (line: string) => {
+    lines.push(line);
+    const step = readStepName(line);
+    if (step) onStep(step);
+  };
   try {
-    return await engine.build({
-      ...buildRequest(subject),
-      name,
-      // The id makes the image different from everybody else's: removing it cannot remove theirs.
-      labels: { [INVOCATION_LABEL]: id, [SUBJECT_LABEL]: subjectName(subject) },
-      signal,
-      onLine: (line) => {
-        const step = readStepName(line);
-        if (step) onStep(step);
-      },
-    });
+    // They make the image different from every other one: removing it cannot remove somebody else's.
+    const labels = { [INVOCATION_LABEL]: id, [NAME_LABEL]: request.name };
+    const built = await engine.build({ ...request, labels, signal, onLine });
+    return { ...built, steps: readBuildSteps(lines) };
   } catch (error) {
     if (!(error instanceof ToolError) || error.code !== 'registry-unreachable') throw error;
     throw new ToolError(error.message, {

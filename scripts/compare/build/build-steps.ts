@@ -29,18 +29,13 @@ export function readStepName(line: string): string | null {
 export function readBuildSteps(lines: string[]): BuildStep[] {
   const steps = new Map<string, BuildStep>();
   for (const line of lines) {
-    const [, number, rest] = /^#(\d+) (.+)$/.exec(line) ?? [];
-    if (number === undefined || rest === undefined) continue;
+    const [, number = '', text = ''] = /^#(\d+) (.+)$/.exec(line) ?? [];
     const step = steps.get(number);
-    if (!step) {
-      const name = /^\[(?:[^\]]* )?\d+\/\d+\] (?!FROM )/.test(rest) ? rest.replace(/\s+/g, ' ') : null;
-      if (name) steps.set(number, { name, cached: false, ms: 0 });
-    } else if (rest === 'CACHED') {
-      step.cached = true;
-    } else {
-      const seconds = /^DONE (\d+(?:\.\d+)?)s$/.exec(rest)?.[1];
-      if (seconds) step.ms = Number(seconds) * 1000;
-    }
+    const seconds = /^DONE (\d+(?:\.\d+)?)s$/.exec(text)?.[1];
+    if (!step && /^\[(?:[^\]]* )?\d+\/\d+\] (?!FROM )/.test(text))
+      steps.set(number, { name: text.replace(/\s+/g, ' '), cached: false, ms: 0 });
+    if (step && text === 'CACHED') step.cached = true;
+    if (step && seconds) step.ms = Number(seconds) * 1000;
   }
   return [...steps.values()];
 }

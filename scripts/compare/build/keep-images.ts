@@ -3,7 +3,7 @@ import { INVOCATION_LABEL } from '../../engine/labels.ts';
 import type { Invocation, Measurement } from '../model/measurement.ts';
 import type { Subject } from '../model/subject.ts';
 
-/** Gives the images names that stay, and prints them. */
+/** Gives each image a name under which it is kept, and prints that name. */
 export async function keepImages(
   { engine, progress }: Invocation,
   measurements: Measurement<Subject>[],

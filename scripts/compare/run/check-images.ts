@@ -1,58 +1,42 @@
-import pLimit from 'p-limit';
 import { BEHAVIOURS, type Behaviour } from '../model/behaviours.ts';
-import { attempt, hasNode, type Invocation, type Measurement, withImages } from '../model/measurement.ts';
+import { type Invocation, type Measurement, measureEach, withRunnableImages } from '../model/measurement.ts';
 import type { BehaviourResult } from '../model/report-schema.ts';
-import { referenceOf, type Subject, subjectName } from '../model/subject.ts';
-import { checkBehaviour, findDifference, type Responses } from './check-behaviour.ts';
-import { serveOptions } from './request-images.ts';
+import { referenceOf, type Subject } from '../model/subject.ts';
+import { checkBehaviour } from './check-behaviour.ts';
+import { compareResponses, type Responses } from './compare-responses.ts';
+import { containerOptions } from './container-options.ts';
 
-/** Checks what a service should do, for `jobs` subjects side by side, because nothing is timed. */
+/** Checks the behaviour of `jobs` images at a time, because nothing is timed. */
 export async function checkImages(
   invocation: Invocation,
   measurements: Measurement<Subject>[],
   jobs: number,
 ): Promise<void> {
-  const responses = new Map<Measurement<Subject>, Responses>();
-  const limit = pLimit(jobs);
-  const runnable = withImages(measurements).filter(({ subject }) => subject.settings.run);
-  const checks = runnable.map((measurement) =>
-    limit(async () => {
-      const task = invocation.progress.task(subjectName(measurement.subject));
-      task.update('checking its behaviour');
-      const ok = await attempt(invocation, measurement, async () => {
-        const result = await checkBehaviour(invocation.engine, measurement.image, {
-          ...serveOptions(invocation, measurement),
-          node: hasNode(measurement),
-          onCheck: (name) => task.update(`checking: ${BEHAVIOURS[name].means}`),
-        });
-        measurement.behaviour = result.results;
-        responses.set(measurement, result.responses);
-      });
-      if (ok) task.done('checked');
-      else task.fail('not checked');
-    }),
-  );
-  // An interruption ends every check: none may still run when the invocation cleans up.
-  await Promise.allSettled(checks);
-  await Promise.all(checks);
+  const checked = new Map<Measurement<Subject>, Awaited<ReturnType<typeof checkBehaviour>>>();
+  const progress = { jobs, doing: 'checking its behaviour', done: 'checked', failed: 'not checked' };
+  await measureEach(invocation, withRunnableImages(measurements), progress, async (measurement, report) => {
+    const onCheck = (name: Behaviour) => report(`checking: ${BEHAVIOURS[name].means}`);
+    const containers = { ...containerOptions(invocation, measurement), onCheck };
+    checked.set(measurement, await checkBehaviour(invocation.engine, measurement.image, containers));
+  });
 
-  for (const [measurement, own] of responses) {
+  const names = Object.keys(BEHAVIOURS);
+  for (const [measurement, { results, responses }] of checked) {
     const reference = referenceOf(measurements, measurement.subject.chapter, ({ subject }) => subject);
-    const expected = reference && responses.get(reference);
-    const result = compareResponses(measurement, own, expected);
-    measurement.behaviour = inOrder([{ name: 'same-responses', ...result }, ...(measurement.behaviour ?? [])]);
+    const same = checkSameResponses(measurement, responses, reference && checked.get(reference)?.responses);
+    measurement.behaviour = [same, ...results].sort((a, b) => names.indexOf(a.name) - names.indexOf(b.name));
   }
 }
 
-function compareResponses({ subject, run }: Measurement<Subject>, own: Responses, expected: Responses | undefined) {
-  if (subject.settings.anyAnswer) return { ok: null, reason: 'they are meant to differ' };
-  if (run?.note) return { ok: null, reason: run.note };
-  if (!expected) return { ok: null, reason: 'what it is compared with was not checked' };
-  const reason = findDifference(own, expected);
-  return { ok: reason === null, reason };
-}
-
-function inOrder(results: BehaviourResult[]): BehaviourResult[] {
-  const names = Object.keys(BEHAVIOURS) as Behaviour[];
-  return results.sort((a, b) => names.indexOf(a.name) - names.indexOf(b.name));
+function checkSameResponses(
+  { subject, run }: Measurement<Subject>,
+  responses: Responses,
+  expected: Responses | undefined,
+): BehaviourResult {
+  const name = 'same-responses';
+  if (subject.settings.anyAnswer) return { name, ok: null, reason: 'they are meant to differ' };
+  if (run?.note) return { name, ok: null, reason: run.note };
+  if (!expected) return { name, ok: null, reason: 'the reference was not checked' };
+  const reason = compareResponses(responses, expected);
+  return { name, ok: reason === null, reason };
 }

@@ -1,0 +1,95 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ToolError } from '../../lib/errors.ts';
+import { type Invocation, summarizeError } from '../model/measurement.ts';
+import type { Subject } from '../model/subject.ts';
+import type { PackageFiles } from './add-dependency.ts';
+import { buildImage, type ImageRequest, toBuildRequest } from './build-image.ts';
+import type { BuildStep } from './build-steps.ts';
+import { copyContext, editSource } from './copy-context.ts';
+import { saltDockerfile } from './salt-dockerfile.ts';
+
+/** One timed build, in milliseconds. */
+export interface TimedBuild {
+  ms: number;
+  steps: BuildStep[];
+}
+
+/** The builds of a sequence in order, with their keys in the report and their names in the progress. */
+export const BUILDS = {
+  buildColdMs: 'cold build',
+  buildNoopMs: 'build without a change',
+  buildAfterEditMs: 'build after an edit',
+  buildAfterDependencyMs: 'build after a new dependency',
+} as const;
+
+export type BuildKey = keyof typeof BUILDS;
+
+/** What each build took, or why it was not done. */
+export type TimedBuilds = Record<BuildKey, TimedBuild | string>;
+
+export interface SequenceOptions {
+  /** Begins the names of the images that are built, and makes this sequence different from every other one. */
+  name: string;
+  /** The package files with one more dependency, or why there are none. */
+  withDependency: PackageFiles | string;
+  onStep(text: string): void;
+}
+
+/**
+ * Builds a subject four times in a row, in a copy of its context.
+ *
+ * The first build finds nothing in the builder's cache, and nobody's cache is emptied for it: its base images are salted,
+ * so that the builder has never seen any of the steps; and cache mounts get names of their own, through BuildKit's build
+ * argument for that (https://docs.docker.com/reference/dockerfile/#buildkit-built-in-build-args). `--no-cache` would empty
+ * the user's cache mounts. The base images themselves are present: downloading them is not measured.
+ *
+ * @throws {ToolError} when one of the first two builds fails. If the project cannot be edited, or not be built after that,
+ *   the result has the reason.
+ */
+export async function timeBuildSequence(
+  invocation: Invocation,
+  subject: Subject,
+  { name, withDependency, onStep }: SequenceOptions,
+): Promise<TimedBuilds> {
+  const { engine, signal } = invocation;
+  const directory = await mkdtemp(join(tmpdir(), 'multi-stage-node-bench-'));
+  const context = join(directory, 'context');
+  const images: string[] = [];
+  const build = (request: ImageRequest, report?: (step: string) => void) => {
+    images.push(request.name);
+    return buildImage(invocation, request, report);
+  };
+  try {
+    await copyContext(subject, context);
+    const dockerfile = await saltDockerfile(subject, directory, name, build);
+    const buildArgs = { ...subject.settings.buildArgs, BUILDKIT_CACHE_MOUNT_NS: name };
+    const request = { ...toBuildRequest(subject), context, dockerfile, buildArgs };
+    const time = (key: BuildKey): Promise<TimedBuild> =>
+      build({ ...request, name: `${name}-${key}` }, (step) => onStep(`${BUILDS[key]}: ${step}`));
+    const timeAfter = async (change: () => Promise<void>, key: BuildKey) => {
+      try {
+        await change();
+        return await time(key);
+      } catch (error) {
+        signal.throwIfAborted();
+        return summarizeError(error);
+      }
+    };
+    const addDependency = async () => {
+      if (typeof withDependency === 'string') throw new ToolError(withDependency);
+      for (const [file, text] of withDependency) await writeFile(join(context, file), text);
+    };
+    return {
+      buildColdMs: await time('buildColdMs'),
+      buildNoopMs: await time('buildNoopMs'),
+      buildAfterEditMs: await timeAfter(() => editSource(context, subject.settings.edit), 'buildAfterEditMs'),
+      buildAfterDependencyMs: await timeAfter(addDependency, 'buildAfterDependencyMs'),
+    };
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+    // Not after an interruption: the invocation removes everything then.
+    if (!signal.aborted) await Promise.allSettled(images.map((image) => engine.removeImage(image)));
+  }
+}
