@@ -11,7 +11,7 @@ import { timeBuilds } from './build/time-builds.ts';
 import type { CompareOptions } from './cli.ts';
 import { findChapters } from './discover/chapters.ts';
 import { readBudgets } from './discover/config.ts';
-import { selectSubjects } from './discover/select-subjects.ts';
+import { type Directories, selectSubjects } from './discover/select-subjects.ts';
 import { findNamedImages, inspectImages } from './inspect/inspect-images.ts';
 import type { Invocation, Measurement } from './model/measurement.ts';
 import type { Report } from './model/report-schema.ts';
@@ -26,12 +26,6 @@ import { failures } from './report/terminal.ts';
 import { checkImages } from './run/check-images.ts';
 import { requestImages } from './run/request-images.ts';
 import { timeStarts } from './run/time-starts.ts';
-
-/** The repository, and the directory where the user runs the command. */
-export interface Directories {
-  root: string;
-  current: string;
-}
 
 /**
  * One invocation of compare: discovers what to measure, measures it, and writes the report. With `--from` it only reads a
@@ -48,22 +42,16 @@ export async function compare(options: CompareOptions, directories: Directories,
   const budgets = selection?.budgets ?? (check ? await readBudgets(root, await findChapters(root)) : undefined);
   const baseline = options.baseline === undefined ? undefined : await readReport(options.baseline, current);
   const outputs = await openOutputs(options, current);
-  try {
-    const report = selection
-      ? await measure(await findEngine(), selection.subjects, { ...options, root }, signal)
-      : await readReport(from ?? '-', current);
-    if (options.strict) requireBehaviour(report);
-    const results = budgets && checkBudgets(report, budgets);
-    const changes = baseline && findChanges(report, baseline);
-    await outputs.write(report, { inside: options.inside, check: results, changes });
-    const failed =
-      failures(report).length > 0 ||
-      results?.some(({ status }) => status === 'FAIL') ||
-      (options.strict && hasMisses(report));
-    return failed ? EXIT.failed : EXIT.ok;
-  } finally {
-    await outputs.release();
-  }
+  const report = selection
+    ? await measure(await findEngine(), selection.subjects, { ...options, root }, signal)
+    : await readReport(from ?? '-', current);
+  if (options.strict) requireBehaviour(report);
+  const results = budgets && checkBudgets(report, budgets);
+  const changes = baseline && findChanges(report, baseline);
+  await outputs.write(report, { inside: options.inside, check: results, changes });
+  const isOverBudget = results?.some(({ status }) => status === 'FAIL');
+  const failed = failures(report).length > 0 || isOverBudget || (options.strict && hasMisses(report));
+  return failed ? EXIT.failed : EXIT.ok;
 }
 
 type MeasureOptions = Pick<CompareOptions, 'images' | 'jobs' | 'keep' | 'behaviour' | 'bench' | 'runs' | 'quiet'> &

@@ -1,48 +1,33 @@
-import { printable } from '../../lib/format.ts';
-import { BEHAVIOURS, type Behaviour } from '../model/behaviours.ts';
-import type { ImageReport, Report } from '../model/report-schema.ts';
-import type { Section } from './sections.ts';
-import { firstColumn, imageLabel, nameCells } from './size-table.ts';
+import { BEHAVIOURS } from '../model/behaviours.ts';
+import { BEHAVIOUR_NAMES, type BehaviourResult, type ImageReport, type Report } from '../model/report-schema.ts';
+import { type Column, imageLabel, imageTable, type Section, VARIANT } from './section.ts';
 
-/** What --behaviour found, and why something is missed. */
+/** What --behaviour found, and why an image misses something. Empty when the report has no behaviour. */
 export function behaviourSection(report: Report): Section[] {
-  const tried = report.images.flatMap((image) => (image.behaviour ? [{ ...image, behaviour: image.behaviour }] : []));
-  if (tried.length === 0) return [];
-  const names = Object.keys(BEHAVIOURS) as Behaviour[];
-  const rows = tried.map((image) => [
-    ...nameCells(image),
-    ...names.map((name) => {
-      const ok = image.behaviour.find((one) => one.name === name)?.ok ?? null;
-      return ok === null ? 'n/a' : ok ? 'ok' : 'MISS';
-    }),
-  ]);
-  return [
-    {
-      title: 'Behaviour',
-      header: [firstColumn(report), 'variant', ...names.map((name) => BEHAVIOURS[name].head)],
-      rows,
-      notes: [...names.map((name) => `${BEHAVIOURS[name].head}: ${BEHAVIOURS[name].means}.`), ...tried.flatMap(misses)],
-    },
-  ];
+  const images = report.images.filter(({ behaviour }) => behaviour !== null);
+  const columns = BEHAVIOUR_NAMES.map((name): Column => {
+    return [BEHAVIOURS[name].head, ({ behaviour }) => verdict(behaviour?.find((one) => one.name === name))];
+  });
+  const meanings = Object.values(BEHAVIOURS).map(({ head, means }) => `${head}: ${means}.`);
+  const section = {
+    title: 'Behaviour',
+    ...imageTable(report, images, [VARIANT, ...columns]),
+    notes: [...meanings, ...images.flatMap(missNotes)],
+  };
+  return images.length === 0 ? [] : [section];
 }
 
-/** Why an image misses something, the same reason once. */
-function misses(image: ImageReport & { behaviour: NonNullable<ImageReport['behaviour']> }): string[] {
-  const label = printable(imageLabel(image));
-  return byReason(image.behaviour).map(
-    ({ ok, heads, reason }) => `${ok === null ? 'n/a' : 'MISS'}: ${label}, ${heads}: ${reason}`,
-  );
+function verdict(result?: BehaviourResult): string {
+  if (result?.ok == null) return 'n/a';
+  return result.ok ? 'ok' : 'MISS';
 }
 
-/** What is not as it should be, the same reason once with all that it is given for. */
-export function byReason(behaviour: NonNullable<ImageReport['behaviour']>) {
-  const found = new Map<string, { ok: boolean | null; heads: string; reason: string }>();
-  for (const { name, ok, reason } of behaviour) {
-    if (ok === true) continue;
-    const { head } = BEHAVIOURS[name];
-    const known = found.get(`${ok}${reason}`);
-    if (known) known.heads += `, ${head}`;
-    else found.set(`${ok}${reason}`, { ok, heads: head, reason: printable(String(reason)) });
-  }
-  return [...found.values()];
+/** Why an image misses something, each reason once. */
+function missNotes(image: ImageReport): string[] {
+  const missed = (image.behaviour ?? []).filter(({ ok }) => ok !== true);
+  return missed.flatMap((result) => {
+    const alike = missed.filter(({ ok, reason }) => ok === result.ok && reason === result.reason);
+    const heads = alike.map(({ name }) => BEHAVIOURS[name].head).join(', ');
+    return alike[0] === result ? [`${verdict(result)}: ${imageLabel(image)}, ${heads}: ${result.reason}`] : [];
+  });
 }

@@ -1,167 +1,123 @@
 import { bytes } from '../../lib/format.ts';
-import { GROUPS, type Group } from '../model/groups.ts';
-import type { ImageReport, Report } from '../model/report-schema.ts';
+import { GROUPS } from '../model/groups.ts';
+import { GROUP_NAMES, type ImageReport, type Report } from '../model/report-schema.ts';
 import { differs, FIGURE_KEYS, FIGURES, showValue } from './figures.ts';
-import { imageLabel } from './size-table.ts';
-
-/** A figure then and now, in bytes or milliseconds. */
-export interface Change {
-  name: string;
-  before: number;
-  after: number;
-  /** How the figure and a difference of it are written. */
-  show(value: number): string;
-}
+import { findImage, imageLabel, listPlaces, type Section } from './section.ts';
 
 export interface ImageChanges {
   image: string;
-  state: 'changed' | 'unchanged' | 'new' | 'not in this run' | 'not comparable';
-  /** Why it cannot be compared. */
-  reason: string | null;
-  /** On disk, pull, each group, and what was timed: only what changed. */
-  figures: Change[];
-  /** Findings that were not there before, and those that are no more, each as a code with its places. */
+  state: 'changed' | 'unchanged' | 'new' | 'only in the older report' | 'not compared';
+  /** Why it is not compared. */
+  reason?: string;
+  /** The sizes, each group, and what was timed, where they changed: the name, both values and the difference. */
+  figures: string[][];
+  /** The findings that only the newer or only the older report has, each as a code with its places. */
   newFindings: string[];
-  mendedFindings: string[];
+  fixedFindings: string[];
 }
 
-export interface Changes {
-  /** When the older report was made. */
-  since: string;
-  /** Whether both reports' pull sizes were made alike. */
-  sameZlib: boolean;
-  /** Whether both reports have times. */
-  timed: boolean;
-  images: ImageChanges[];
-}
+export type Changes = ReturnType<typeof findChanges>;
 
 /**
- * What a mere rebuild changes is not called a change. Measured over all chapters: npm's logs hold times, up to 264 bytes;
- * the order and times of files move the gzip of an image by up to 6476 bytes, a twenty-thousandth of it.
+ * Differences that a rebuild makes by itself do not count. Measured over all chapters: npm's logs hold times, up to 264
+ * bytes; the order and times of files move the gzip of an image by up to 6476 bytes, a twenty-thousandth of it.
  */
-export const NOISE = { bytes: 1024, pullBytes: 16_384, pullRatio: 0.0002 };
+const NOISE = { bytes: 1024, pullBytes: 16_384, pullRatio: 0.0002 };
+const SHOWN_PLACES = 3;
 
-/** How many places of a finding are told. */
-const SHOWN_PATHS = 3;
+const OTHER_ZLIB =
+  'Download sizes are not compared: the older report was made with another zlib, which is part of Node.';
+const TIMED = 'Times and memory: a difference that is not larger than the spread of either report does not count.';
 
 /** What changed since an older report, image by image. */
-export function findChanges(report: Report, older: Report): Changes {
-  const find = (images: ImageReport[], { chapter, variant }: ImageReport) =>
-    images.find((image) => image.chapter === chapter && image.variant === variant);
+export function findChanges(report: Report, older: Report) {
+  const isTimed = [report, older].every(({ images }) => images.some(({ bench }) => bench !== null));
   const sameZlib = report.zlib === older.zlib;
-  const samePlatform = report.platform === older.platform;
+  const otherPlatform = report.platform === older.platform ? undefined : `the older report is of ${older.platform}`;
+  const removed = older.images.filter(({ chapter, variant }) => !findImage(report.images, chapter, variant));
   return {
     since: older.createdAt,
-    sameZlib,
-    timed: [report, older].every(({ images }) => images.some(({ bench }) => bench !== null)),
+    /** What does not count. */
+    notes: [...(sameZlib ? [] : [OTHER_ZLIB]), ...(isTimed ? [TIMED] : [])],
     images: [
-      ...report.images.map((image) =>
-        samePlatform
-          ? imageChanges(image, find(older.images, image), sameZlib)
-          : { ...nothing(image), state: 'not comparable' as const, reason: `the other report is of ${older.platform}` },
-      ),
-      ...older.images
-        .filter((image) => !find(report.images, image))
-        .map((image) => ({ ...nothing(image), state: 'not in this run' as const })),
+      ...report.images.map((image): ImageChanges => {
+        const before = findImage(older.images, image.chapter, image.variant);
+        const reason = otherPlatform ?? (before && whyNotCompared(image, before));
+        if (reason !== undefined) return { ...withoutChanges(image, 'not compared'), reason };
+        if (!before) return withoutChanges(image, 'new');
+        const figures = compareFigures(image, before, sameZlib);
+        const newFindings = findingsOnlyIn(image, before);
+        const fixedFindings = findingsOnlyIn(before, image);
+        const isChanged = figures.length + newFindings.length + fixedFindings.length > 0;
+        return { ...withoutChanges(image, isChanged ? 'changed' : 'unchanged'), figures, newFindings, fixedFindings };
+      }),
+      ...removed.map((image) => withoutChanges(image, 'only in the older report')),
     ],
   };
 }
 
-const nothing = (image: ImageReport) => ({
-  image: imageLabel(image),
-  reason: null,
-  figures: [],
-  newFindings: [],
-  mendedFindings: [],
-});
-
-function imageChanges(image: ImageReport, older: ImageReport | undefined, sameZlib: boolean): ImageChanges {
-  if (!older) return { ...nothing(image), state: 'new' };
-  const reason = whyNotComparable(image, older);
-  if (reason !== null) return { ...nothing(image), state: 'not comparable', reason };
-
-  const groups = Object.keys(GROUPS) as Group[];
-  const figures: Change[] = [
-    ...changeOf('on disk', older.size?.unpackedBytes, image.size?.unpackedBytes, NOISE.bytes),
-    ...(sameZlib
-      ? changeOf('pull', older.size?.pullBytes, image.size?.pullBytes, NOISE.pullBytes, NOISE.pullRatio)
-      : []),
-    ...groups.flatMap((group) =>
-      changeOf(GROUPS[group], older.contents?.groups[group], image.contents?.groups[group], NOISE.bytes),
-    ),
-    ...timeChanges(image, older),
-  ];
-  const newFindings = findingTexts(image, older);
-  const mendedFindings = findingTexts(older, image);
-  const changed = figures.length + newFindings.length + mendedFindings.length > 0;
-  return { ...nothing(image), state: changed ? 'changed' : 'unchanged', figures, newFindings, mendedFindings };
+function withoutChanges(image: ImageReport, state: ImageChanges['state']): ImageChanges {
+  return { image: imageLabel(image), state, figures: [], newFindings: [], fixedFindings: [] };
 }
 
-const findingTexts = (one: ImageReport, other: ImageReport) =>
-  findingsOnlyIn(one, other).map(({ finding, places }) => `${finding.code}${places === '' ? '' : `: ${places}`}`);
+function whyNotCompared(image: ImageReport, older: ImageReport): string | undefined {
+  if (!image.size || !image.contents) return 'it was not measured';
+  if (!older.size || !older.contents) return 'it was not measured in the older report';
+  if (image.standIn === older.standIn) return undefined;
+  return image.standIn ? 'its base image is now a stand-in' : 'its base image is no longer a stand-in';
+}
 
-/**
- * Findings that only one of two images has, each with the first `shown` of its places: a second secret is as new as the
- * first.
- */
-export function findingsOnlyIn(
-  one: ImageReport,
-  other: ImageReport,
-  shown = SHOWN_PATHS,
-): { finding: NonNullable<ImageReport['findings']>[number]; places: string }[] {
+function compareFigures(image: ImageReport, older: ImageReport, sameZlib: boolean): string[][] {
+  const change = (name: string, before = 0, now = 0, noise = NOISE.bytes, show = bytes) => {
+    const difference = Math.abs(now - before);
+    const sign = now > before ? '+' : '−';
+    const ratio = before === 0 ? 'was 0' : `${sign}${((difference / before) * 100).toFixed(1)} %`;
+    return difference > noise ? [[name, show(before), show(now), `${sign}${show(difference)} (${ratio})`]] : [];
+  };
+  const download = older.size?.pullBytes ?? 0;
+  const downloadNoise = Math.max(NOISE.pullBytes, NOISE.pullRatio * download);
+  return [
+    ...change('unpacked', older.size?.unpackedBytes, image.size?.unpackedBytes),
+    ...(sameZlib ? change('download', download, image.size?.pullBytes, downloadNoise) : []),
+    ...GROUP_NAMES.flatMap((name) => change(GROUPS[name], older.contents?.groups[name], image.contents?.groups[name])),
+    ...FIGURE_KEYS.flatMap((key) => {
+      const [before, now] = [older.bench?.[key], image.bench?.[key]];
+      const isSame = !before || !now || ['same', null].includes(differs(key, now, before));
+      return isSame ? [] : change(FIGURES[key].name, before.median ?? 0, now.median ?? 0, 0, showValue(key));
+    }),
+  ];
+}
+
+/** The findings that only one of two images has, with the first of their places: a second secret is new, too. */
+function findingsOnlyIn(one: ImageReport, other: ImageReport): string[] {
   return (one.findings ?? []).flatMap((finding) => {
     const same = other.findings?.find(({ code }) => code === finding.code);
-    // Where not all places are told, those that are cannot be compared.
+    // A finding whose places are not all in the report cannot be compared.
     if (same && same.count > same.evidence.length) return [];
-    const paths = finding.evidence
-      .map(({ path }) => path)
-      .filter((path) => !same?.evidence.some((place) => place.path === path));
-    if (paths.length === 0) return same ? [] : [{ finding, places: '' }];
-    const more = paths.length + (same ? 0 : finding.count - finding.evidence.length) - shown;
-    const places = `${paths.slice(0, shown).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
-    return [{ finding, places }];
+    const evidence = finding.evidence.filter(({ path }) => !same?.evidence.some((place) => place.path === path));
+    if (evidence.length === 0) return same ? [] : [finding.code];
+    const count = same ? evidence.length : finding.count;
+    return [`${finding.code}: ${listPlaces({ evidence, count }, SHOWN_PLACES)}`];
   });
 }
 
-function whyNotComparable(image: ImageReport, older: ImageReport): string | null {
-  if (!image.size || !image.contents) return 'it was not measured';
-  if (!older.size || !older.contents) return 'it was not measured then';
-  if (image.standIn !== older.standIn) {
-    return `its base image is ${image.standIn ? 'a stand-in now' : 'no stand-in any more'}`;
-  }
-  return null;
-}
-
-function changeOf(name: string, before = 0, after = 0, noise = 0, noiseRatio = 0): Change[] {
-  return Math.abs(after - before) > Math.max(noise, noiseRatio * before) ? [{ name, before, after, show: bytes }] : [];
-}
-
-/** What --bench timed: a difference that is not larger than the spread of either run is none. */
-function timeChanges(image: ImageReport, older: ImageReport): Change[] {
-  const [now, then] = [image.bench, older.bench];
-  if (!now || !then) return [];
-  return FIGURE_KEYS.flatMap((key) => {
-    const [after, before] = [now[key].median, then[key].median];
-    const verdict = differs(key, now[key], then[key]);
-    if (verdict === null || verdict === 'same' || after === null || before === null) return [];
-    return [{ name: FIGURES[key].name, before, after, show: showValue(key) }];
+/** The figures that changed as a table. Everything else is in its notes. */
+export function changesSection({ since, notes, images }: Changes): Section {
+  const named = (['unchanged', 'new', 'only in the older report'] as const).flatMap((state) => {
+    const names = images.filter((image) => image.state === state).map(({ image }) => image);
+    return names.length === 0 ? [] : [`${state}: ${names.join(', ')}`];
   });
+  return {
+    title: `Changes since ${since.slice(0, 10)} ${since.slice(11, 16)} UTC`,
+    header: ['image', 'figure', 'before', 'now', 'change'],
+    rows: images.flatMap(({ image, figures }) => figures.map((cells) => [image, ...cells])),
+    alignment: 'llr',
+    notes: [
+      ...images.flatMap(({ image, newFindings }) => newFindings.map((text) => `new finding: ${image}, ${text}`)),
+      ...images.flatMap(({ image, fixedFindings }) => fixedFindings.map((text) => `fixed: ${image}, ${text}`)),
+      ...notes,
+      ...named,
+      ...images.flatMap(({ image, reason }) => (reason ? [`not compared: ${image}, ${reason}`] : [])),
+    ],
+  };
 }
-
-/** A figure's difference in its unit and in percent. */
-export function difference({ before, after, show }: Change): string {
-  const ratio = before === 0 ? null : ((after - before) / before) * 100;
-  const sign = after > before ? '+' : '−';
-  const percent = ratio === null ? 'was 0' : `${sign}${Math.abs(ratio).toFixed(1)} %`;
-  return `${sign}${show(Math.abs(after - before))} (${percent})`;
-}
-
-/** The day and minute of a report. */
-export const since = ({ since: time }: Changes) => `${time.slice(0, 10)} ${time.slice(11, 16)} UTC`;
-
-/** Why a time that differs a little is not told. */
-export const WITHIN_SPREAD = 'Times and memory: a difference that is not larger than the spread of either run is none.';
-
-/** Why pull sizes are missing. */
-export const OTHER_ZLIB =
-  'Pull sizes are not compared: the other report was made with another zlib, which comes with Node.';

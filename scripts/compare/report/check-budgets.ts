@@ -1,124 +1,99 @@
-import { bytes, distinctBytes } from '../../lib/format.ts';
-import { type Budget, type Budgets, CONFIG_NAME, type Limit, parseLimit } from '../model/budgets.ts';
-import { CODES, LEVELS, type Level } from '../model/finding-catalog.ts';
-import type { ImageReport, Report } from '../model/report-schema.ts';
-import { subjectName } from '../model/subject.ts';
-import { imageLabel, isOfProject } from './size-table.ts';
+import { bytes, distinctBytes, percent } from '../../lib/format.ts';
+import { type Budget, type Budgets, CONFIG_NAME, parseLimit } from '../model/budgets.ts';
+import { LEVELS } from '../model/finding-catalog.ts';
+import type { ImageReport, Report, Size } from '../model/report-schema.ts';
+import { findImage, imageLabel, isOfProject, listPlaces, type Section } from './section.ts';
 
-/** What became of one limit. */
 export interface CheckResult {
   status: 'PASS' | 'FAIL' | 'SKIP';
   image: string;
   what: 'unpacked' | 'download' | 'findings' | 'budget';
   /** The figures, or why it was skipped. */
   text: string;
-  /** What to do, where something is to be done. */
-  advice: string | null;
+  /** What to do, where something failed. */
+  advice?: string;
 }
 
-type Outcome = Pick<CheckResult, 'status' | 'text'> & { advice?: string };
+type Outcome = Omit<CheckResult, 'image' | 'what'>;
 
-/** Compares a report with the budgets, each limit by itself. Pure: the same report and budgets give the same answer. */
-export function checkBudgets(report: Report, budgets: Budgets): CheckResult[] {
-  const results = Object.entries(budgets).flatMap(([chapter, variants]): CheckResult[] => {
-    if (!report.images.some((image) => image.chapter === chapter)) {
-      return skip(chapter, 'it is not in this run');
-    }
+/** Compares a report with the budgets, each limit by itself. */
+export function checkBudgets({ images }: Report, budgets: Budgets): CheckResult[] {
+  const results = Object.entries(budgets).flatMap(([chapter, variants]) => {
+    if (!images.some((image) => image.chapter === chapter)) return [skipped(chapter, 'it is not in this report')];
     return Object.entries(variants).flatMap(([variant, budget]) => {
-      const image = report.images.find((one) => one.chapter === chapter && one.variant === variant);
-      if (!image) return skip(subjectName({ chapter, variant }), 'it is not in this run');
-      if (!image.ok) return [result(image, 'budget', { status: 'FAIL', text: 'the image failed' })];
-      return checkImage(report, image, budget);
+      const image = findImage(images, chapter, variant);
+      return image ? checkImage(image, budget, images) : [skipped(`${chapter} ${variant}`, 'it is not in this report')];
     });
   });
-  const unlimited = report.images.filter(({ chapter, variant }) => !budgets[chapter]?.[variant]);
-  return [...results, ...unlimited.flatMap((image) => skip(imageLabel(image), 'it has none'))];
+  const unlimited = images.filter(({ chapter, variant }) => !budgets[chapter]?.[variant]);
+  return [...results, ...unlimited.map((image) => skipped(imageLabel(image), 'it has none'))];
 }
 
-function skip(image: string, reason: string): CheckResult[] {
-  return [{ status: 'SKIP', image, what: 'budget', text: reason, advice: null }];
-}
+const skipped = (image: string, text: string): CheckResult => ({ status: 'SKIP', image, what: 'budget', text });
 
-const result = (image: ImageReport, what: CheckResult['what'], { status, text, advice }: Outcome): CheckResult => ({
-  status,
-  image: imageLabel(image),
-  what,
-  text,
-  advice: advice ?? null,
-});
-
-function checkImage(report: Report, image: ImageReport, budget: Budget): CheckResult[] {
-  const sizes = [
-    ['unpacked', 'unpackedBytes', budget.unpacked],
-    ['download', 'pullBytes', budget.download],
-  ] as const;
+function checkImage(image: ImageReport, budget: Budget, images: ImageReport[]): CheckResult[] {
+  const results = (what: CheckResult['what'], outcomes: Outcome[]) =>
+    outcomes.map((outcome) => ({ image: imageLabel(image), what, ...outcome }));
+  if (!image.ok) return results('budget', [{ status: 'FAIL', text: 'the image failed' }]);
+  const check = (key: SizeKey, limits: Budget['unpacked']) =>
+    [limits ?? []].flat().map((limit) => checkLimit(image, key, limit, images));
   return [
-    ...sizes.flatMap(([what, key, limits]) =>
-      [limits ?? []].flat().map((limit) => result(image, what, checkLimit(report, image, key, parseLimit(limit)))),
-    ),
-    ...(budget.findings
-      ? checkFindings(image, budget.findings).map((outcome) => result(image, 'findings', outcome))
-      : []),
+    ...results('unpacked', check('unpackedBytes', budget.unpacked)),
+    ...results('download', check('pullBytes', budget.download)),
+    ...results('findings', budget.findings ? checkFindings(image, budget.findings) : []),
   ];
 }
 
-function checkLimit(report: Report, image: ImageReport, key: 'unpackedBytes' | 'pullBytes', limit: Limit): Outcome {
+type SizeKey = Exclude<keyof Size, 'layers'>;
+
+function checkLimit(image: ImageReport, key: SizeKey, text: string, images: ImageReport[]): Outcome {
   const size = image.size?.[key];
   if (size === undefined) return { status: 'SKIP', text: 'it was not measured' };
-  let most: number;
-  let asText: string;
+  const limit = parseLimit(text);
   if ('bytes' in limit) {
-    if (image.standIn) {
-      return {
-        status: 'SKIP',
-        text: `${bytes(size)}; the limit of ${bytes(limit.bytes)} is for the real base image, and this one is a stand-in`,
-      };
-    }
-    most = limit.bytes;
-    asText = 'at most';
-  } else {
-    const reference = report.images.find((one) => one.chapter === image.chapter && one.variant === limit.of)?.size?.[
-      key
-    ];
-    if (reference === undefined) return { status: 'SKIP', text: `there is no ${limit.of} to compare with in this run` };
-    most = Math.floor(limit.ratio * reference);
-    asText = `${oneDecimal((size / reference) * 100)} % of ${limit.of}; at most ${oneDecimal(limit.ratio * 100)} %,`;
+    if (!image.standIn) return compareSize(image, size, limit.bytes, '; at most');
+    const figures = `${bytes(size)}; the limit of ${bytes(limit.bytes)}`;
+    return { status: 'SKIP', text: `${figures} is for the real base image, and this one is a stand-in` };
   }
-  const [sizeText, mostText, difference] = distinctBytes(size, most, Math.abs(size - most));
-  const figures = 'bytes' in limit ? `${sizeText}; ${asText} ${mostText}` : `${sizeText}, ${asText} ${mostText}`;
-  if (size <= most) return { status: 'PASS', text: `${figures}: ${difference} to spare` };
-  return {
-    status: 'FAIL',
-    text: `${figures}: ${difference} too much`,
-    advice: `Where it is: ${insideCommand(image)}. To allow more, change ${CONFIG_NAME}.`,
-  };
+  const reference = findImage(images, image.chapter, limit.of)?.size?.[key];
+  if (reference === undefined) return { status: 'SKIP', text: `there is no ${limit.of} to compare with` };
+  const shares = `, ${percent(size / reference, 1)} of ${limit.of}; at most ${percent(limit.ratio, 1)},`;
+  return compareSize(image, size, Math.floor(limit.ratio * reference), shares);
 }
 
-function insideCommand(image: ImageReport): string {
-  if (isOfProject(image)) return 'the same command with --inside';
-  return `npm run compare -- ${image.dockerfile === null ? `--image ${image.variant}` : image.chapter} --inside`;
+function compareSize(image: ImageReport, size: number, limit: number, relation: string): Outcome {
+  const [sizeText, limitText, difference] = distinctBytes(size, limit, Math.abs(size - limit));
+  const figures = `${sizeText}${relation} ${limitText}: ${difference}`;
+  if (size <= limit) return { status: 'PASS', text: `${figures} to spare` };
+  const name = image.dockerfile === null ? `--image ${image.variant}` : image.chapter;
+  const command = isOfProject(image) ? 'the same command with --inside' : `npm run compare -- ${name} --inside`;
+  const advice = `To see what takes the space: ${command}. To allow more, change ${CONFIG_NAME}.`;
+  return { status: 'FAIL', text: `${figures} too much`, advice };
 }
 
 function checkFindings({ findings }: ImageReport, failing: NonNullable<Budget['findings']>): Outcome[] {
-  if (findings === null) return [{ status: 'SKIP', text: 'it was not looked inside' }];
-  const least = Math.min(
-    ...failing.map((name) => LEVELS.indexOf(name as Level)).filter((index) => index >= 0),
-    LEVELS.length,
-  );
-  const found = findings.filter(({ code, level }) => failing.includes(code) || LEVELS.indexOf(level) >= least);
-  if (found.length === 0) {
-    const codes = failing.filter((name) => (CODES as string[]).includes(name));
-    const names = [
-      ...(least < LEVELS.length ? [`of level ${LEVELS[least]}${least < LEVELS.length - 1 ? ' or worse' : ''}`] : []),
-      ...codes,
-    ];
-    return [{ status: 'PASS', text: `none ${names.join(', ')}`.trimEnd() }];
+  if (findings === null) return [{ status: 'SKIP', text: 'its files were not read' }];
+  const levels = LEVELS.filter((_level, index) => LEVELS.slice(0, index + 1).some((level) => failing.includes(level)));
+  const failed = findings.filter(({ code, level }) => failing.includes(code) || levels.includes(level));
+  if (failed.length === 0) {
+    const names = failing.map((name) => (LEVELS.some((level) => level === name) ? `level ${name} or worse` : name));
+    return [{ status: 'PASS', text: `none of ${names.join(', ')}` }];
   }
-  return found.map(({ code, level, message, count, evidence }) => ({
+  return failed.map((finding) => ({
     status: 'FAIL',
-    text: `${code} (${level}): ${message} ${evidence[0]?.path ?? ''}${count > 1 ? ` and ${count - 1} more` : ''}`,
-    advice: `What to do: npm run compare -- --explain ${code}`,
+    text: `${finding.code} (${finding.level}): ${finding.message} ${listPlaces(finding, 1)}`,
+    advice: `What to do: npm run compare -- --explain ${finding.code}`,
   }));
 }
 
-const oneDecimal = (value: number) => String(Math.round(value * 10) / 10);
+/** The results as a table, with what to do in its notes. */
+export function budgetSection(results: CheckResult[]): Section {
+  const failed = results.filter(({ status }) => status === 'FAIL');
+  return {
+    title: `Budgets: ${failed.length === 0 ? 'none' : failed.length} failed`,
+    header: ['', 'image', 'what', 'result'],
+    rows: results.map(({ status, image, what, text }) => [status, image, what, text]),
+    alignment: 'l',
+    notes: [...new Set(failed.flatMap(({ advice }) => advice ?? []))],
+  };
+}

@@ -1,62 +1,55 @@
-import { bytes, printable } from '../../lib/format.ts';
-import type { ImageReport, Report } from '../model/report-schema.ts';
-import type { Section } from './sections.ts';
-import { firstColumn } from './size-table.ts';
+import { bytes } from '../../lib/format.ts';
+import type { BuildContext, ContextPart, Report } from '../model/report-schema.ts';
+import { imageTable, type Section } from './section.ts';
 
-type Context = NonNullable<ImageReport['context']>;
+/** An ignore file that saves less than this, in bytes, is not worth a hint. */
+const WORTH_A_HINT_BYTES = 100_000;
+const SHOWN_PARTS = 3;
 
-/** Less than this, in bytes, is not worth an ignore file's mention. */
-const WORTH_SAYING_BYTES = 100_000;
-
-/** The build contexts, each once with the variants that use it. */
-function contextsOf({ images }: Report): { chapter: string; variants: string[]; context: Context }[] {
-  const found = new Map<string, { chapter: string; variants: string[]; context: Context }>();
+/** Each build context once, with the variants that use it. */
+function contextsOf({ images }: Report) {
+  const contexts = new Map<string, { chapter: string; variants: string[]; context: BuildContext }>();
   for (const { chapter, variant, context } of images) {
-    if (!context) continue;
-    const key = `${chapter}\0${JSON.stringify(context)}`;
-    const known = found.get(key);
-    if (known) known.variants.push(variant);
-    else found.set(key, { chapter, variants: [variant], context });
+    const key = JSON.stringify([chapter, context]);
+    const variants = [...(contexts.get(key)?.variants ?? []), variant];
+    if (context) contexts.set(key, { chapter, variants, context });
   }
-  return [...found.values()];
+  return [...contexts.values()];
 }
 
-/** What the builder may be sent, and the largest parts of it. */
+const listParts = (parts: ContextPart[]) =>
+  parts.slice(0, SHOWN_PARTS).map((part) => `${part.path} ${bytes(part.bytes)}`);
+
+/** How much the builder may be sent, and the largest parts of it. Empty when no build context was measured. */
 export function contextSection(report: Report): Section[] {
   const contexts = contextsOf(report);
-  if (contexts.length === 0) return [];
-  return [
-    {
-      title: 'Build context',
-      header: [firstColumn(report), 'variants', 'size', 'files', 'ignore file', 'the largest parts'],
-      rows: contexts.map(({ chapter, variants, context }) => [
-        printable(chapter),
-        printable(variants.join(', ')),
-        bytes(context.bytes),
-        String(context.files),
-        printable(context.ignoreFile ?? 'none'),
-        context.largest
-          .slice(0, 3)
-          .map((part) => `${printable(part.path)} ${bytes(part.bytes)}`)
-          .join(', '),
-      ]),
-      left: ['ignore file', 'the largest parts'],
-      notes: [
-        'size: the files that the ignore file lets through. BuildKit sends those of them that COPY, ADD and bind mounts name,',
-        'and of these what has changed since the last build; other builders send all of them each time.',
-      ],
-    },
-  ];
+  const section = {
+    title: 'Build context',
+    ...imageTable(report, contexts, [
+      ['variants', ({ variants }) => variants.join(', ')],
+      ['size', ({ context }) => bytes(context.bytes)],
+      ['files', ({ context }) => String(context.files)],
+      ['ignore file', ({ context }) => context.ignoreFile ?? 'none'],
+      ['largest parts', ({ context }) => listParts(context.largest).join(', ')],
+    ]),
+    alignment: 'llrrl',
+    notes: [
+      'size: all files that the ignore file lets through.',
+      'BuildKit sends only the files that COPY, ADD and bind mounts name and that changed since the last build.',
+      'The legacy builder sends all of them each time.',
+    ],
+  };
+  return contexts.length === 0 ? [] : [section];
 }
 
 /** What an ignore file would save, for each context that has none. */
 export function contextHints(report: Report): string[] {
   return contextsOf(report).flatMap(({ chapter, context: { ignorable, ...context } }) => {
     const saved = ignorable.reduce((sum, part) => sum + part.bytes, 0);
-    if (context.ignoreFile !== null || saved < WORTH_SAYING_BYTES) return [];
-    const parts = ignorable.slice(0, 3).map((part) => `${printable(part.path)} ${bytes(part.bytes)}`);
+    if (context.ignoreFile !== null || saved < WORTH_A_HINT_BYTES) return [];
+    const parts = [...listParts(ignorable), ...(ignorable.length > SHOWN_PARTS ? ['…'] : [])].join(', ');
     return [
-      `${printable(chapter)} has no .dockerignore: with a usual one, ${bytes(saved)} of the ${bytes(context.bytes)} in its build context would stay out (${parts.join(', ')}${ignorable.length > 3 ? ', …' : ''}).`,
+      `${chapter} has no .dockerignore: a usual one would keep ${bytes(saved)} of the ${bytes(context.bytes)} out of its build context (${parts}).`,
     ];
   });
 }

@@ -1,12 +1,12 @@
-import type { EngineInfo } from '../../engine/engine.ts';
 import type { Measurement } from '../model/measurement.ts';
-import { type Comparison, type ImageReport, type Report, reportSchema } from '../model/report-schema.ts';
-import { type Samples, samplesOf } from '../model/samples.ts';
+import { type Comparison, type ImageReport, imageSchema, type Report, reportSchema } from '../model/report-schema.ts';
+import { samplesOf } from '../model/samples.ts';
 import { referenceOf } from '../model/subject.ts';
+import { FIGURE_KEYS } from './figures.ts';
 
 /** Everything that one invocation measured, as the document that all outputs are made from. */
-export function createReport(engine: EngineInfo, measurements: Measurement[]): Report {
-  const images = measurements.map(reportImage);
+export function createReport(engine: Report['engine'], measurements: Measurement[]): Report {
+  const images = measurements.map(createImageReport);
   // The schema also orders the keys, so that a report that is read again is written as the same bytes.
   return reportSchema.parse({
     schemaVersion: 2,
@@ -16,49 +16,28 @@ export function createReport(engine: EngineInfo, measurements: Measurement[]): R
     engine,
     images,
     comparisons: compareImages(images),
-  });
+  } satisfies Report);
 }
 
-function reportImage({ subject, image, bench, ...parts }: Measurement): ImageReport {
-  const built = 'dockerfile' in subject ? subject : null;
-  return {
-    chapter: subject.chapter,
-    variant: subject.variant,
+/** The figures of a subject that failed before it was timed. */
+const NOT_REACHED = Object.fromEntries(
+  FIGURE_KEYS.map((key) => [key, { ...samplesOf([]), steps: null, counter: null }]),
+);
+
+const NOT_MEASURED = Object.fromEntries(Object.keys(imageSchema.shape).map((key) => [key, null]));
+
+function createImageReport({ subject, image, bench, ...parts }: Measurement): ImageReport {
+  const { chapter, variant } = subject;
+  const built = 'dockerfile' in subject ? subject : undefined;
+  return imageSchema.parse({
+    ...{ ...NOT_MEASURED, chapter, variant, standIn: false, ...parts },
     dockerfile: built?.file ?? null,
-    target: built?.target ?? null,
-    platform: built?.settings.platform ?? null,
-    base: parts.base ?? null,
-    standIn: parts.standIn ?? false,
+    target: built?.target,
+    platform: built?.settings.platform,
     ok: parts.error === undefined,
-    error: parts.error ?? null,
-    errorCode: parts.errorCode ?? null,
-    context: parts.context ?? null,
-    size: parts.size ?? null,
-    contents: parts.contents ?? null,
-    findings: parts.findings ?? null,
-    build: parts.build ?? null,
-    run: parts.run ?? null,
-    bench: bench ? { ...notReached(), ...bench } : null,
-    behaviour: parts.behaviour ?? null,
+    bench: bench ? { runs: 1, ...NOT_REACHED, ...bench } : null,
     config: image ? { user: image.user } : null,
-  };
-}
-
-/** The figures of a subject that fails before it is timed. */
-function notReached(): NonNullable<ImageReport['bench']> {
-  const samples: Samples = samplesOf([]);
-  const build = { ...samples, steps: null };
-  return {
-    runs: 1,
-    startMs: samples,
-    nodeStartMs: samples,
-    memoryBytes: { ...samples, counter: null },
-    stopMs: samples,
-    buildColdMs: build,
-    buildNoopMs: build,
-    buildAfterEditMs: build,
-    buildAfterDependencyMs: build,
-  };
+  });
 }
 
 /** Compares every variant with the reference of its chapter, where both were measured. */

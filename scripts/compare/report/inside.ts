@@ -1,137 +1,137 @@
-import { bytes, levelColour, type Paint, percent, printable, shorten } from '../../lib/format.ts';
-import { GROUPS, type Group } from '../model/groups.ts';
-import type { ImageReport, Report } from '../model/report-schema.ts';
-import { imageLabel } from './size-table.ts';
-
-type Contents = NonNullable<ImageReport['contents']>;
+import { bytes, percent, shorten } from '../../lib/format.ts';
+import { GROUPS } from '../model/groups.ts';
+import { type Contents, type Finding, GROUP_NAMES, type Report, type Size } from '../model/report-schema.ts';
+import { imageLabel, listPlaces, type Section } from './section.ts';
 
 /** The widest bar, in characters. */
 const BAR_LENGTH = 40;
 const EIGHTHS = ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉'];
 const SHOWN_WASTE = 5;
-/** Less, such as a line more in /etc/passwd, is no news. */
+/** Waste of fewer bytes, such as one more line in /etc/passwd, is not shown by itself. */
 const WORTH_SHOWING_BYTES = 10_000;
 const SHOWN_EVIDENCE = 3;
-const INSTRUCTION_LENGTH = 60;
+const EXPLAIN_NOTE = 'What a finding means and how to fix it: npm run compare -- --explain CODE';
 
-/** What is in each image: its groups as bars, its largest things, its waste, its findings, and facts about it. */
-export function renderInside({ images }: Report, paint: Paint): string[] {
-  return images.flatMap((image) => {
-    const { chapter, size, contents } = image;
-    const title = paint('bold', printable(imageLabel(image)));
-    if (!size || !contents) return [`${title}: n/a, it was not measured`];
-    const ofChapter = images.filter((other) => other.chapter === chapter);
+/** What is in each image: its groups as bars, its largest parts, its waste, its findings, and facts about it. */
+export const insideSections = ({ images }: Report): Section[][] =>
+  images.map((image) => {
+    const { size, contents } = image;
+    const label = imageLabel(image);
+    if (!size || !contents) return [list(`${label}: n/a, it was not measured`)];
+    const ofChapter = images.flatMap((other) => (other.chapter === image.chapter && other.contents) || []);
+    const title = `${label}: ${bytes(size.unpackedBytes)} unpacked, ${bytes(size.pullBytes)} to download`;
+    const largest = contents.largest.map((part) => [bytes(part.bytes), partName(part, contents.packages)]);
     return [
-      [
-        `${title}: ${bytes(size.unpackedBytes)} on disk, ${bytes(size.pullBytes)} to pull`,
-        ...bars(contents, size.unpackedBytes, ofChapter),
-        ...shared(image),
-        ...largest(contents, paint),
-        ...waste(contents, paint),
-        ...findings(image, paint),
-        ...facts(contents, paint),
-      ].join('\n'),
+      list(title, barRows(contents, ofChapter), sharedNotes(size.layers), 'llr'),
+      list('The largest parts', largest),
+      ...wasteList(contents),
+      findingList(image.findings ?? [], size.layers, factNote(contents.facts)),
     ];
+  });
+
+function list(title: string, rows: string[][] = [], notes: string[] = [], alignment = 'rl'): Section {
+  return { title, header: [], rows, alignment, notes };
+}
+
+/** All variants of a chapter have the same rows and the same scale, so that they can be compared by eye. */
+function barRows({ groups }: Contents, ofChapter: Contents[]): string[][] {
+  const total = Object.values(groups).reduce((sum, count) => sum + count, 0);
+  const scale = Math.max(1, ...ofChapter.flatMap((contents) => Object.values(contents.groups)));
+  const names = GROUP_NAMES.filter((name) => ofChapter.some((contents) => contents.groups[name] > 0));
+  return names.map((name) => {
+    const share = groups[name] / total;
+    const size = groups[name] === 0 ? ['—', ''] : [bytes(groups[name]), share < 0.005 ? '<1 %' : percent(share)];
+    return [GROUPS[name], drawBar(groups[name] / scale), ...size];
   });
 }
 
-/** All variants of a chapter have the same rows and the same scale, so that the eye can compare them. */
-function bars({ groups }: Contents, total: number, ofChapter: ImageReport[]): string[] {
-  const names = Object.keys(GROUPS) as Group[];
-  const all = ofChapter.flatMap(({ contents }) => (contents ? [contents.groups] : []));
-  const scale = Math.max(1, ...all.flatMap((one) => Object.values(one)));
-  return names
-    .filter((name) => all.some((one) => one[name] > 0))
-    .map((name) => {
-      const size = groups[name] === 0 ? '—' : `${bytes(groups[name])}  ${share(groups[name] / total)}`;
-      return `  ${GROUPS[name].padEnd(27)} ${bar(groups[name] / scale)} ${size}`.trimEnd();
-    });
-}
-
-/** A part that is there is never told as nothing. */
-const share = (ratio: number) => (ratio < 0.005 ? '<1 %' : percent(ratio));
-
-/** A bar of full and, at its end, eighths of a character; whatever there is can be seen. */
-function bar(part: number): string {
+/** A bar of full characters that ends with eighths of one. Every part that is not empty is visible. */
+function drawBar(part: number): string {
   const eighths = part > 0 ? Math.max(1, Math.round(part * BAR_LENGTH * 8)) : 0;
   return ('█'.repeat(Math.floor(eighths / 8)) + EIGHTHS[eighths % 8]).padEnd(BAR_LENGTH);
 }
 
-function shared({ size }: ImageReport): string[] {
-  const layers = size?.layers ?? [];
-  const common = layers.filter(({ sharedWith }) => sharedWith.length > 0);
-  if (common.length === 0) return [];
-  const pull = common.reduce((sum, { pullBytes }) => sum + pullBytes, 0);
-  return [
-    `  ${common.length} of its ${layers.length} layers, ${bytes(pull)} to pull, are also in other images of this run`,
-  ];
+function sharedNotes(layers: Size['layers']): string[] {
+  const shared = layers.filter(({ sharedWith }) => sharedWith.length > 0);
+  if (shared.length === 0) return [];
+  const download = bytes(shared.reduce((sum, { pullBytes }) => sum + pullBytes, 0));
+  return [`${shared.length} of its ${layers.length} layers, ${download} to download, are also in other images here`];
 }
 
-function largest({ largest: things, packages }: Contents, paint: Paint): string[] {
-  return [
-    paint('bold', '  The largest'),
-    ...things.map(({ path, bytes: count, package: found }) => {
-      const details = packages.find((one) => one.path === path);
-      const notes = [
-        ...(details?.dev ? ['dev'] : []),
-        ...(details ? brought(details) : []),
-        ...(details?.deleted ? ['deleted by a later layer'] : []),
-      ].join('; ');
-      const name = found ? `${found.name} ${found.version ?? ''}`.trimEnd() : path;
-      return `  ${bytes(count).padStart(9)}  ${printable(name)}${notes === '' ? '' : paint('dim', `  (${printable(notes)})`)}`;
-    }),
-  ];
+/** A package by its name and version, with the reason why it is there. */
+function partName({ path, package: named }: Contents['largest'][number], packages: Contents['packages']): string {
+  const name = named ? [named.name, named.version].filter((text) => text).join(' ') : path;
+  const details = packages.find((one) => one.path === path);
+  if (!details) return name;
+  const { requiredBy, dev, deleted } = details;
+  const reason = requiredBy.includes(details.name) ? 'direct' : `required by ${requiredBy.join(', ')}`;
+  const deletion = deleted && 'deleted in a later layer, still part of the image';
+  return withNotes(name, [dev && 'dev', requiredBy.length > 0 && reason, deletion]);
 }
 
-/** Why a package is there. */
-function brought({ name, requiredBy }: Contents['packages'][number]): string[] {
-  if (requiredBy.includes(name)) return ['direct'];
-  return requiredBy.length === 0 ? [] : [`brought by ${requiredBy.join(', ')}`];
+function withNotes(text: string, notes: (string | false | null)[]): string {
+  const shown = notes.filter((note) => note).join('; ');
+  return shown === '' ? text : `${text}  (${shown})`;
 }
 
-function waste({ wasteBytes, waste: all }: Contents, paint: Paint): string[] {
+function wasteList({ wasteBytes, waste }: Contents): Section[] {
   if (wasteBytes === 0) return [];
-  const shown = all.slice(0, SHOWN_WASTE).filter(({ bytes: count }) => count >= WORTH_SHOWING_BYTES);
+  const shown = waste.slice(0, SHOWN_WASTE).filter(({ bytes: count }) => count >= WORTH_SHOWING_BYTES);
   const rest = wasteBytes - shown.reduce((sum, one) => sum + one.bytes, 0);
-  return [
-    paint('bold', `  Replaced or deleted by a later layer, and still pulled: ${bytes(wasteBytes)}`),
-    ...shown.flatMap(({ path, how, bytes: count, layer, instruction, removedIn, removedBy }) => [
-      `  ${bytes(count).padStart(9)}  ${printable(path)}`,
-      paint('dim', `             written by layer ${layer + 1}: ${shorten(instruction ?? 'n/a', INSTRUCTION_LENGTH)}`),
-      paint('dim', `             ${how} by layer ${removedIn + 1}: ${shorten(removedBy ?? 'n/a', INSTRUCTION_LENGTH)}`),
-    ]),
-    ...(rest > 0 && shown.length > 0 ? [`  ${bytes(rest).padStart(9)}  more`] : []),
-  ];
+  const rows = shown.flatMap((one) => [
+    [bytes(one.bytes), one.path],
+    ['', `written by ${layerName(one.layer, one.instruction)}`],
+    ['', `${one.how} by ${layerName(one.removedIn, one.removedBy)}`],
+  ]);
+  const title = `Replaced or deleted in a later layer, still part of the image: ${bytes(wasteBytes)}`;
+  return [list(title, [...rows, ...(rest > 0 && shown.length > 0 ? [[bytes(rest), 'others']] : [])])];
 }
 
-function findings({ findings: all, size }: ImageReport, paint: Paint): string[] {
-  if (!all || all.length === 0) return [`${paint('bold', '  Findings')}: none`];
-  return [
-    paint('bold', '  Findings'),
-    ...all.flatMap(({ code, level, message, count, evidence }) => [
-      `  ${paint(levelColour[level], level.padEnd(7))}  ${code}: ${message}`,
-      ...evidence.slice(0, SHOWN_EVIDENCE).map(({ path, layer, note }) => {
-        const made =
-          layer === null ? null : `layer ${layer + 1}, ${shorten(size?.layers[layer]?.instruction ?? 'n/a', 40)}`;
-        const where = [made, note].filter((text) => text !== null).join('; ');
-        return `           ${printable(path)}${where === '' ? '' : paint('dim', `  (${printable(where)})`)}`;
-      }),
-      ...(count > SHOWN_EVIDENCE ? [`           and ${count - SHOWN_EVIDENCE} more`] : []),
-    ]),
-    paint('dim', '  What a finding means and how to mend it: npm run compare -- --explain CODE'),
-  ];
+const layerName = (index: number, instruction: string | null | undefined) =>
+  `layer ${index + 1}: ${shorten(instruction ?? 'n/a', 60)}`;
+
+function findingList(findings: Finding[], layers: Size['layers'], facts: string): Section {
+  if (findings.length === 0) return list('Findings: none', [], [facts]);
+  const rows = findings.flatMap(({ code, level, message, count, evidence }) => [
+    [level, `${code}: ${message}`],
+    ...evidence.slice(0, SHOWN_EVIDENCE).map(({ path, layer, note }) => {
+      return ['', withNotes(path, [layer !== null && layerName(layer, layers[layer]?.instruction), note])];
+    }),
+    ...(count > SHOWN_EVIDENCE ? [['', `and ${count - SHOWN_EVIDENCE} more`]] : []),
+  ]);
+  return list('Findings', rows, [EXPLAIN_NOTE, facts], 'l');
 }
 
-function facts(
-  { facts: { files, npmPackages, osPackages, shells, packageManagers } }: Contents,
-  paint: Paint,
-): string[] {
-  const names = (paths: string[]) =>
-    paths.length === 0 ? 'none' : paths.map((path) => path.slice(path.lastIndexOf('/') + 1)).join(', ');
-  return [
-    paint(
-      'dim',
-      `  ${files} files, ${npmPackages} npm packages, ${osPackages ?? 'n/a'} OS packages; shells: ${names(shells)}; package managers: ${names(packageManagers)}`,
-    ),
-  ];
+function factNote({ files, npmPackages, osPackages, shells, packageManagers }: Contents['facts']): string {
+  const names = (paths: string[]) => paths.map((path) => path.split('/').at(-1)).join(', ') || 'none';
+  const counts = `${files} files, npm packages: ${npmPackages}, OS packages: ${osPackages ?? 'n/a'}`;
+  return `${counts}; shells: ${names(shells)}; package managers: ${names(packageManagers)}`;
 }
+
+/** How many bytes of each image belong to which group, and how many of them later layers replace or delete. */
+export function groupSection({ images }: Report): Section {
+  const measured = images.flatMap((image) => (image.contents ? [{ ...image, ...image.contents }] : []));
+  const used = GROUP_NAMES.filter((name) => measured.some(({ groups }) => groups[name] > 0));
+  return {
+    title: 'What takes the space',
+    header: ['image', 'unpacked', ...used.map((name) => GROUPS[name]), 'replaced or deleted later'],
+    rows: measured.map((image) => [
+      imageLabel(image),
+      ...[image.size?.unpackedBytes ?? 0, ...used.map((name) => image.groups[name]), image.wasteBytes].map(bytes),
+    ]),
+    alignment: 'lr',
+    notes: [],
+  };
+}
+
+/** The findings of all images, each with the first of its places. */
+export const findingSection = ({ images }: Report): Section => ({
+  title: 'Findings',
+  header: ['image', 'level', 'code', 'what', 'where'],
+  rows: images.flatMap((image) => {
+    const label = imageLabel(image);
+    return (image.findings ?? []).map((one) => [label, one.level, one.code, one.message, listPlaces(one, 1)]);
+  }),
+  alignment: 'l',
+  notes: [],
+});

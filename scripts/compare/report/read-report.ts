@@ -1,40 +1,28 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { ToolError } from '../../lib/errors.ts';
+import { usageError } from '../../lib/errors.ts';
 import { type Report, reportSchema } from '../model/report-schema.ts';
 import { upgradeReport } from '../model/report-v1.ts';
 
-const PROBLEMS: Record<string, string> = { ENOENT: 'there is no such file', EISDIR: 'it is a folder' };
+const PROBLEMS: Record<string, string> = { ENOENT: 'there is no such file', EISDIR: 'it is a directory' };
+const HINT =
+  'A report is what npm run compare -- --json FILE writes. For one of a later version, update this repository (git pull).';
 
 /**
- * Reads a report that `--json` wrote. `-` is standard input.
- *
- * @throws {ToolError} with exit code 2 when there is none, or it is something else.
+ * Reads a report that `--json` wrote. `-` is standard input; a relative path is relative to `directory`.
+ * @throws {ToolError} with the code `usage` when there is no report that this version of the tool can read.
  */
-export async function readReport(path: string, folder: string): Promise<Report> {
-  const fail = (problem: string) =>
-    new ToolError(`Cannot read the report ${path}: ${problem}`, {
-      code: 'usage',
-      hint: 'A report is what npm run compare -- --json FILE writes.',
-    });
-  const content = await (path === '-' ? text(process.stdin) : readFile(resolve(folder, path), 'utf8')).catch(
-    (error) => {
-      throw fail(PROBLEMS[error.code as string] ?? (error as Error).message);
-    },
-  );
-  let json: unknown;
-  try {
-    json = JSON.parse(content);
-  } catch {
-    throw fail('it is not JSON');
-  }
-  const parsed = reportSchema.safeParse(upgradeReport(json));
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues;
-    throw fail(
-      `it is not a report of this version: ${[...(issue?.path ?? []).slice(0, 9), issue?.message].join(': ')}`,
-    );
-  }
-  return parsed.data;
+export async function readReport(path: string, directory: string): Promise<Report> {
+  const failure = (problem: string) => usageError(`Cannot read the report ${path}: ${problem}`, HINT);
+  const content = path === '-' ? text(process.stdin) : readFile(resolve(directory, path), 'utf8');
+  const document: unknown = await content.then(JSON.parse).catch((error: NodeJS.ErrnoException) => {
+    const problem = error instanceof SyntaxError ? 'it is not JSON' : PROBLEMS[error.code ?? ''];
+    throw failure(problem ?? error.message);
+  });
+  const parsed = reportSchema.safeParse(upgradeReport(document));
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  const details = [...(issue?.path ?? []).slice(0, 9), issue?.message].join(': ');
+  throw failure(`it is not a report of this version: ${details}`);
 }

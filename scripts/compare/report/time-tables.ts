@@ -1,127 +1,100 @@
-import { duration, percent, printable } from '../../lib/format.ts';
+import { duration, percent, shorten } from '../../lib/format.ts';
 import type { Bench, ImageReport, Report } from '../model/report-schema.ts';
 import { AFTER, referenceOf, subjectName } from '../model/subject.ts';
 import { BUILD_FIGURES, differs, FIGURE_KEYS, FIGURES, type FigureKey, START_FIGURES, showSamples } from './figures.ts';
-import type { Section } from './sections.ts';
-import { firstColumn, nameCells } from './size-table.ts';
+import { type Column, findImage, imageTable, type Section, VARIANT } from './section.ts';
 
 type Benched = ImageReport & { bench: Bench };
 
-/** What --bench timed: starts, builds, and how each variant differs from its reference. */
+/** What --bench timed: starts, builds, and how each variant differs from its reference. Empty when nothing was timed. */
 export function timeSections(report: Report): Section[] {
-  const { images } = report;
-  const nameColumns = [firstColumn(report), 'variant'];
-  const benched = images.filter((image): image is Benched => image.bench !== null);
-  const [first] = benched;
-  if (!first) return [];
-  const { runs } = first.bench;
-  const taken = runs === 1 ? 'one run' : `the median of ${runs}, and from the least to the most`;
-  const named = (keys: readonly FigureKey[]) => [...nameColumns, ...keys.map((key) => FIGURES[key].name)];
-  const cells = (keys: readonly FigureKey[]) => (image: Benched) => [
-    ...nameCells(image),
-    ...keys.map((key) => showSamples(key, image.bench[key])),
-  ];
+  const images = report.images.filter((image): image is Benched => image.bench !== null);
+  const bench = images[0]?.bench;
+  if (!bench) return [];
+  const samples = bench.runs === 1 ? 'measured once' : `median of ${bench.runs} (lowest–highest)`;
   return [
     {
-      title: `Start, memory and stop: ${taken}`,
-      header: named(START_FIGURES),
-      rows: benched.map(cells(START_FIGURES)),
+      title: `Start, memory and stop: ${samples}`,
+      ...imageTable(report, images, [VARIANT, ...figureColumns(START_FIGURES)]),
       notes: [
-        'start: from asking for the container to its first HTTP answer. node start: from the start of process 1 to its line',
-        "that it listens. stop: from SIGTERM to its end. The latter two by the engine's clock.",
-        `memory: at rest, ${first.bench.memoryBytes.counter ?? 'n/a'}.`,
-        ...reasons(benched, START_FIGURES),
+        'start: from "docker run" to the first HTTP response.',
+        "node start: from the start of PID 1 to the line that says it listens, by the engine's clock.",
+        "stop: from SIGTERM to the end of PID 1, by the engine's clock.",
+        `memory: at rest, ${bench.memoryBytes.counter ?? 'n/a'}.`,
+        ...reasonNotes(images, START_FIGURES),
       ],
     },
     {
-      title: `Builds: ${taken}`,
-      header: [...named(BUILD_FIGURES), 'steps cached'],
-      rows: benched.map((image) => [...cells(BUILD_FIGURES)(image), cachedSteps(image)]),
+      title: `Builds: ${samples}`,
+      ...imageTable(report, images, [VARIANT, ...figureColumns(BUILD_FIGURES), ['steps cached', cachedSteps]]),
       notes: [
-        'cold build: nothing in the layer cache and in cache mounts, base images there. no change: the same again.',
-        'after an edit: one more line in a source file. new dependency: one more in package.json and the lock file.',
-        'steps cached: of the four builds in this order, FROM not counted.',
-        ...slowestSteps(benched),
-        ...reasons(benched, BUILD_FIGURES),
+        'cold build: the layer cache and the cache mounts are empty, the base images are present.',
+        'no change: the same build again. after an edit: a source file got one more line.',
+        'new dependency: package.json and the lockfile got one more dependency.',
+        'steps cached: in each of the four builds, in this order, without FROM.',
+        ...slowestSteps(images),
+        ...reasonNotes(images, BUILD_FIGURES),
       ],
     },
-    ...verdicts(benched, nameColumns),
+    ...againstSections(report, images),
   ];
 }
+
+const sampleCell = ({ bench }: Benched, key: FigureKey) => showSamples(key, bench[key]);
+const figureColumns = (keys: readonly FigureKey[], cell = sampleCell) =>
+  keys.map((key): Column<Benched> => [FIGURES[key].name, (image) => cell(image, key)]);
 
 function cachedSteps({ bench }: Benched): string {
   const steps = BUILD_FIGURES.map((key) => bench[key].steps);
-  const total = steps.find((one) => one !== null)?.total;
+  const total = steps.find((one) => one)?.total;
   return total === undefined ? 'n/a' : `${steps.map((one) => one?.cached ?? '?').join(' · ')} of ${total}`;
 }
 
-/** The slowest steps of each cold build, a line each. */
-function slowestSteps(images: Benched[]): string[] {
-  const lines = images.flatMap((image) => {
+const slowestSteps = (images: Benched[]) =>
+  images.flatMap((image) => {
     const slowest = image.bench.buildColdMs.steps?.slowest ?? [];
-    const told = slowest.map(({ name, ms }) => `${stepName(name)} ${duration(ms)}`);
-    return told.length === 0 ? [] : [`  ${printable(subjectName(image))}: ${told.join(', ')}`];
+    const steps = slowest.map(({ name, ms }) => `${stepName(name)} ${duration(ms)}`).join(', ');
+    return steps === '' ? [] : [`slowest steps of the cold build: ${subjectName(image)}, ${steps}`];
   });
-  return lines.length === 0 ? [] : ['The slowest steps of a cold build:', ...lines];
-}
 
 /** `[builder 4/6] RUN --mount=… npm ci` is known by its stage and command. */
 function stepName(name: string): string {
   const [, stage = '', instruction = name] = /^\[(.*?)\s*\d+\/\d+\] (.*)$/.exec(name) ?? [];
-  const command = printable(instruction).replace(/^(\w+)(?: --\S+)+/, '$1');
-  const short = command.length > 40 ? `${command.slice(0, 39)}…` : command;
-  return stage === '' || stage === 'stage-0' ? short : `${stage}: ${short}`;
+  const command = shorten(instruction.replace(/^(\w+)(?: --\S+)+/, '$1'), 40);
+  return stage === '' || stage === 'stage-0' ? command : `${stage}: ${command}`;
 }
 
-function reasons(images: Benched[], keys: readonly FigureKey[]): string[] {
-  return images.flatMap((image) =>
-    keys.flatMap((key) => {
-      const { reason } = image.bench[key];
-      return reason === null
-        ? []
-        : [`n/a: ${printable(subjectName(image))}, ${FIGURES[key].name}: ${printable(reason)}`];
-    }),
-  );
-}
+const reasonNotes = (images: Benched[], keys: readonly FigureKey[]) =>
+  images.flatMap((image) => {
+    const missing = keys.filter((key) => image.bench[key].reason !== null);
+    return missing.map((key) => `n/a: ${subjectName(image)}, ${FIGURES[key].name}: ${image.bench[key].reason}`);
+  });
 
-/** How each variant differs from the one that its chapter's variants are compared with, and further ones from `multi`. */
-function verdicts(images: Benched[], nameColumns: string[]): Section[] {
-  const references = images.map(({ chapter }) => referenceOf(images, chapter, (one) => one));
-  const pairs = images.map((image, index) => ({ image, reference: references[index] }));
-  const further = images
-    .filter(
-      (image, index) => image.variant !== AFTER && references[index]?.variant !== AFTER && references[index] !== image,
-    )
-    .map((image) => ({
-      image,
-      reference: images.find((one) => one.chapter === image.chapter && one.variant === AFTER),
-    }));
-  return [...againstSection(pairs, nameColumns), ...againstSection(further, nameColumns)];
-}
-
-function againstSection(all: { image: Benched; reference: Benched | undefined }[], nameColumns: string[]): Section[] {
-  const pairs = all.flatMap(({ image, reference }) => (reference && reference !== image ? [{ image, reference }] : []));
-  const [first] = pairs;
-  if (!first) return [];
-  return [
-    {
-      title: `Against ${printable(first.reference.variant)}`,
-      header: [...nameColumns, ...FIGURE_KEYS.map((key) => FIGURES[key].name)],
-      rows: pairs.map(({ image, reference }) => [
-        ...nameCells(image),
-        ...FIGURE_KEYS.map((key) => verdictOf(key, image.bench, reference.bench)),
-      ]),
+/** Each variant against the reference of its chapter, and further variants also against `multi`. */
+function againstSections(report: Report, images: Benched[]): Section[] {
+  const referenceTo = ({ chapter }: Benched) => referenceOf(images, chapter, (image) => image);
+  const afterOf = (image: Benched) => {
+    const after = findImage(images, image.chapter, AFTER);
+    return [image, after].includes(referenceTo(image)) ? undefined : after;
+  };
+  return [referenceTo, afterOf].flatMap((against) => {
+    const compared = images.filter((image) => ![image, undefined].includes(against(image)));
+    const [first] = compared;
+    if (!first) return [];
+    const columns = figureColumns(FIGURE_KEYS, (image, key) => changeCell(key, image.bench, against(image)?.bench));
+    return {
+      title: `Against ${against(first)?.variant}`,
+      ...imageTable(report, compared, [VARIANT, ...columns]),
       notes: [
-        '=: no difference that is larger than the spread of either. n/a: one of them was not measured, or only once.',
+        '=: the difference is not larger than the spread of either. n/a: one of them was not measured, or only once.',
       ],
-    },
-  ];
+    };
+  });
 }
 
-function verdictOf(key: FigureKey, bench: Bench, reference: Bench): string {
-  const verdict = differs(key, bench[key], reference[key]);
+function changeCell(key: FigureKey, bench: Bench, reference?: Bench): string {
+  const verdict = reference ? differs(key, bench[key], reference[key]) : null;
   if (verdict === null) return 'n/a';
-  return verdict === 'same' ? '=' : ratio(bench[key].median ?? 0, reference[key].median ?? 0);
+  const ratio = (bench[key].median ?? 0) / (reference?.[key].median ?? 0) - 1;
+  return verdict === 'same' ? '=' : `${verdict === 'less' ? '−' : '+'}${percent(Math.abs(ratio))}`;
 }
-
-const ratio = (one: number, other: number) => `${one < other ? '−' : '+'}${percent(Math.abs(one - other) / other)}`;
