@@ -2,7 +2,7 @@ import { GROUPS, type Group } from '../compare/model/groups.ts';
 import type { ImageReport, Report } from '../compare/model/report-schema.ts';
 import { bytes } from '../lib/format.ts';
 
-// A chapter's chart: a bar for each image, of the groups that its bytes belong to. Plain SVG, drawn from the report, and
+// A chapter's chart: a bar for each image, divided by what its bytes belong to. Plain SVG, drawn from the report, and
 // readable on a light and on a dark page.
 
 const WIDTH = 760;
@@ -27,60 +27,51 @@ const COLOURS: Record<Group, string> = {
 
 /** The chart of one chapter's images, as SVG. */
 export function drawSizes({ images }: Report): string {
-  const shown = images.filter(({ size, contents }) => size && contents);
-  const most = Math.max(...shown.map(sizeOf));
-  const groups = (Object.keys(GROUPS) as Group[]).filter((group) => shown.some((image) => bytesIn(image, group) > 0));
-  const legendRows = Math.ceil(groups.length / LEGEND_COLUMNS);
-  const legendTop = shown.length * ROW_HEIGHT + 8;
-  const height = legendTop + legendRows * LEGEND_HEIGHT + 4;
-  const title = escaped(shown.map((image) => `${image.variant}: ${bytes(sizeOf(image))} on disk`).join(', '));
+  const most = Math.max(...images.map(sizeOf));
+  const groups = (Object.keys(GROUPS) as Group[]).filter((group) => images.some((image) => bytesIn(image, group) > 0));
+  const legendTop = images.length * ROW_HEIGHT + 8;
+  const height = legendTop + Math.ceil(groups.length / LEGEND_COLUMNS) * LEGEND_HEIGHT + 4;
+  const title = escapeXml(images.map((image) => `${image.variant}: ${bytes(sizeOf(image))} unpacked`).join(', '));
+  const label = `viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img" aria-label="${title}"`;
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img" aria-label="${title}">`,
+    `<svg xmlns="http://www.w3.org/2000/svg" ${label}>`,
     `  <title>${title}</title>`,
     '  <style>',
     '    text { font: 14px system-ui, sans-serif; fill: #1f2328; }',
     '    .small { font-size: 12px; }',
     '    @media (prefers-color-scheme: dark) { text { fill: #e6edf3; } }',
     '  </style>',
-    ...shown.flatMap((image, index) => bar(image, groups, index * ROW_HEIGHT + 4, most)),
-    ...groups.flatMap((group, index) => legend(group, index, legendTop)),
-    '</svg>',
-    '',
+    ...images.flatMap((image, index) => drawBar(image, groups, index * ROW_HEIGHT + 4, most)),
+    ...groups.flatMap((group, index) => {
+      const x = LABEL_WIDTH + (index % LEGEND_COLUMNS) * ((WIDTH - LABEL_WIDTH) / LEGEND_COLUMNS);
+      const y = legendTop + Math.floor(index / LEGEND_COLUMNS) * LEGEND_HEIGHT;
+      return [
+        `  <rect x="${x}" y="${y}" width="12" height="12" fill="${COLOURS[group]}"/>`,
+        `  <text class="small" x="${x + 18}" y="${y + 11}">${GROUPS[group]}</text>`,
+      ];
+    }),
+    '</svg>\n',
   ].join('\n');
 }
 
 const sizeOf = ({ size }: ImageReport) => size?.unpackedBytes ?? 0;
 const bytesIn = ({ contents }: ImageReport, group: Group) => contents?.groups[group] ?? 0;
 
-function bar(image: ImageReport, groups: Group[], top: number, most: number): string[] {
-  const scale = (WIDTH - LABEL_WIDTH - SIZES_WIDTH) / most;
-  const middle = top + BAR_HEIGHT / 2 + 5;
+function drawBar(image: ImageReport, groups: Group[], top: number, most: number): string[] {
+  const text = (x: number, content: string) => `  <text x="${x}" y="${top + BAR_HEIGHT / 2 + 5}">${content}</text>`;
   let x = LABEL_WIDTH;
-  const parts = groups
-    .filter((group) => bytesIn(image, group) > 0)
-    .map((group) => {
-      const width = bytesIn(image, group) * scale;
-      const part = `  <rect x="${round(x)}" y="${top}" width="${round(width)}" height="${BAR_HEIGHT}" fill="${COLOURS[group]}"><title>${GROUPS[group]}: ${bytes(bytesIn(image, group))}</title></rect>`;
-      x += width;
-      return part;
-    });
-  return [
-    `  <text x="0" y="${middle}">${escaped(image.variant)}</text>`,
-    ...parts,
-    `  <text x="${round(x + 8)}" y="${middle}">${bytes(sizeOf(image))} · pull ${bytes(image.size?.pullBytes ?? 0)}</text>`,
-  ];
-}
-
-function legend(group: Group, index: number, top: number): string[] {
-  const x = LABEL_WIDTH + (index % LEGEND_COLUMNS) * ((WIDTH - LABEL_WIDTH) / LEGEND_COLUMNS);
-  const y = top + Math.floor(index / LEGEND_COLUMNS) * LEGEND_HEIGHT;
-  return [
-    `  <rect x="${round(x)}" y="${y}" width="12" height="12" fill="${COLOURS[group]}"/>`,
-    `  <text class="small" x="${round(x + 18)}" y="${y + 11}">${GROUPS[group]}</text>`,
-  ];
+  const parts = groups.flatMap((group) => {
+    const width = (bytesIn(image, group) / most) * (WIDTH - LABEL_WIDTH - SIZES_WIDTH);
+    const box = `x="${round(x)}" y="${top}" width="${round(width)}" height="${BAR_HEIGHT}"`;
+    const part = `  <rect ${box} fill="${COLOURS[group]}"><title>${GROUPS[group]}: ${bytes(bytesIn(image, group))}</title></rect>`;
+    x += width;
+    return width > 0 ? [part] : [];
+  });
+  const sizes = `${bytes(sizeOf(image))} · download ${bytes(image.size?.pullBytes ?? 0)}`;
+  return [text(0, escapeXml(image.variant)), ...parts, text(round(x + 8), sizes)];
 }
 
 const round = (number: number) => Math.round(number * 10) / 10;
 
 const ENTITIES: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
-const escaped = (text: string) => text.replace(/[&<>"]/g, (character) => ENTITIES[character] ?? '');
+const escapeXml = (text: string) => text.replace(/[&<>"]/g, (character) => ENTITIES[character] ?? '');

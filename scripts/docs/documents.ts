@@ -1,38 +1,35 @@
-import { cp, mkdir, mkdtemp, symlink } from 'node:fs/promises';
+import { cp, mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { spawnText } from '../lib/spawn.ts';
 
 /** The documents of the repository, relative to it: what a reader may follow. */
 export async function findDocuments(root: string): Promise<string[]> {
-  const listed = await spawnText('git', ['ls-files', '--cached', '--others', '--exclude-standard', '*.md'], {
-    cwd: root,
-  });
-  return listed.split('\n').filter((file) => file !== '' && !file.startsWith('scripts/test/'));
+  return (await listFiles(root, '*.md')).filter((file) => !file.startsWith('scripts/test/'));
 }
 
-/**
- * A copy of the repository as somebody has it who has cloned it and run setup: in a temporary folder, which the
- * caller removes. It shares the installed packages.
- */
-export async function copyRepository(root: string): Promise<string> {
-  // With a folder around it that is its own: documents put projects beside the repository.
-  const copy = join(await mkdtemp(join(tmpdir(), 'lessons-')), 'multi-stage-node');
-  await mkdir(copy);
-  const files = (
-    await spawnText('git', ['ls-files', '--cached', '--others', '--exclude-standard', '-z'], { cwd: root })
-  ).split('\0');
-  for (const file of files.filter(Boolean)) {
+async function listFiles(root: string, ...patterns: string[]): Promise<string[]> {
+  const args = ['ls-files', '--cached', '--others', '--exclude-standard', '-z', ...patterns];
+  return (await spawnText('git', args, { cwd: root })).split('\0').filter((file) => file !== '');
+}
+
+/** Copies files of the repository, those that git knows or could add, to a new temporary directory. Returns its path. */
+export async function copyFiles(root: string, ...patterns: string[]): Promise<string> {
+  // In a directory of its own: documents put projects beside the repository.
+  const copy = join(await mkdtemp(join(tmpdir(), 'documents-')), 'multi-stage-node');
+  for (const file of await listFiles(root, ...patterns)) {
     await cp(join(root, file), join(copy, file), { verbatimSymlinks: true }).catch((error: NodeJS.ErrnoException) => {
       // Deleted, and not yet committed.
       if (error.code !== 'ENOENT') throw error;
     });
   }
-  await symlink(join(root, 'node_modules'), join(copy, 'node_modules'));
-  const git = (...args: string[]) => spawnText('git', args, { cwd: copy });
-  await git('init', '--quiet');
-  await git('add', '--all');
-  const author = ['-c', 'user.name=Reader', '-c', 'user.email=reader@example.com', '-c', 'commit.gpgsign=false'];
-  await git(...author, 'commit', '--quiet', '--no-verify', '--message', 'A copy');
   return copy;
 }
+
+/** The environment without what the npm and the test runner that started this have set. */
+export const readerEnvironment = (): NodeJS.ProcessEnv =>
+  Object.fromEntries(
+    Object.entries(process.env).filter(
+      ([name]) => !/^(npm_.*|INIT_CWD|FORCE_COLOR.*|VITEST.*|NODE_ENV|TEST)$/i.test(name),
+    ),
+  );

@@ -1,91 +1,94 @@
+import { basename } from 'node:path';
 import { markdownTable } from 'markdown-table';
 import type { ImageReport, Report } from '../compare/model/report-schema.ts';
+import { REFERENCE, subjectName } from '../compare/model/subject.ts';
+import { behaviourSection } from '../compare/report/behaviour-table.ts';
 import { FIGURES, type FigureKey, showSamples } from '../compare/report/figures.ts';
-import { sections } from '../compare/report/sections.ts';
-import { tableRow } from '../compare/report/size-table.ts';
+import type { Section } from '../compare/report/section.ts';
+import { sizeSection } from '../compare/report/size-table.ts';
 import { renderSection, renderSizes } from '../compare/report/terminal.ts';
-import { bytes, markdownCode, markdownText, painter } from '../lib/format.ts';
+import { timeSections } from '../compare/report/time-tables.ts';
+import { bytes, markdownText, painter } from '../lib/format.ts';
+import { costsOf, type Mistake } from './mistakes.ts';
 import { onlyChapter, type Reports } from './reports.ts';
 
-// The parts of the documents that are made as a whole, by name.
-
-/** @throws when there is no part of this name. */
-export function partOf(reports: Reports, name: string): string {
+/** A generated part of a document by its name, such as `sizes 02`. @throws for an unknown name. */
+export function partOf(reports: Reports, mistakes: Mistake[], name: string): string {
   const [kind = '', chapter = ''] = name.split(' ');
-  const ofChapter = onlyChapter(reports.chapters, chapter);
+  const report = onlyChapter(reports.chapters, chapter);
   switch (kind) {
     case 'sizes':
-      return chapter === '' ? fenced(renderSizes(reports.chapters, plain)) : sizes(ofChapter);
+      return chapter === '' ? fenced(renderSizes(reports.chapters, plain)) : sizeTable(report);
     case 'times':
-      return fenced(section(ofChapter, (title) => !title.startsWith('Behaviour'), false));
+      return renderSections(timeSections(report), /^$/);
     case 'behaviour':
-      return fenced(section(ofChapter, (title) => title.startsWith('Behaviour'), true));
+      return renderSections(behaviourSection(report), /^(MISS|n\/a)/);
     case 'mistakes':
-      return '';
+      return mistakeTable(mistakes, chapter, reports);
     case 'shapes':
-      return shapes(reports.shapes);
+      return shapeTable(reports.shapes);
     default:
       throw new Error(`There is no part "${name}".`);
   }
 }
 
 const plain = painter(false);
-
-/** Without the spaces that would make long cells as wide as the longest. */
-const table = (rows: string[][], align: string[] = []) => markdownTable(rows, { align, alignDelimiters: false });
-
 const fenced = (text: string) => `\`\`\`text\n${text}\n\`\`\``;
 
-function section(report: Report, wanted: (title: string) => boolean, withMisses: boolean): string {
-  return sections(report)
-    .filter(({ title }) => wanted(title))
-    .map((one) => ({ ...one, notes: withMisses ? one.notes.filter((note) => /^(MISS|n\/a)/.test(note)) : [] }))
-    .map((one) => renderSection(one, plain))
-    .join('\n\n');
-}
+/** Without the spaces that would make all cells of a column as wide as the longest. */
+const table = (alignment: string, rows: string[][]) =>
+  markdownTable(rows, { align: [...alignment], alignDelimiters: false });
+
+/** Sections as the terminal shows them, with some of their notes. */
+const renderSections = (sections: Section[], shownNotes: RegExp) =>
+  fenced(
+    sections
+      .map((one) => renderSection({ ...one, notes: one.notes.filter((note) => shownNotes.test(note)) }, plain))
+      .join('\n\n'),
+  );
 
 /** The images of a chapter, for those who choose between its Dockerfiles. */
-function sizes(report: Report): string {
-  const rows = report.images.map((image) => {
-    const [, variant = '', base = '', onDisk = '', pull = '', saved = '', layers = '', , user = ''] = tableRow(
-      report,
-      image,
-    );
-    return [`\`Dockerfile.${variant}\``, base, onDisk, pull, saved, layers, user];
-  });
-  const columns = ['', 'base image', 'on disk', 'pull', 'saved', 'layers', 'user'];
-  return table([columns, ...rows], ['l', 'l', 'r', 'r', 'r', 'r', 'l']);
+function sizeTable(report: Report): string {
+  const { header, rows } = sizeSection(report);
+  const shown = ['base image', 'unpacked', 'download', 'saved', 'layers', 'user'];
+  const cells = rows.map((row) => [
+    `\`Dockerfile.${row[1]}\``,
+    ...shown.map((name) => row[header.indexOf(name)] ?? ''),
+  ]);
+  return table('llrrrrl', [['', ...shown], ...cells]);
+}
+
+function mistakeTable(mistakes: Mistake[], chapter: string, reports: Reports): string {
+  const rows = mistakes
+    .filter(({ directory }) => directory.startsWith(`${chapter}-`))
+    .map((one) => [
+      `[${markdownText(one.mistake)}](mistakes/${basename(one.directory)}/)`,
+      costsOf(one, reports).map(markdownText).join('<br>'),
+      markdownText(one.fixed),
+    ]);
+  return table('lll', [['the mistake', 'what it costs', 'instead'], ...rows]);
 }
 
 const SHAPE_FIGURES: FigureKey[] = ['nodeStartMs', 'buildColdMs', 'buildAfterEditMs', 'buildAfterDependencyMs'];
 
-/** The public shapes and our own, which are bold, with what they miss. */
-function shapes({ images }: Report): string {
-  const isOurs = ({ variant }: ImageReport) => /^\d\d-/.test(variant);
-  const rows = images.map((image) => [
-    isOurs(image) ? `**${image.variant}**` : image.variant,
-    image.base?.split('/').at(-1) ?? 'n/a',
-    bytes(image.size?.unpackedBytes ?? 0),
-    bytes(image.size?.pullBytes ?? 0),
-    ...SHAPE_FIGURES.map((key) => (image.bench ? showSamples(key, image.bench[key]) : 'n/a')),
-    misses(image),
-  ]);
-  const columns = [
-    'Dockerfile',
-    'base image',
-    'on disk',
-    'pull',
-    ...SHAPE_FIGURES.map((key) => FIGURES[key].name),
-    'misses',
-  ];
-  return table([columns, ...rows], ['l', 'l', 'r', 'r', 'r', 'r', 'r', 'r', 'l']);
+/** The public shapes and the chapters' Dockerfiles, which are bold, with what they miss. */
+function shapeTable({ images }: Report): string {
+  const isOfChapter = ({ chapter }: ImageReport) => /^\d\d-/.test(chapter);
+  const rows = images
+    .filter((image) => !isOfChapter(image) || image.variant !== REFERENCE)
+    .map((image) => [
+      isOfChapter(image) ? `**${subjectName(image)}**` : image.variant,
+      image.base?.split('/').at(-1) ?? 'n/a',
+      bytes(image.size?.unpackedBytes ?? 0),
+      bytes(image.size?.pullBytes ?? 0),
+      ...SHAPE_FIGURES.map((key) => (image.bench ? showSamples(key, image.bench[key]) : 'n/a')),
+      misses(image),
+    ]);
+  const figures = SHAPE_FIGURES.map((key) => FIGURES[key].name);
+  return table('llrrrrrrl', [['Dockerfile', 'base image', 'unpacked', 'download', ...figures, 'misses'], ...rows]);
 }
 
-const MISSES: Record<string, string> = {
-  healthy: 'no health check',
-  'process-1': 'init as process 1',
-  'memory-limit': 'heap',
-};
+const MISSES: Record<string, string> = { healthy: 'no health check', 'pid-1': 'init as PID 1', 'memory-limit': 'heap' };
 
 function misses({ behaviour }: ImageReport): string {
   const missed = (behaviour ?? []).filter(({ ok, name }) => ok === false && name !== 'unhealthy');

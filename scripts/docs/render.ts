@@ -2,45 +2,48 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { findChapterDirectories } from '../compare/discover/chapters.ts';
 import { drawSizes } from './chart.ts';
-import { fill } from './code-blocks.ts';
 import { findDocuments } from './documents.ts';
 import { factOf } from './facts.ts';
+import { findMistakes } from './mistakes.ts';
 import { partOf } from './parts.ts';
 import { onlyChapter, type Reports } from './reports.ts';
 
-/** The file with a chapter's chart. */
-const CHART = 'README.svg';
-
-/** All that is made from the reports: documents and charts, by their path, with the text that they should have. */
+/** Everything that the reports determine: documents and charts by their path, with the text that they should have. */
 export async function renderAll(root: string, reports: Reports): Promise<Map<string, string>> {
-  const made = new Map<string, string>();
+  const rendered = new Map<string, string>();
+  const mistakes = await findMistakes(root);
   for (const file of await findDocuments(root)) {
     const text = await readFile(join(root, file), 'utf8');
     try {
-      const filled = fill(
-        text,
-        (name) => factOf(reports, name),
-        (name) => partOf(reports, name),
-      );
-      made.set(file, filled);
+      rendered.set(file, fill(text, factOf.bind(null, reports), partOf.bind(null, reports, mistakes)));
     } catch (error) {
       throw new Error(`${file}: ${(error as Error).message}`);
     }
   }
   for (const chapter of await findChapterDirectories(root)) {
-    made.set(`${chapter}/${CHART}`, drawSizes(onlyChapter(reports.chapters, chapter.slice(0, 2))));
+    rendered.set(`${chapter}/README.svg`, drawSizes(onlyChapter(reports.chapters, chapter.slice(0, 2))));
   }
-  return made;
+  return rendered;
 }
 
-/** Writes what {@link renderAll} makes. Returns the files that have changed. */
+/** Writes what {@link renderAll} returns. Returns the files that have changed. */
 export async function writeAll(root: string, reports: Reports): Promise<string[]> {
   const changed: string[] = [];
   for (const [file, text] of await renderAll(root, reports)) {
-    const before = await readFile(join(root, file), 'utf8').catch(() => null);
-    if (before === text) continue;
+    if ((await readFile(join(root, file), 'utf8').catch(() => null)) === text) continue;
     await writeFile(join(root, file), text);
     changed.push(file);
   }
   return changed;
+}
+
+/** A value in the text, and a part that is generated as a whole. Their names are in their comments. */
+const VALUE = /<!-- = (.+?) -->(.*?)<!-- \/ -->/g;
+const PART = /(<!-- made: (.+?) -->\n)[\s\S]*?(<!-- \/made -->)/g;
+
+/** A document with its values and generated parts written again. Errors of the two functions are passed on. */
+export function fill(text: string, factOf: (name: string) => string, partOf: (name: string) => string): string {
+  return text
+    .replace(PART, (_all, begin: string, name: string, end: string) => `${begin}${partOf(name)}\n${end}`)
+    .replace(VALUE, (_all, name: string) => `<!-- = ${name} -->${factOf(name)}<!-- / -->`);
 }

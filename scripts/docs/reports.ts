@@ -1,34 +1,28 @@
 import type { ImageReport, Report } from '../compare/model/report-schema.ts';
 import { readReport } from '../compare/report/read-report.ts';
 
-/** The reports that all numbers in the documents come from. `npm run docs` writes them. */
-export interface Reports {
-  /** All chapters, with `--bench` and `--behaviour`. */
-  chapters: Report;
-  /** Their mistakes: `--mistakes`. */
-  mistakes: Report;
-  /** The public shapes beside the chapters: `bench:shapes`. */
-  shapes: Report;
-}
-
-/** Where they are, relative to the repository. */
-export const REPORT_FILES: Record<keyof Reports, string> = {
+/** Where the reports are that all numbers in the documents come from, relative to the repository. */
+export const REPORT_FILES = {
   chapters: 'docs/reports/chapters.json',
   mistakes: 'docs/reports/mistakes.json',
+  'mistake-times': 'docs/reports/mistake-times.json',
   shapes: 'docs/reports/shapes.json',
 };
 
-/** @throws {ToolError} when one is not there or cannot be read. */
+export type ReportName = keyof typeof REPORT_FILES;
+export type Reports = Record<ReportName, Report>;
+
+/** @throws {ToolError} when a report is missing or cannot be read. */
 export async function readReports(root: string): Promise<Reports> {
-  const read = (name: keyof Reports) => readReport(REPORT_FILES[name], root);
-  const [chapters, mistakes, shapes] = await Promise.all([read('chapters'), read('mistakes'), read('shapes')]);
-  return { chapters, mistakes, shapes };
+  const read = async ([name, file]: [string, string]) => [name, await readReport(file, root)] as const;
+  return Object.fromEntries(await Promise.all(Object.entries(REPORT_FILES).map(read))) as Reports;
 }
 
-/** A chapter's image, by the chapter's number and the variant. @throws when there is none. */
-export function imageOf({ images }: Report, chapter: string, variant: string): ImageReport {
-  const image = images.find((one) => one.chapter.startsWith(`${chapter}-`) && one.variant === variant);
-  if (!image) throw new Error(`The report has no image ${chapter} ${variant}.`);
+/** An image by its variant, and the number of its chapter or the name of its project. @throws without such an image. */
+export function imageOf({ images }: Report, name: string, variant: string): ImageReport {
+  const isNamed = ({ chapter }: ImageReport) => name === (/^\d\d$/.test(name) ? chapter.slice(0, 2) : chapter);
+  const image = images.find((one) => isNamed(one) && one.variant === variant);
+  if (!image) throw new Error(`The report has no image ${name} ${variant}.`);
   return image;
 }
 

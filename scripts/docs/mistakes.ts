@@ -1,0 +1,95 @@
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { findChapterDirectories } from '../compare/discover/chapters.ts';
+import { BEHAVIOURS } from '../compare/model/behaviours.ts';
+import type { ImageReport } from '../compare/model/report-schema.ts';
+import { compareSamples } from '../compare/model/samples.ts';
+import { bytes, duration } from '../lib/format.ts';
+import { spawnText } from '../lib/spawn.ts';
+import { copyFiles, readerEnvironment } from './documents.ts';
+import { imageOf, type Reports } from './reports.ts';
+
+/** The one that costs time only, so that its builds are timed. */
+export const TIMED_MISTAKE = '01-first-dockerfile/mistakes/copy-before-install';
+
+/** A project with two Dockerfiles, and the comment at the beginning of each. */
+export interface Mistake {
+  /** Relative to the repository, such as `01-first-dockerfile/mistakes/no-dockerignore`. */
+  directory: string;
+  mistake: string;
+  fixed: string;
+}
+
+export async function findMistakes(root: string): Promise<Mistake[]> {
+  const mistakes: Mistake[] = [];
+  for (const chapter of await findChapterDirectories(root)) {
+    const names = await readdir(join(root, chapter, 'mistakes')).catch(() => []);
+    for (const directory of names.sort().map((name) => `${chapter}/mistakes/${name}`)) {
+      const [mistake, fixed] = [
+        await firstComment(root, directory, 'mistake'),
+        await firstComment(root, directory, 'fixed'),
+      ];
+      mistakes.push({ directory, mistake, fixed });
+    }
+  }
+  return mistakes;
+}
+
+async function firstComment(root: string, directory: string, variant: string): Promise<string> {
+  const text = await readFile(join(root, directory, `Dockerfile.${variant}`), 'utf8');
+  const [comment = ''] = /^(?:#.*\n)+/.exec(text) ?? [];
+  return comment.replace(/^#/gm, '').replace(/\s+/g, ' ').trim();
+}
+
+/** A copy of the chapters in which chapter 01 has what a missing .dockerignore lets through: node_modules and an .env. */
+export async function copyWithMistakes(root: string): Promise<string> {
+  const copy = await copyFiles(root, '0*');
+  const cwd = join(copy, '01-first-dockerfile');
+  await writeFile(join(cwd, '.env'), 'API_KEY=made-up-key\n');
+  const args = ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
+  await spawnText('npm', args, { cwd, env: readerEnvironment() });
+  return copy;
+}
+
+/** What a mistake costs, compared with its fixed Dockerfile. @throws when it costs nothing, or was not measured. */
+export function costsOf({ directory }: Mistake, reports: Reports): string[] {
+  const name = basename(directory);
+  const [mistake, fixed] = [imageOf(reports.mistakes, name, 'mistake'), imageOf(reports.mistakes, name, 'fixed')];
+  const isStopped = mistake.size !== null && mistake.run === null;
+  const failed = [fixed, ...(isStopped ? [] : [mistake])].find(({ ok }) => !ok);
+  if (failed) throw new Error(`${directory}, ${failed.variant}: ${failed.error}`);
+  if (!mistake.ok) return [`does not start: ${lastWords(mistake.error ?? '')}`];
+  const worksFixed = fixed.behaviour?.filter(({ ok }) => ok).map((one) => one.name);
+  const missed = mistake.behaviour?.filter((one) => one.ok === false && worksFixed?.includes(one.name)) ?? [];
+  const costs = [
+    ...sizeCost('unpacked', mistake.size?.unpackedBytes, fixed.size?.unpackedBytes),
+    ...sizeCost('download', mistake.size?.pullBytes, fixed.size?.pullBytes),
+    ...sizeCost('build context', mistake.context?.bytes, fixed.context?.bytes),
+    ...timeCost(reports['mistake-times'].images.filter(({ chapter }) => chapter === name)),
+    ...(mistake.findings ?? [])
+      .filter(({ code }) => !fixed.findings?.some((finding) => finding.code === code))
+      .map(({ level, code }) => `${level} ${code}`),
+    ...missed.map(({ name: missing, reason }) => `does not pass ${BEHAVIOURS[missing].head}: ${reason}`),
+  ];
+  if (costs.length === 0) throw new Error(`${directory} costs nothing: its Dockerfiles do not show a mistake.`);
+  return costs;
+}
+
+/** What happened, and the line of the container's output that gives the reason. */
+function lastWords(error: string): string {
+  const [what = '', ...lines] = error.split('\n').map((line) => line.replace(/^ +\| +/, ''));
+  return `${what} ${lines.findLast((line) => /^\w*Error\b.*: /.test(line)) ?? lines.at(-1) ?? ''}`;
+}
+
+/** A hundredth is not a cost: the same files in other layers make a larger difference. */
+function sizeCost(name: string, mistake = 0, fixed = 0): string[] {
+  return mistake > 1.01 * fixed ? [`${name} +${bytes(mistake - fixed)} (${bytes(fixed)} without it)`] : [];
+}
+
+function timeCost(images: ImageReport[]): string[] {
+  const [mistake, fixed] = ['mistake', 'fixed'].map(
+    (variant) => images.find((image) => image.variant === variant)?.bench?.buildAfterEditMs,
+  );
+  if (!mistake || !fixed || compareSamples(mistake, fixed, 0) !== 'more') return [];
+  return [`a build after an edit takes ${duration(mistake.median ?? 0)} instead of ${duration(fixed.median ?? 0)}`];
+}
