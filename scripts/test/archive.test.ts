@@ -1,8 +1,10 @@
 import { Readable } from 'node:stream';
 import { gzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
-import { readArchive } from '../compare/inspect/archive.ts';
-import { type Entry, Layers, read, sha256, tar } from './fixtures.ts';
+import type { Layer } from '../compare/inspect/layer.ts';
+import { readArchive } from '../compare/inspect/read-archive.ts';
+import { ToolError } from '../lib/errors.ts';
+import { type Entry, read, sha256, tar } from './fixtures.ts';
 
 const layerA = await tar([
   { name: 'app', type: 'directory' },
@@ -11,7 +13,7 @@ const layerA = await tar([
   { name: 'app/soft', type: 'symlink', linkname: 'a.js' },
 ]);
 const layerB = await tar([{ name: 'app/b.js', content: 'b'.repeat(300) }, { name: 'app/.wh.a.js' }]);
-/** layerB as the zstd program makes it: in one frame; after a frame to be skipped; and in two with such a one between. */
+/** layerB as the zstd program makes it: in one frame; after a frame to be skipped; in two frames with such a one between. */
 const ZSTD = [
   'KLUv/WQACd0CACLEDBGwawwg+RYGBqdbsEu1SBZUBrsIP0tqFD0FShk8+LhMYw7HLGIcznPH/pi75EeW9AClTA4ggK1bDf0rMKaS7kYdQJpQ6lCqTALKwEhg6QCTZ9ggcB2c1hHEtMcX',
   'UCpNGAQAAABhYmNkKLUv/WQACYUDAKQDYXBwL2IuanMAMDAwNjQ0IDAwMDAwNDU0ICAwMTA1MjcgADAAdXN0YXIAMGIAYXBwLy53aC5hMTIwNBMA6HFWAD4wBlQCAhhkFgbIOMAD8nRQQB0KTmXITcqADrAhwG+QDADJgQewFoBjJTA4gSPEtMcX',
@@ -28,17 +30,17 @@ const config = JSON.stringify({
   ],
 });
 
-const readEntries = async (entries: Entry[], layers?: Layers) => read(await tar(entries), layers);
+const readEntries = async (entries: Entry[], skip?: Layer[]) => read(await tar(entries), skip);
 
 const expected = {
-  found: [
-    { layer: { diffId: diffA, bytes: 10_000, tarBytes: layerA.length } },
-    { layer: { diffId: diffB, bytes: 300, tarBytes: layerB.length } },
+  layers: [
+    { diffId: diffA, bytes: 10_000, tarBytes: layerA.length },
+    { diffId: diffB, bytes: 300, tarBytes: layerB.length },
   ],
   configs: [{ diffIds: [diffA, diffB], instructions: ['COPY . .', 'RUN npm ci'] }],
 };
 
-test("Docker's legacy form: the manifest comes last and the names say nothing", async () => {
+test("Docker's legacy form: the manifest comes last, and the names say nothing", async () => {
   const result = await readEntries([
     { name: 'aaa', type: 'directory' },
     { name: 'aaa/VERSION', content: '1.0' },
@@ -50,9 +52,9 @@ test("Docker's legacy form: the manifest comes last and the names say nothing", 
     { name: 'manifest.json', content: '[{"Config":"ddd.json","Layers":["aaa/layer.tar","bbb/layer.tar"]}]' },
   ]);
   expect(result).toMatchObject(expected);
-  // Within 1 % of one run of gzip: the files are tiny, so the wrapper weighs.
-  expect(result.found[0]?.layer.pullBytes).toBe(gzipSync(layerA, { level: 6 }).length);
-  expect(result.found[1]?.files.files).toMatchObject([
+  // One block: exactly what gzip makes of it.
+  expect(result.layers[0]?.pullBytes).toBe(gzipSync(layerA, { level: 6 }).length);
+  expect(result.layers[1]?.files).toMatchObject([
     { path: 'app/b.js', kind: 'file', bytes: 300 },
     { path: 'app/a.js', kind: 'whiteout', bytes: 0 },
   ]);
@@ -93,24 +95,32 @@ test.each<[string, (layer: Buffer) => Buffer]>([
   const blobs = [form(layerA), form(layerB), Buffer.from(config)];
   const result = await readEntries(ociLayout(blobs));
   expect(result).toMatchObject(expected);
-  expect(result.found[1]?.layer.blob).toBe(kind === 'plain' ? undefined : `sha256:${sha256(blobs[1] as Buffer)}`);
+  expect(result.layers[1]?.blob).toBe(kind === 'plain' ? undefined : `sha256:${sha256(blobs[1] as Buffer)}`);
 });
 
 test('a layer that is known by the digest in its name is not read again', async () => {
-  const layers = new Layers();
-  layers.has = (digest) => digest === diffA;
   const entries = [layerA, layerB].map((layer) => ({ name: `${sha256(layer)}.tar`, content: layer }));
-  const { found } = await readEntries(entries, layers);
-  expect(found.map(({ layer }) => layer.diffId)).toEqual([diffB]);
+  const first = (await readEntries(entries)).layers[0] as Layer;
+  for (const known of [first, { ...first, diffId: 'sha256:0', blob: diffA }]) {
+    const { layers } = await readEntries(entries, [known]);
+    expect(layers.map(({ diffId }) => diffId)).toEqual([diffB]);
+  }
 });
 
-test('a large layer with the size of a known one is left for a second look', async () => {
+test('a large layer with the size of a known layer is left for a second pass', async () => {
   const large = await tar([{ name: 'x', content: Buffer.alloc(2 << 20, 'x') }]);
   const entries = [{ name: 'aaa/layer.tar', content: large }];
-  const layers = new Layers();
-  layers.hasTarBytes = (bytes) => bytes === large.length;
-  expect((await readEntries(entries, layers)).found).toEqual([]);
-  expect((await readEntries(entries)).found).toMatchObject([{ layer: { bytes: 2 << 20 } }]);
+  const { layers } = await readEntries(entries);
+  expect(layers).toMatchObject([{ bytes: 2 << 20 }]);
+  const known = { ...(layers[0] as Layer), diffId: 'sha256:0' };
+  expect((await readEntries(entries, [known])).layers).toEqual([]);
+  expect((await readEntries(entries, [{ ...known, tarBytes: large.length + 1 }])).layers).toEqual(layers);
+});
+
+test('a small layer is measured, even if it has the size of a known layer', async () => {
+  const entries = [{ name: 'aaa/layer.tar', content: layerB }];
+  const { layers } = await readEntries(entries);
+  expect((await readEntries(entries, [{ ...(layers[0] as Layer), diffId: 'sha256:0' }])).layers).toEqual(layers);
 });
 
 test('a configuration without a history gives layers without an instruction', async () => {
@@ -118,19 +128,41 @@ test('a configuration without a history gives layers without an instruction', as
   expect((await readEntries([entry])).configs).toEqual([{ diffIds: [diffA], instructions: [null] }]);
 });
 
-test('an archive that breaks off is one clear error', async () => {
+test('an incomplete archive is one clear error', async () => {
   const whole = await tar([{ name: 'aaa/layer.tar', content: layerA }]);
   for (const length of [100, 700, whole.length - 2000]) {
     await expect(read(whole.subarray(0, length))).rejects.toThrow('The archive that the engine saved cannot be read');
   }
 });
 
-test('a failing source is reported as what it is', async () => {
+test.each([
+  ['a failing source', new Error('the engine went away'), 'cannot be read: the engine went away'],
+  ['a failing program', new ToolError('docker save failed:'), /^docker save failed:$/],
+])('the error of %s is reported, wherever it fails', async (_name, error, message) => {
+  const archive = await tar([
+    { name: 'aaa/layer.tar', content: gzipSync(layerA) },
+    { name: 'bbb/layer.tar', content: layerB },
+  ]);
+  for (const length of [10, 512, 600, 1024, 2000, archive.length - 3000]) {
+    const source = Readable.from(
+      (async function* () {
+        yield archive.subarray(0, length);
+        throw error;
+      })(),
+    );
+    await expect(read(source), `after ${length} bytes`).rejects.toThrow(message);
+  }
+});
+
+test('an interruption ends the reading at once, with its reason', async () => {
+  const controller = new AbortController();
   const source = Readable.from(
     (async function* () {
-      yield Buffer.alloc(10);
-      throw new Error('the engine went away');
+      yield (await tar([{ name: 'aaa/layer.tar', content: layerA }])).subarray(0, 2000);
+      controller.abort(new Error('interrupted'));
+      await new Promise(() => {});
     })(),
   );
-  await expect(readArchive(source, new Layers())).rejects.toThrow('the engine went away');
+  const reading = readArchive(source, [], { onLayer: async () => {}, signal: controller.signal });
+  await expect(reading).rejects.toThrow('interrupted');
 });

@@ -1,11 +1,8 @@
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { classifyEngineError } from '../engine/engine-errors.ts';
+import { throwClassified } from '../engine/engine-errors.ts';
 import { ToolError } from '../lib/errors.ts';
-
-const saysUnreachable = (line: string) =>
-  (classifyEngineError(new ToolError('x', { code: 'program-failed', lines: [line] })) as ToolError).code ===
-  'registry-unreachable';
-
 import { registryOf } from '../setup/base-images.ts';
 import { recipeFor } from '../setup/stand-ins.ts';
 
@@ -35,6 +32,39 @@ test.each([
   ['toomanyrequests: You have reached your pull rate limit', false],
   ['pull access denied for nope, repository does not exist or may require docker login', false],
   ['manifest for node:99 not found: manifest unknown', false],
-])('%s: unreachable is %s', (message, unreachable) => {
-  expect(saysUnreachable(message)).toBe(unreachable);
+])('%s: unreachable is %s', (line, unreachable) => {
+  const error = new ToolError('docker pull failed:', { code: 'program-failed', lines: [line] });
+  const code = unreachable ? 'registry-unreachable' : 'program-failed';
+  expect(classify(error)).toMatchObject({ code, message: error.message, lines: [line] });
 });
+
+test('only an error of the command line is classified', () => {
+  for (const error of [new Error('no such host'), new ToolError('x', { lines: ['no such host'] })]) {
+    expect(classify(error)).toBe(error);
+  }
+});
+
+test.each([
+  ['no-such', /^There is no directory .*scripts\/no-such\.\n$/],
+  ['start.mjs', /^There is no directory .*scripts\/start\.mjs\.\n$/],
+  ['lib', /^There is no Dockerfile in .*scripts\/lib\.\n$/],
+])('setup refuses to provide the base images of %s', async (name, message) => {
+  const scripts = join(import.meta.dirname, '..');
+  // It looks before it starts anything: the PATH has no engine.
+  const env = { ...process.env, INIT_CWD: scripts, PATH: '' };
+  const result = await new Promise((resolve) => {
+    const child = execFile(process.execPath, ['start.mjs', 'setup', name], { cwd: scripts, env }, (_, stdout, stderr) =>
+      resolve({ code: child.exitCode, stdout, stderr }),
+    );
+  });
+  expect(result).toEqual({ code: 2, stdout: '', stderr: expect.stringMatching(message) });
+});
+
+/** What `throwClassified` throws. */
+function classify(error: unknown): unknown {
+  try {
+    return throwClassified(error);
+  } catch (classified) {
+    return classified;
+  }
+}

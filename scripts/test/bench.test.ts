@@ -2,16 +2,16 @@ import { access, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promise
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
+import { addDependency } from '../compare/build/add-dependency.ts';
 import { readBuildSteps } from '../compare/build/build-steps.ts';
-import { addDependency, copyContext } from '../compare/build/context-copy.ts';
+import { copyContext, editSource } from '../compare/build/copy-context.ts';
+import { buildSamples } from '../compare/build/time-builds.ts';
 import { findSubjects } from '../compare/discover/project.ts';
-import { type Report, reportSchema } from '../compare/model/report-schema.ts';
 import { compareSamples, median, samplesOf } from '../compare/model/samples.ts';
 import { mergeSettings } from '../compare/model/settings.ts';
 import type { Subject } from '../compare/model/subject.ts';
-import { benchReport } from '../compare/report/bench.ts';
-import { withRollout } from '../compare/report/rollout.ts';
-import { engineTime, memoryFacts } from '../engine/docker.ts';
+import { startSamples } from '../compare/run/time-starts.ts';
+import { engineTime, memoryFacts } from '../engine/docker-output.ts';
 import { withRange } from '../lib/format.ts';
 
 test('the median of odd and even numbers of samples', () => {
@@ -21,8 +21,9 @@ test('the median of odd and even numbers of samples', () => {
   expect(median([])).toBeNaN();
 });
 
-test('what could not be measured once is not measured', () => {
+test('a figure that could not be measured once has no samples, and its reason has no secrets', () => {
   expect(samplesOf([1, 'no clock', 3])).toEqual({ samples: [], median: null, reason: 'no clock' });
+  expect(samplesOf(['RUN NPM_TOKEN=abcdef0123 npm ci failed']).reason).toBe('RUN NPM_TOKEN=*** npm ci failed');
   expect(samplesOf([])).toEqual({ samples: [], median: null, reason: 'not reached' });
   expect(samplesOf([3, 1])).toEqual({ samples: [3, 1], median: 2, reason: null });
 });
@@ -37,7 +38,7 @@ test.each([
   expect(compareSamples(samplesOf([...one]), samplesOf([...other]), 10)).toBe(verdict);
 });
 
-test('nothing is said of what was not measured, or only once', () => {
+test('figures that were not measured, or only once, are not compared', () => {
   expect(compareSamples(samplesOf(['no']), samplesOf([1, 1]), 0)).toBeNull();
   expect(compareSamples(samplesOf([9]), samplesOf([1, 1]), 0)).toBeNull();
 });
@@ -73,26 +74,37 @@ test('the steps of a build, as old and new BuildKit print them', () => {
 test('the report has the steps of the build that is nearest to the median, without secrets', () => {
   const build = (ms: number, name: string) => ({ ms, steps: [{ name, cached: false, ms }] });
   const secret = 'RUN NPM_TOKEN=abcdef0123 npm ci';
-  const sequence = (ms: number) => ({
-    cold: build(ms, ms === 20.04 ? `[2/2] ${secret}` : 'other'),
-    noop: { ms: 1, steps: [] },
-    afterEdit: build(ms, 'x'),
-    afterDependency: build(ms, 'x'),
-  });
-  const { buildColdMs, buildNoopMs, memoryBytes } = benchReport({
-    runs: 3,
-    starts: [{ startMs: 1, nodeStartMs: 'no line', memory: { bytes: 5, counter: 'c' }, stopMs: 1 }],
-    builds: [sequence(10), sequence(90), sequence(20.04)],
-    noStarts: null,
-  });
-  expect(buildColdMs).toEqual({
+  const cold = (ms: number) => build(ms, ms === 20.04 ? `[2/2] ${secret}` : 'other');
+  expect(buildSamples([cold(10), cold(90), cold(20.04)])).toEqual({
     samples: [10, 90, 20],
     median: 20,
     reason: null,
     steps: { total: 1, cached: 0, slowest: [{ name: '[2/2] RUN NPM_TOKEN=*** npm ci', ms: 20.04 }] },
   });
-  expect(buildNoopMs.steps).toBeNull();
-  expect(memoryBytes).toEqual({ samples: [5], median: 5, reason: null, counter: 'c' });
+  expect(buildSamples([{ ms: 1, steps: [] }]).steps).toBeNull();
+  expect(buildSamples([cold(10), 'not built'])).toEqual({
+    samples: [],
+    median: null,
+    reason: 'not built',
+    steps: null,
+  });
+});
+
+test('the figures of several starts, or why there are none', () => {
+  const start = { startMs: 1.26, nodeStartMs: 'no line', memory: { bytes: 5, counter: 'c' }, stopMs: 1 };
+  expect(startSamples([start])).toEqual({
+    startMs: { samples: [1.3], median: 1.3, reason: null },
+    nodeStartMs: { samples: [], median: null, reason: 'no line' },
+    memoryBytes: { samples: [5], median: 5, reason: null, counter: 'c' },
+    stopMs: { samples: [1], median: 1, reason: null },
+  });
+  const none = { samples: [], median: null, reason: 'it was not run' };
+  expect(startSamples(['it was not run'])).toEqual({
+    startMs: none,
+    nodeStartMs: none,
+    memoryBytes: { ...none, counter: null },
+    stopMs: none,
+  });
 });
 
 test('times of the engine keep their fractions', () => {
@@ -102,7 +114,7 @@ test('times of the engine keep their fractions', () => {
   expect(engineTime('')).toBeNull();
 });
 
-test('memory is told by the counters of both cgroup versions, and not at all without them', () => {
+test('memory is calculated from the counters of both cgroup versions, and an error without them', () => {
   const v1 = { usage: 100, stats: { inactive_file: 1, total_inactive_file: 60 } };
   expect(memoryFacts(v1)).toEqual({
     bytes: 40,
@@ -113,29 +125,13 @@ test('memory is told by the counters of both cgroup versions, and not at all wit
   expect(() => memoryFacts({})).toThrow('does not count');
 });
 
-test('a range is told in the unit of its median', () => {
+test('a range has the unit of its median', () => {
   expect(withRange('time', 410.4, 374, 1447)).toBe('410 ms (374–1447)');
   expect(withRange('time', 6540, 980, 12_000)).toBe('6.54 s (0.98–12.00)');
   expect(withRange('bytes', 21_400_000, 900_000, 121_000_000)).toBe('21.4 MB (0.9–121.0)');
 });
 
-test('a rollout is arithmetic on the pull size', async () => {
-  const text = await readFile(join(import.meta.dirname, 'golden/report.json'), 'utf8');
-  const report: Report = reportSchema.parse(JSON.parse(text));
-  const { images } = withRollout(report, 100_000_000);
-  const [single] = images;
-  // 125 646 580 bytes at 12.5 MB/s
-  expect(single?.rollout).toEqual({
-    pulls: 1000,
-    bytes: 125_646_580_000,
-    linkBitsPerSecond: 100_000_000,
-    waitMs: 10_052,
-  });
-  expect(images.find(({ size }) => size === null)?.rollout).toBeNull();
-  expect(withRollout(report, null).images[0]?.rollout).toMatchObject({ linkBitsPerSecond: null, waitMs: null });
-});
-
-async function folder(files: Record<string, string>): Promise<string> {
+async function createDirectory(files: Record<string, string>): Promise<string> {
   const path = await mkdtemp(join(tmpdir(), 'context-'));
   onTestFinished(() => rm(path, { recursive: true }));
   for (const [name, text] of Object.entries(files)) {
@@ -145,13 +141,13 @@ async function folder(files: Record<string, string>): Promise<string> {
   return path;
 }
 
-async function subjectIn(context: string, edit?: string): Promise<Subject> {
+async function subjectIn(context: string): Promise<Subject> {
   await writeFile(join(context, 'Dockerfile'), 'FROM scratch\n');
-  const [subject] = await findSubjects('x', context, {}, mergeSettings({ ...(edit !== undefined && { edit }) }));
+  const [subject] = await findSubjects('x', context, {}, mergeSettings());
   return subject as Subject;
 }
 
-test('edits are made in a copy, which has what the build context has', async () => {
+test('the copy of a build context has the same files, and only the copy is edited', async () => {
   const files = {
     '.dockerignore': '# comment\nnode_modules\n/dist/\n*.md\n',
     'src/app.ts': 'export {};\n',
@@ -160,54 +156,51 @@ test('edits are made in a copy, which has what the build context has', async () 
     'dist/old.js': '',
     'notes.md': '',
   };
-  const context = await folder(files);
-  const copied = join(await folder({}), 'context');
-  const copy = await copyContext(await subjectIn(context), copied);
-  const there = (path: string) =>
+  const context = await createDirectory(files);
+  const copied = join(await createDirectory({}), 'context');
+  await copyContext(await subjectIn(context), copied);
+  const isCopied = (path: string) =>
     access(join(copied, path)).then(
       () => true,
       () => false,
     );
-  expect(await Promise.all(Object.keys(files).map(there))).toEqual([true, true, true, false, false, false]);
-  await copy.editSource();
-  await copy.editSource();
-  await copy.addDependency(new Map([['package.json', '{"new": true}']]));
-  expect(await readFile(join(copied, 'src/app.ts'), 'utf8')).toBe(
-    "export {};\n\nprocess.env['BENCH_EDIT'] = '1';\n\nprocess.env['BENCH_EDIT'] = '2';\n",
-  );
-  expect(await readFile(join(copied, 'package.json'), 'utf8')).toBe('{"new": true}');
+  expect(await Promise.all(Object.keys(files).map(isCopied))).toEqual([true, true, true, false, false, false]);
+  await editSource(copied, undefined);
+  expect(await readFile(join(copied, 'src/app.ts'), 'utf8')).toBe("export {};\n\nprocess.env['BENCH_EDIT'] = '1';\n");
   expect(await readFile(join(context, 'src/app.ts'), 'utf8')).toBe('export {};\n');
 });
 
-test('a .dockerignore with exceptions leaves the copy whole', async () => {
-  const context = await folder({ '.dockerignore': 'dist\n!dist/keep.js\n', 'dist/keep.js': '' });
-  const copied = join(await folder({}), 'context');
-  const copy = await copyContext(await subjectIn(context), copied);
+test('the copy has what a .dockerignore with exceptions lets through', async () => {
+  const context = await createDirectory({ '.dockerignore': 'dist\n!dist/keep.js\n', 'dist/keep.js': '' });
+  const copied = join(await createDirectory({}), 'context');
+  await copyContext(await subjectIn(context), copied);
   await access(join(copied, 'dist/keep.js'));
-  await expect(copy.editSource()).rejects.toThrow('no source file');
+  await expect(editSource(copied, undefined)).rejects.toThrow('no source file');
 });
 
-test('another source file is edited when it is named, with an empty line where it is no script', async () => {
-  const context = await folder({ 'lib/x.rb': 'puts 1\n' });
-  const copy = await copyContext(await subjectIn(context, 'lib/x.rb'), join(await folder({}), 'context'));
-  const missing = await copyContext(await subjectIn(context, 'lib/y.rb'), join(await folder({}), 'context'));
-  await expect(missing.editSource()).rejects.toThrow('no file lib/y.rb');
-  await copy.editSource();
-  expect(await readFile(join(context, 'lib/x.rb'), 'utf8')).toBe('puts 1\n');
+test('another source file is edited when it is named, with an empty line where it is not a script', async () => {
+  const directory = await createDirectory({ 'src/app.js': '', 'lib/x.rb': 'puts 1\n' });
+  await expect(editSource(directory, 'lib/y.rb')).rejects.toThrow('no file lib/y.rb');
+  await editSource(directory, 'lib/x.rb');
+  expect(await readFile(join(directory, 'lib/x.rb'), 'utf8')).toBe('puts 1\n\n');
+  expect(await readFile(join(directory, 'src/app.js'), 'utf8')).toBe('');
 });
 
-test('a dependency is added to the manifest and the lock file, where there is one', async () => {
+test('a dependency is added to package.json, and to the lockfile where there is one', async () => {
   const { signal } = new AbortController();
-  const manifest = '{"name": "x", "version": "1.0.0", "dependencies": {}}\n';
-  const without = await addDependency(await folder({ 'package.json': manifest }), signal);
+  const packageJson = '{"name": "x", "version": "1.0.0", "dependencies": {}}\n';
+  const without = await addDependency(await createDirectory({ 'package.json': packageJson }), signal);
   expect([...without.keys()]).toEqual(['package.json']);
   expect(JSON.parse(without.get('package.json') ?? '').dependencies).toEqual({ mitt: '3.0.1' });
-  const lock = '{"name": "x", "version": "1.0.0", "lockfileVersion": 3, "requires": true, "packages": {}}\n';
-  const both = await addDependency(await folder({ 'package.json': manifest, 'package-lock.json': lock }), signal);
+  const lockfile = '{"name": "x", "version": "1.0.0", "lockfileVersion": 3, "requires": true, "packages": {}}\n';
+  const both = await addDependency(
+    await createDirectory({ 'package.json': packageJson, 'package-lock.json': lockfile }),
+    signal,
+  );
   expect(JSON.parse(both.get('package-lock.json') ?? '').packages['node_modules/mitt'].version).toBe('3.0.1');
-  await expect(addDependency(await folder({}), signal)).rejects.toThrow('no package.json');
-  const pnpm = await folder({ 'package.json': manifest, 'pnpm-lock.yaml': '' });
+  await expect(addDependency(await createDirectory({}), signal)).rejects.toThrow('no package.json');
+  const pnpm = await createDirectory({ 'package.json': packageJson, 'pnpm-lock.yaml': '' });
   await expect(addDependency(pnpm, signal)).rejects.toThrow('not one of npm');
-  const workspace = await folder({ 'package.json': '{"workspaces": ["a"]}' });
+  const workspace = await createDirectory({ 'package.json': '{"workspaces": ["a"]}' });
   await expect(addDependency(workspace, signal)).rejects.toThrow('a workspace');
 });

@@ -8,17 +8,16 @@ let root = '';
 
 afterEach(() => rm(root, { recursive: true, force: true }));
 
-async function tree(files: string[]): Promise<string> {
+async function writeDockerfiles(files: string[]): Promise<void> {
   root = await mkdtemp(join(tmpdir(), 'chapters-'));
   for (const file of files) {
     await mkdir(join(root, file, '..'), { recursive: true });
     await writeFile(join(root, file), 'FROM scratch\n');
   }
-  return root;
 }
 
-test('every numbered folder is a chapter and every Dockerfile.* a variant, single and multi first', async () => {
-  await tree([
+test('every numbered directory is a chapter and every Dockerfile.* a variant, single and multi first', async () => {
+  await writeDockerfiles([
     '02-b/Dockerfile.multi',
     '02-b/Dockerfile.single',
     '02-b/Dockerfile.lean',

@@ -5,12 +5,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
+import { readOptions } from '../compare/cli.ts';
 import { CODES } from '../compare/model/finding-catalog.ts';
+import { compare } from '../compare/pipeline.ts';
+import { describeError, exitCodeOf } from '../lib/errors.ts';
 
 const SCRIPTS = join(import.meta.dirname, '..');
 
-function tool(name: 'compare' | 'setup', args: string[], env: NodeJS.ProcessEnv = {}, input = '') {
+function tool(name: 'compare' | 'setup' | 'sync', args: string[], env: NodeJS.ProcessEnv = {}, input = '') {
   return new Promise<{ code: number; stdout: string; stderr: string }>((resolve) => {
     const child = execFile(
       process.execPath,
@@ -22,7 +25,7 @@ function tool(name: 'compare' | 'setup', args: string[], env: NodeJS.ProcessEnv 
   });
 }
 
-test.each(['compare', 'setup'] as const)('%s --help explains and exits 0', async (name) => {
+test.concurrent.each(['compare', 'setup', 'sync'] as const)('%s --help explains and exits 0', async (name) => {
   const { code, stdout, stderr } = await tool(name, ['--help']);
   expect(code).toBe(0);
   expect(stdout).toMatch(/Usage: npm run/);
@@ -30,7 +33,49 @@ test.each(['compare', 'setup'] as const)('%s --help explains and exits 0', async
   expect(stderr).toBe('');
 });
 
-test.concurrent.each([
+const PROGRAM_CASES: [args: string[], message: RegExp][] = [
+  [['--jsn', 'x'], /^unknown option '--jsn'\n\(Did you mean --json\?\)\nTry: npm run compare -- --help\n$/],
+  [['77'], /^There is no chapter and no directory "77".\nThe chapters are: .*04-three-stage/],
+  [['--from', '/no/such/file.json'], /^Cannot read the report .*there is no such file\nA report is what/],
+];
+
+test.concurrent.each(PROGRAM_CASES)(
+  'the program prints one error for %j and ends with exit code 2',
+  async (args, message) => {
+    const { code, stdout, stderr } = await tool('compare', args);
+    expect(stderr).toMatch(message);
+    expect(stderr).not.toMatch(/\n\s+at /);
+    expect(stdout).toBe('');
+    expect(code).toBe(2);
+  },
+);
+
+/** The same as `tool`, but in this process, which is fast. No engine can be found. */
+async function invoke(...args: string[]) {
+  let [stdout, stderr, code] = ['', '', -1];
+  vi.stubEnv('PATH', '/no/such/directory');
+  vi.stubEnv('GITHUB_STEP_SUMMARY', '');
+  vi.spyOn(process.stdout, 'write').mockImplementation((chunk) => {
+    stdout += chunk;
+    return true;
+  });
+  vi.spyOn(console, 'error').mockImplementation((line) => {
+    stderr += `${line}\n`;
+  });
+  try {
+    const directories = { root: join(SCRIPTS, '..'), current: SCRIPTS };
+    code = await compare(readOptions(args), directories, new AbortController().signal);
+  } catch (error) {
+    code = exitCodeOf(error);
+    stderr += `${describeError(error)}\n`;
+  } finally {
+    vi.restoreAllMocks();
+    vi.unstubAllEnvs();
+  }
+  return { code, stdout, stderr };
+}
+
+test.each([
   [['--jsn', 'x'], /unknown option '--jsn'\n\(Did you mean --json\?\)/],
   [['--jobs', 'many'], /--jobs.*whole number/],
   [['--jobs', '0'], /--jobs.*whole number/],
@@ -38,87 +83,114 @@ test.concurrent.each([
   [['--json='], /--json.*name of a file/],
   [['--json', '--keep'], /--json.*name of a file/],
   [['--json', '-', '--markdown', '-'], /only one of --json and --markdown/],
-  [['--json', 'a', '--markdown', 'a'], /--json and --markdown must be two different files/],
+  [['--json', 'a', '--markdown', 'a'], /--json and --markdown expect two different files/],
   [['--from', '-', '--baseline', '-'], /only one of --from and --baseline/],
-  [['--from', 'x.json', '02'], /--from shows a report as it is/],
+  [['--from', 'x.json', '02'], /--from only shows a report/],
   [['--from', '/no/such/file.json'], /Cannot read the report .*there is no such file\nA report is what/],
   [
     ['--from', 'package.json'],
     /Cannot read the report package.json: it is not a report of this version: schemaVersion/,
   ],
-  [['--from', 'test'], /Cannot read the report test: it is a folder/],
+  [['--from', 'test'], /Cannot read the report test: it is a directory/],
   [['--from', 'start.mjs'], /Cannot read the report start.mjs: it is not JSON/],
   [['--baseline', '/no/such/file.json'], /Cannot read the report/],
-  [['--from', 'x.json', '--bench'], /--from shows a report as it is/],
-  [['--runs', '3'], /--runs belongs to --bench/],
-  [['--mistakes', '--runs', '1'], /--mistakes needs two runs or more/],
-  [['--mistakes', '--keep'], /--mistakes measures in its own way/],
-  [['--mistakes', '--check'], /--mistakes measures in its own way/],
-  [['--mistakes', '--port', '80'], /--mistakes measures in its own way/],
-  [['--mistakes', 'test/projects/no-build'], /--mistakes shows those of the chapters, and no-build is none/],
-  [['--from', 'x.json', '--mistakes'], /--from shows a report as it is/],
-  [['--from', 'test/golden/mistakes.json', '--check'], /The report is one of mistakes/],
-  [['--from', 'test/golden/mistakes.json', '--strict'], /The report is one of mistakes/],
+  [['--from', 'x.json', '--bench'], /--from only shows a report/],
+  [['--runs', '3'], /--runs requires --bench/],
   [['--bench', '--runs', '0'], /--runs.*whole number/],
-  [['--link', '100'], /--link.*bandwidth in bits, such as 100Mbps/],
-  [['--link', '0Mbps'], /--link.*bandwidth in bits/],
-  [['--link', '100MBps'], /--link.*bandwidth in bits/],
   [['--image', ''], /--image.*name of an image/],
-  [['--explain', 'nothing'], /--explain.*must be one of: dev-dependency, /],
-  [['77'], /There is no chapter and no folder "77".\nThe chapters are: .*04-three-stage/],
-  [['./package.json'], /"\.\/package\.json" is a file, not a folder.\n.*--dockerfile \.\/package\.json/],
+  [['--explain', 'nothing'], /--explain.*expects one of: .*dev-dependency, /],
+  [['77'], /There is no chapter and no directory "77".\nThe chapters are: .*04-three-stage/],
+  [['./package.json'], /"\.\/package\.json" is a file, not a directory.\n.*--dockerfile \.\/package\.json/],
   [['lib'], /There is no Dockerfile in .*lib\.\nEvery Dockerfile/],
   [
     ['test'],
     /There is no Dockerfile in .*test\.\nBelow it there are: test\/projects\/no-build\/Dockerfile\. .*--dockerfile test/,
   ],
   [['--dockerfile', 'no-such'], /There is no Dockerfile .*no-such/],
-  [['--dockerfile', 'no-such/Dockerfile'], /There is no chapter and no folder ".*no-such"/],
-  [['--context', 'no-such'], /There is no chapter and no folder ".*no-such"/],
-  [['02', '--context', 'no-such'], /The build context .*no-such is no folder/],
-  [['02', '03', '--context', '.'], /--dockerfile and --context belong to one folder/],
+  [['--dockerfile', 'no-such/Dockerfile'], /There is no chapter and no directory ".*no-such"/],
+  [['--context', 'no-such'], /There is no chapter and no directory ".*no-such"/],
+  [['02', '--context', 'no-such'], /The build context .*no-such is not a directory/],
+  [['02', '03', '--context', '.'], /--dockerfile and --context belong to one directory/],
   [['--secret', 'npmrc'], /--secret.*id=npmrc,src=.npmrc/],
   [['02', '--secret', 'id=npmrc,src=no-such'], /There is no file .*no-such for the secret/],
   [['02', '--env-file', 'no-such'], /There is no file .*no-such for the environment file/],
   [['--env', '1=2'], /--env.*NAME=value/],
-  [['--build-arg', 'NO_SUCH_VARIABLE'], /--build-arg.*no value, here and in the environment/],
+  [
+    ['--build-arg', 'NO_SUCH_VARIABLE'],
+    /--build-arg expects NAME=value, or the NAME of a variable that is set in the environment/,
+  ],
   [['--port', '0'], /--port.*1 to 65535/],
   [['--port', 'http'], /--port.*1 to 65535/],
-  [['--path', 'healthz'], /--path.*begin with a slash/],
+  [['--path', 'healthz'], /--path.*begins with a slash/],
   [['--expect-status', '20'], /--expect-status.*100 to 599/],
   [['--platform', 'arm64'], /--platform.*linux\/arm64/],
-  [['--no-run', '--behaviour'], /--no-run and --behaviour contradict/],
-  [['--from', 'x.json', '--port', '80'], /--from shows a report as it is/],
-  [['--json', '/no/such/folder/x.json'], /Cannot write \/no\/such\/folder\/x.json: its folder does not exist/],
+  [['--no-run', '--behaviour'], /--no-run cannot be combined with --behaviour/],
+  [['--from', 'x.json', '--port', '80'], /--from only shows a report/],
+  [['--json', '/no/such/directory/x.json'], /Cannot write \/no\/such\/directory\/x.json: its directory does not exist/],
 ])('compare %j is refused with exit code 2', async (args, message) => {
-  const { code, stdout, stderr } = await tool('compare', args);
+  const { code, stdout, stderr } = await invoke(...args);
   expect(stderr).toMatch(message);
-  expect(stderr).not.toMatch(/\n\s+at /);
   expect(stdout).toBe('');
   expect(code).toBe(2);
 });
 
-test('an option that npm took for itself is noticed', async () => {
-  const env = { npm_lifecycle_event: 'compare', npm_config_keep: 'true' };
-  const { code, stderr } = await tool('compare', ['02'], env);
-  expect(stderr).toBe('npm took --keep for itself. Options come after two dashes: npm run compare -- --keep\n');
-  expect(code).toBe(2);
+test('options have the types of their schemas', () => {
+  vi.stubEnv('FROM_ENVIRONMENT', 'a');
+  const build = ['--build-arg', 'FROM_ENVIRONMENT', '--build-arg', 'B=c=d', '--dockerfile', 'a', '--dockerfile', 'b'];
+  const run = ['--no-run', '--port', '80', '-e', 'EMPTY=', '--any-answer'];
+  const options = readOptions(['02', ...build, ...run, '--bench', '--runs', '3', '--explain', '--image', 'x']);
+  vi.unstubAllEnvs();
+  expect(options).toMatchObject({
+    names: ['02'],
+    images: ['x'],
+    bench: true,
+    runs: 3,
+    explain: true,
+    behaviour: false,
+  });
+  expect(options.given).toEqual({
+    buildArgs: { FROM_ENVIRONMENT: 'a', B: 'c=d' },
+    dockerfiles: ['a', 'b'],
+    run: false,
+    port: 80,
+    env: { EMPTY: '' },
+    anyAnswer: true,
+  });
+  expect(readOptions(['--strict'])).toMatchObject({ names: [], given: {}, strict: true, behaviour: true, runs: 5 });
 });
 
-test('setup does not start an engine beside the one that DOCKER_HOST names', async () => {
+test.each([
+  ['keep', 'keep'],
+  ['build-arg', 'build_arg'],
+])('--%s that npm took for itself is refused', (option, name) => {
+  vi.stubEnv('npm_lifecycle_event', 'compare');
+  vi.stubEnv(`npm_config_${name}`, 'true');
+  const text = `npm took --${option} for itself. Options come after two dashes: npm run compare -- --${option}`;
+  expect(() => readOptions(['02'])).toThrow(text);
+  vi.unstubAllEnvs();
+});
+
+test('settings that npm has for other programs are not refused', () => {
+  vi.stubEnv('npm_lifecycle_event', 'compare');
+  for (const name of ['target', 'platform', 'run']) vi.stubEnv(`npm_config_${name}`, 'x');
+  expect(readOptions(['02'])).toMatchObject({ names: ['02'], given: {} });
+  vi.unstubAllEnvs();
+});
+
+test('setup does not start an engine when DOCKER_HOST names another one', async () => {
   const { code, stderr } = await tool('setup', [], { DOCKER_HOST: 'unix:///no/such/socket' });
   expect(stderr).toMatch(/DOCKER_HOST=unix:\/\/\/no\/such\/socket names an engine|There is no docker command/);
   expect(code).toBe(3);
 });
 
-test('setup refuses what it does not know', async () => {
+test('setup refuses an unknown option', async () => {
   expect(await tool('setup', ['--nope'])).toMatchObject({ code: 2, stderr: expect.stringContaining('--nope') });
 });
 
 test.each([
-  ['no client', { PATH: '/no/such/folder' }, /There is no docker command on the PATH/],
+  ['no client', { PATH: '/no/such/directory' }, /There is no docker command on the PATH/],
   ['no engine', { DOCKER_HOST: 'unix:///no/such/socket' }, /No container engine answers|There is no docker command/],
-])('%s is exit code 3 with what to do', async (_name, env, message) => {
+])('%s is exit code 3, with what to do', async (_name, env, message) => {
   const { code, stdout, stderr } = await tool('compare', [], env);
   expect(stderr).toMatch(message);
   expect(stderr).toContain('npm run setup');
@@ -127,67 +199,63 @@ test.each([
   expect(code).toBe(3);
 });
 
-// --from, from here on: no engine is asked, and every output is the golden file byte for byte.
+// The tests below show stored reports with --from: without an engine, and every output is its golden file.
 
 const GOLDEN = join(SCRIPTS, 'test/golden');
 const golden = (name: string) => readFile(join(GOLDEN, name), 'utf8');
-/** The report holds two images that failed, and a client that does not exist would be noticed. */
-const from = (...args: string[]) =>
-  tool('compare', ['--from', join(GOLDEN, 'report.json'), ...args], { PATH: '/no/such/folder' });
+// Two images of the stored report failed.
+const REPORT = ['--from', join(GOLDEN, 'report.json')];
+
+test('the program prints a stored report', async () => {
+  const { code, stdout } = await tool('compare', REPORT, { PATH: '/no/such/directory' });
+  expect(code).toBe(1);
+  await expect(stdout).toMatchFileSnapshot('golden/terminal.txt');
+});
 
 test.each([
-  ['terminal.txt', []],
   ['report.json', ['--json', '-']],
   ['from.md', ['--markdown', '-']],
   ['from-inside.txt', ['--inside']],
 ])('--from prints %s', async (name, args) => {
-  const { code, stdout } = await from(...args);
+  const { code, stdout } = await invoke(...REPORT, ...args);
   expect(code).toBe(1);
   await expect(stdout).toMatchFileSnapshot(`golden/${name}`);
 });
 
-test('--from shows a report of mistakes as such, and one that does not start is no failure', async () => {
-  const [stored, asText] = await Promise.all([golden('mistakes.json'), golden('mistakes.txt')]);
-  const show = (...args: string[]) => tool('compare', ['--from', '-', ...args], { PATH: '/no/such/folder' }, stored);
-  expect(await show()).toMatchObject({ code: 0, stdout: asText });
-  expect(await show('--json', '-')).toMatchObject({ code: 0, stdout: stored });
-  expect(await show('--markdown', '-')).toMatchObject({ code: 0, stdout: await golden('mistakes.md') });
-  const { stdout } = await show('--inside');
-  expect(stdout).toContain(asText.trim());
-  expect(stdout).toMatch(/^02-multi-stage\/npm-start mistake \(stand-in\): .* on disk, /m);
-});
-
-test('--strict judges a report: exit 1 for a miss on another variant than single, 2 without behaviour', async () => {
-  const report = JSON.parse(await readFile(join(SCRIPTS, 'test/golden/report.json'), 'utf8'));
-  // Failed images are an error by themselves.
+test('--strict with --from: exit code 1 for a failed check of another variant than single, 2 without checks', async () => {
+  const report = JSON.parse(await golden('report.json'));
+  // Failed images are an error without --strict as well.
   report.images = report.images.filter(({ ok }: { ok: boolean }) => ok);
-  const judge = async () => (await tool('compare', ['--from', '-', '--strict'], {}, JSON.stringify(report))).code;
-  expect(await judge()).toBe(0);
-  const multi = report.images.find(({ variant }: { variant: string }) => variant === 'multi');
-  multi.behaviour[0] = { name: 'same-answers', ok: false, reason: 'another body' };
-  expect(await judge()).toBe(1);
-  for (const image of report.images) image.behaviour = null;
-  const { code, stderr } = await tool('compare', ['--from', '-', '--strict'], {}, JSON.stringify(report));
-  expect(stderr).toBe('The report has no behaviour in it: it was made without --behaviour.\n');
-  expect(code).toBe(2);
-});
-
-test('--link reckons the rollout of a stored report anew', async () => {
-  const { stdout } = await tool('compare', ['--from', 'test/golden/report.json', '--link', '1Gbps']);
-  expect(stdout).toContain('a node waits, at 1 Gbps');
-  expect(stdout).toMatch(/^02-multi-stage +single \(stand-in\) +126 MB +126 GB +1\.00 s$/m);
-});
-
-test('--from writes files, reads standard input, and says nothing when it is quiet but what failed', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'from-'));
+  const directory = await mkdtemp(join(tmpdir(), 'strict-'));
+  const path = join(directory, 'report.json');
+  const judge = async () => {
+    await writeFile(path, JSON.stringify(report));
+    return invoke('--from', path, '--strict');
+  };
   try {
-    const [json, markdown, summary] = ['a.json', 'a.md', 'summary.md'].map((name) => join(folder, name)) as [
+    expect((await judge()).code).toBe(0);
+    const multi = report.images.find(({ variant }: { variant: string }) => variant === 'multi');
+    multi.behaviour[0] = { name: 'same-responses', ok: false, reason: 'another body' };
+    expect((await judge()).code).toBe(1);
+    for (const image of report.images) image.behaviour = null;
+    const { code, stderr } = await judge();
+    expect(stderr).toBe('The report has no behaviour in it: it was made without --behaviour.\n');
+    expect(code).toBe(2);
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+});
+
+test('--from writes files, reads standard input, and with --quiet prints only failures', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'from-'));
+  try {
+    const [json, markdown, summary] = ['a.json', 'a.md', 'summary.md'].map((name) => join(directory, name)) as [
       string,
       string,
       string,
     ];
     await writeFile(summary, 'before\n');
-    const quiet = await from('--json', json, '--markdown', markdown, '--quiet');
+    const quiet = await invoke(...REPORT, '--json', json, '--markdown', markdown, '--quiet');
     expect(quiet).toMatchObject({
       code: 1,
       stdout: '',
@@ -203,33 +271,33 @@ test('--from writes files, reads standard input, and says nothing when it is qui
     );
     expect(again.stdout).toBe(await golden('report.json'));
     expect(await readFile(summary, 'utf8')).toBe(`before\n${await golden('from.md')}`);
-    expect((await readdir(folder)).sort()).toEqual(['a.json', 'a.md', 'summary.md']);
+    expect((await readdir(directory)).sort()).toEqual(['a.json', 'a.md', 'summary.md']);
   } finally {
-    await rm(folder, { recursive: true });
+    await rm(directory, { recursive: true });
   }
 });
 
 test('--baseline and --check with --from', async () => {
-  const { code, stdout } = await from('--baseline', join(GOLDEN, 'report.json'), '--check');
+  const { code, stdout } = await invoke(...REPORT, '--baseline', join(GOLDEN, 'report.json'), '--check');
   expect(code).toBe(1);
   expect(stdout).toMatch(
-    /^Since 2026-11-21 12:00 UTC\n {2}Times and memory: .*\n {2}unchanged: 02-multi-stage single \(stand-in\), /m,
+    /^Changes since 2026-11-21 12:00 UTC\nTimes and memory: .*\nunchanged: 02-multi-stage single \(stand-in\), /m,
   );
-  expect(stdout).toMatch(/^PASS {2}02-multi-stage multi \(stand-in\), on disk: .* of single; /m);
+  expect(stdout).toMatch(/^PASS {2}02-multi-stage multi \(stand-in\), unpacked: .* of single; /m);
   expect(stdout).toMatch(/^Budgets: \d+ passed, 0 failed, \d+ skipped\.$/m);
 });
 
-test('--explain without a code lists them all', async () => {
-  const { code, stdout } = await tool('compare', ['--explain']);
+test('--explain without a code lists all findings', async () => {
+  const { code, stdout } = await invoke('--explain');
   expect(stdout).toMatch(/^warning {2}dev-dependency +Development dependencies are installed\.$/m);
   expect({ code, lines: stdout.trim().split('\n').length }).toEqual({ code: 0, lines: CODES.length });
 });
 
-test('standard output that cannot be written is one clear error', async (context) => {
+test('standard output that cannot be written is one error', async (context) => {
   if (process.platform !== 'linux') context.skip(); // Only Linux has a device that is always full.
   const full = await open('/dev/full', 'w');
   try {
-    const child = spawn(process.execPath, ['start.mjs', 'compare', '--from', join(GOLDEN, 'report.json')], {
+    const child = spawn(process.execPath, ['start.mjs', 'compare', ...REPORT], {
       cwd: SCRIPTS,
       stdio: ['ignore', full.fd, 'pipe'],
     });
@@ -242,7 +310,7 @@ test('standard output that cannot be written is one clear error', async (context
   }
 });
 
-test('--explain says what a finding means, without an engine', async () => {
-  const { code, stdout } = await tool('compare', ['--explain', 'npm-cache'], { PATH: '/no/such/folder' });
+test('--explain explains a finding, without an engine', async () => {
+  const { code, stdout } = await invoke('--explain', 'npm-cache');
   expect({ code, stdout }).toEqual({ code: 0, stdout: await golden('explain.txt') });
 });

@@ -3,24 +3,18 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { findChapters } from '../compare/discover/chapters.ts';
-import {
-  CONFIG_NAME,
-  CONFIG_SCHEMA_FILE,
-  configJsonSchema,
-  PROJECT_SCHEMA_FILE,
-  parseLimit,
-  projectJsonSchema,
-  readConfig,
-} from '../compare/discover/config.ts';
+import { readBudgets } from '../compare/discover/config.ts';
+import { CONFIG_NAME, parseLimit } from '../compare/model/budgets.ts';
+import { SCHEMAS, toJsonSchema } from '../sync/sync-repository.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const SUBJECTS = ['single', 'multi'].map((variant) => ({ chapter: 'a', variant }));
-let folder = '';
+let directory = '';
 
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'config-'));
+  directory = await mkdtemp(join(tmpdir(), 'config-'));
 });
-afterEach(() => rm(folder, { recursive: true }));
+afterEach(() => rm(directory, { recursive: true }));
 
 test.each([
   ['60 MB', { bytes: 60e6 }],
@@ -34,33 +28,33 @@ test.each([
 
 test.each([
   ['{', /compare\.config\.json: .*JSON/],
-  ['{"budgets": {"a": {"b": {"pull": "60 mb"}}}}', /a limit is a size, such as "60 MB".*\n.*budgets\.a\.b\.pull/],
-  ['{"budgets": {"a": {"b": {"pul": "60 MB"}}}}', /Unrecognized key: "pul"/],
+  ['{"budgets": {"a": {"b": {"download": "60 mb"}}}}', /expects a size, such as "60 MB".*\n.*budgets\.a\.b\.download/],
+  ['{"budgets": {"a": {"b": {"downlod": "60 MB"}}}}', /Unrecognized key: "downlod"/],
   ['{"budgets": {"a": {"b": {"findings": ["no-such"]}}}}', /findings\[0\]/],
   ['{"budget": {}}', /budget/],
-  ['{"budgets": {"a": {"multi": {"pull": 60}}}}', /a limit is a size, such as "60 MB"/],
+  ['{"budgets": {"a": {"multi": {"download": 60}}}}', /expects a size, such as "60 MB"/],
   ['{"budgets": {"a": {"multi": {"findings": []}}}}', /findings/],
-  ['{"budgets": {"b": {"multi": {}}}}', /there is no b multi/],
+  ['{"budgets": {"b": {"multi": {}}}}', /there is no chapter b/],
   ['{"budgets": {"b": {}}}', /there is no chapter b/],
   ['{"budgets": {"a": {"nope": {}}}}', /there is no a nope/],
-  ['{"budgets": {"a": {"multi": {"pull": "1% of nope"}}}}', /a multi has a limit "of nope", which is not there/],
-  ['{"budgets": {"a": {"multi": {"pull": "1% of multi"}}}}', /a multi has a limit that is a part of itself/],
-])('%s is refused with the place', async (text, message) => {
-  await writeFile(join(folder, CONFIG_NAME), text);
-  await expect(readConfig(folder, SUBJECTS)).rejects.toMatchObject({
+  ['{"budgets": {"a": {"multi": {"download": "1% of nope"}}}}', /a multi has a limit "of nope", which does not exist/],
+  ['{"budgets": {"a": {"multi": {"download": "1% of multi"}}}}', /a multi has a limit that is a part of itself/],
+])('%s is refused', async (text, message) => {
+  await writeFile(join(directory, CONFIG_NAME), text);
+  await expect(readBudgets(directory, SUBJECTS)).rejects.toMatchObject({
     message: expect.stringMatching(message),
     exitCode: 2,
   });
 });
 
 test('an image that is given by name may have a budget', async () => {
-  const budgets = { image: { 'my/app:1': { pull: '60 MB' } } };
-  await writeFile(join(folder, CONFIG_NAME), JSON.stringify({ budgets }));
-  expect(await readConfig(folder, SUBJECTS)).toEqual({ budgets });
+  const budgets = { image: { 'my/app:1': { download: '60 MB' } } };
+  await writeFile(join(directory, CONFIG_NAME), JSON.stringify({ budgets }));
+  expect(await readBudgets(directory, SUBJECTS)).toEqual(budgets);
 });
 
-test('without a file, an example says what to write', async () => {
-  await expect(readConfig(folder, SUBJECTS)).rejects.toMatchObject({
+test('the error without a file has an example', async () => {
+  await expect(readBudgets(directory, SUBJECTS)).rejects.toMatchObject({
     message: expect.stringContaining('there is no such file'),
     hint: expect.stringContaining('"budgets"'),
     exitCode: 2,
@@ -68,7 +62,7 @@ test('without a file, an example says what to write', async () => {
 });
 
 test('every chapter and variant of this repository has a budget, and no other', async () => {
-  const { budgets } = await readConfig(ROOT, await findChapters(ROOT));
+  const budgets = await readBudgets(ROOT, await findChapters(ROOT));
   const names = (await findChapters(ROOT)).map(({ chapter, variant }) => `${chapter} ${variant}`);
   const budgeted = Object.entries(budgets).flatMap(([chapter, variants]) =>
     Object.keys(variants).map((variant) => `${chapter} ${variant}`),
@@ -76,7 +70,27 @@ test('every chapter and variant of this repository has a budget, and no other', 
   expect(budgeted.sort()).toEqual(names.sort());
 });
 
-test('the schemas are published as they are: npm run sync', async () => {
-  expect(await readFile(CONFIG_SCHEMA_FILE, 'utf8')).toBe(configJsonSchema());
-  expect(await readFile(PROJECT_SCHEMA_FILE, 'utf8')).toBe(projectJsonSchema());
+test('budgets may have the old names of the sizes', async () => {
+  const budgets = { a: { multi: { onDisk: '60 MB', pull: '50% of single' } } };
+  await writeFile(join(directory, CONFIG_NAME), JSON.stringify({ budgets }));
+  expect(await readBudgets(directory, SUBJECTS)).toEqual({
+    a: { multi: { unpacked: '60 MB', download: '50% of single' } },
+  });
+});
+
+test.each(Object.entries(SCHEMAS))('%s is published: npm run sync', async (path, schema) => {
+  expect(await readFile(join(ROOT, path), 'utf8')).toBe(toJsonSchema(schema));
+});
+
+test('the published schemas describe budgets and options, but not the flags of the command line', () => {
+  const { properties } = JSON.parse(toJsonSchema(SCHEMAS['scripts/compare/model/project.schema.json']));
+  expect(properties.port).toEqual({
+    description: expect.stringMatching(/^port to request/),
+    type: 'integer',
+    minimum: 1,
+    maximum: 65_535,
+  });
+  expect(properties.run.description).toMatch(/^false: only build/);
+  expect(properties.budgets.additionalProperties).toMatchObject({ type: 'object', additionalProperties: false });
+  expect(Object.keys(properties.budgets.additionalProperties.properties)).toEqual(['unpacked', 'download', 'findings']);
 });

@@ -2,10 +2,10 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 
-// What CONTRIBUTING.md and the cheat sheet show of other files, held against those. Their commands are tried elsewhere.
+// What the cheat sheet repeats from another file. Its commands are run by images/documents.test.ts.
 
 const ROOT = join(import.meta.dirname, '../..');
-const read = (path: string) => readFile(join(ROOT, path), 'utf8');
+const readText = (path: string) => readFile(join(ROOT, path), 'utf8');
 
 /** The first block of a document with this word after its fence. */
 const block = (text: string, language: string) =>
@@ -18,6 +18,6 @@ test("the cheat sheet's Dockerfile is that of chapter 02", async () => {
       .replaceAll('${NODE_VERSION}', '26')
       .split('\n')
       .filter((line) => line !== '' && !/^(#|ARG|EXPOSE|HEALTHCHECK)/.test(line));
-  const short = instructions(block(await read('docs/cheat-sheet.md'), 'dockerfile'));
-  expect(short).toEqual(instructions(await read('02-multi-stage/Dockerfile.multi')));
+  const short = instructions(block(await readText('docs/cheat-sheet.md'), 'dockerfile'));
+  expect(short).toEqual(instructions(await readText('02-multi-stage/Dockerfile.multi')));
 });

@@ -3,23 +3,22 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { findChapterDirectories } from '../compare/discover/chapters.ts';
-import { REPORT_SCHEMA_FILE, reportJsonSchema } from '../compare/model/report-schema.ts';
 import { appFiles, chapterPackages, expectedFiles, type Lock, syncCopies } from '../sync/chapter-copies.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const workspace = JSON.parse(await readFile(join(ROOT, 'package-lock.json'), 'utf8')) as Lock;
 
-// What differs here is put right by `npm run sync`.
+// `npm run sync` fixes what differs here.
 
 describe.each(await findChapterDirectories(ROOT))('%s', (chapter) => {
   test('has the same app as the first chapter', async () => {
     expect(await appFiles(ROOT, chapter)).toEqual(await expectedFiles(ROOT, chapter));
   });
 
-  test('its lock file fits its package.json and the versions of the workspace', async () => {
+  test('its lockfile has the dependencies of its package.json and the versions of the workspace', async () => {
     const lock = JSON.parse(await readFile(join(ROOT, chapter, 'package-lock.json'), 'utf8')) as Lock;
-    const manifest = JSON.parse(await readFile(join(ROOT, chapter, 'package.json'), 'utf8'));
-    const { dependencies, devDependencies } = manifest;
+    const packageFile = JSON.parse(await readFile(join(ROOT, chapter, 'package.json'), 'utf8'));
+    const { dependencies, devDependencies } = packageFile;
     expect(lock.packages['']).toMatchObject({ name: chapter, dependencies, devDependencies });
 
     const { '': _top, ...locked } = lock.packages;
@@ -34,17 +33,13 @@ describe.each(await findChapterDirectories(ROOT))('%s', (chapter) => {
   });
 });
 
-test('the published JSON Schema is that of the code', async () => {
-  expect(await readFile(REPORT_SCHEMA_FILE, 'utf8')).toBe(reportJsonSchema());
-});
-
-test('no lock file names a registry', async () => {
-  for (const folder of ['.', ...(await findChapterDirectories(ROOT))]) {
-    expect(await readFile(join(ROOT, folder, 'package-lock.json'), 'utf8')).not.toMatch(/"resolved": "http/);
+test('no lockfile names a registry', async () => {
+  for (const directory of ['.', ...(await findChapterDirectories(ROOT))]) {
+    expect(await readFile(join(ROOT, directory, 'package-lock.json'), 'utf8')).not.toMatch(/"resolved": "http/);
   }
 });
 
-test('a new chapter needs only its Dockerfiles: sync makes the rest of it', async () => {
+test('a new chapter requires only its Dockerfiles: sync adds everything else', async () => {
   const root = await mkdtemp(join(tmpdir(), 'copies-'));
   try {
     const [original = ''] = await findChapterDirectories(ROOT);
@@ -57,12 +52,12 @@ test('a new chapter needs only its Dockerfiles: sync makes the rest of it', asyn
       expect.arrayContaining(['05-new/package.json', '05-new/src/app.ts', '05-new/Dockerfile']),
     );
     expect(await readlink(join(root, '05-new/Dockerfile'))).toBe('Dockerfile.multi');
-    const manifest = JSON.parse(await readFile(join(root, '05-new/package.json'), 'utf8'));
-    expect(manifest).toMatchObject({ name: '05-new', scripts: { build: 'tsc' } });
-    expect(manifest.description).toBeUndefined();
+    const packageFile = JSON.parse(await readFile(join(root, '05-new/package.json'), 'utf8'));
+    expect(packageFile).toMatchObject({ name: '05-new', scripts: { build: 'tsc' } });
+    expect(packageFile.description).toBeUndefined();
 
-    // What a chapter says of itself stays, and so does a Dockerfile of its own.
-    await writeFile(join(root, '05-new/package.json'), JSON.stringify({ ...manifest, description: 'New' }));
+    // The description of a chapter stays, and so does its Dockerfile.
+    await writeFile(join(root, '05-new/package.json'), JSON.stringify({ ...packageFile, description: 'New' }));
     await rm(join(root, '05-new/Dockerfile'));
     await writeFile(join(root, '05-new/Dockerfile'), 'FROM scratch\n');
     expect(await syncCopies(root)).toEqual(['05-new/package.json']);

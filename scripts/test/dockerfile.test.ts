@@ -12,35 +12,35 @@ test('variables of the ARG lines above the first FROM, in all their forms', () =
   expect(read(text).bases).toEqual(['node:26-slim', 'node:26', 'img:x', 'img:z']);
 });
 
-test('the platform of a stage is no part of its image, and needs no value', () => {
+test('the platform of a stage is not part of its image, and requires no value', () => {
   const text = 'ARG V=26\nFROM --platform=$BUILDPLATFORM node:${V} AS a\nFROM node:${V}-slim\nCOPY --from=a /x /x\n';
   expect(read(text)).toEqual({ bases: ['node:26', 'node:26-slim'], finalBase: 'node:26-slim' });
 });
 
-test('a stage that is built on a stage is no base image, and the last stage is followed down to one', () => {
+test('a stage is not a base image, and the final base is the image below the last stage', () => {
   const text = 'FROM node:26 AS Base\nFROM debian:13 AS other\nFROM base AS app\n';
   expect(read(text)).toEqual({ bases: ['node:26', 'debian:13'], finalBase: 'node:26' });
 });
 
-test('COPY --from an image counts, from a stage or its number not', () => {
+test('an image of COPY --from is a base image, a stage or its number is not', () => {
   const text =
     'FROM node:26 AS a\nFROM scratch\nCOPY --from=a /x /x\nCOPY --from=0 /x /x\nCOPY --from=busybox:1 --chown=1 /x /x\n';
   expect(read(text)).toEqual({ bases: ['node:26', 'busybox:1'], finalBase: 'scratch' });
 });
 
-test('a FROM inside a heredoc or a comment is none', () => {
+test('a FROM in a heredoc or a comment is ignored', () => {
   expect(read('# FROM bad:1\nFROM node:26\nRUN <<EOF\nFROM bad:2\nEOF\n').bases).toEqual(['node:26']);
 });
 
-test.each(['', 'hello', '# only a comment\n'])('no FROM is a clear error: %j', (text) => {
+test.each(['', 'hello', '# only a comment\n'])('without a FROM line there is an error: %j', (text) => {
   expect(() => read(text)).toThrow('Dockerfile has no FROM line');
 });
 
-test('a variable without a value is a clear error', () => {
-  expect(() => read('ARG V\nFROM node:${V}\n')).toThrow('node:${V} needs a value for V');
+test('a variable without a value is an error', () => {
+  expect(() => read('ARG V\nFROM node:${V}\n')).toThrow('node:${V} requires a value for V');
 });
 
-test('other images in the place of those that it is built on', () => {
+test('base images are replaced', () => {
   const text =
     'ARG V=26\nFROM --platform=$BUILDPLATFORM node:${V} AS a\nRUN true\nFROM a AS b\nfrom scratch\nCOPY --from=a /x /x\nCOPY --chown=1 --from=node:${V}-slim \\\n  /y /y\n';
   expect(replaceBases(text, 'Dockerfile', (image) => `other/${image}`)).toBe(
@@ -48,26 +48,26 @@ test('other images in the place of those that it is built on', () => {
   );
 });
 
-test('build arguments come before defaults, which may use those above them; others are not known to FROM', () => {
+test('build arguments replace defaults, which may have the variables above them; FROM knows no other variables', () => {
   const text = 'ARG V=26\nARG IMAGE=node:${V}\nFROM ${IMAGE}\nARG LATE=1\nFROM ${V:+img}:${NONE:-x}\n';
   expect(readDockerfile(text, 'x', { buildArgs: { V: '24' } }).bases).toEqual(['node:24', 'img:x']);
   expect(readDockerfile(text, 'x', { buildArgs: { IMAGE: 'bun:1' } }).bases).toEqual(['bun:1', 'img:x']);
-  expect(() => readDockerfile('FROM ${V}\n', 'x', { buildArgs: { V: 'a' } })).toThrow('needs a value');
+  expect(() => readDockerfile('FROM ${V}\n', 'x', { buildArgs: { V: 'a' } })).toThrow('requires a value');
 });
 
-test('a target is the stage that counts, by name or number', () => {
+test('a target selects the final stage, by name or number', () => {
   const text = 'FROM a AS One\nFROM b AS two\nFROM two AS three\n';
   const base = (target: string) => readDockerfile(text, 'x', { target }).finalBase;
   expect(['one', 'ONE', '0', 'two', 'three', '2', 'no-such'].map(base)).toEqual(['a', 'a', 'a', 'b', 'b', 'b', 'b']);
 });
 
-test('the platform is known to FROM', () => {
+test('FROM may have the variables of the platform', () => {
   const text = 'FROM a-${TARGETARCH}${TARGETVARIANT:+-}${TARGETVARIANT:-} AS x\n';
   expect(readDockerfile(text, 'x', { platform: 'linux/arm/v7' }).finalBase).toBe('a-arm-v7');
   expect(readDockerfile(text, 'x', { platform: 'linux/amd64' }).finalBase).toBe('a-amd64');
 });
 
-test('a variable may be empty, as long as an image is left', () => {
+test('a variable may be empty when the image still has a name', () => {
   const text = 'ARG REGISTRY=\nARG MIRROR\nARG IMAGE=${MIRROR}node\nFROM ${REGISTRY}${IMAGE}:26\n';
   expect(read(text).bases).toEqual(['node:26']);
   expect(readDockerfile(text, 'x', { buildArgs: { MIRROR: 'm.example/' } }).bases).toEqual(['m.example/node:26']);

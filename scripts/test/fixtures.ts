@@ -2,9 +2,8 @@ import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { pack } from 'tar-stream';
-import { type ImageConfig, type LayerStore, readArchive } from '../compare/inspect/archive.ts';
 import type { Layer } from '../compare/inspect/layer.ts';
-import type { LayerFiles } from '../compare/inspect/layer-files.ts';
+import { readArchive } from '../compare/inspect/read-archive.ts';
 
 export const sha256 = (data: Buffer) => createHash('sha256').update(data).digest('hex');
 
@@ -28,25 +27,19 @@ export async function tar(entries: Entry[]): Promise<Buffer> {
   return buffer(archive as AsyncIterable<Buffer>);
 }
 
-/** A store that only remembers. */
-export class Layers implements LayerStore {
-  readonly found: { layer: Layer; files: LayerFiles }[] = [];
-  has: LayerStore['has'] = () => false;
-  hasTarBytes: LayerStore['hasTarBytes'] = () => false;
-  async add(layer: Layer, files: LayerFiles): Promise<void> {
-    this.found.push({ layer, files });
-  }
+/** Reads an archive, all at once or as a stream: its layers, without those to skip, and its configurations. */
+export async function read(archive: Buffer | Readable, skip: Layer[] = []) {
+  const layers: Layer[] = [];
+  const onLayer = async (layer: Layer) => void layers.push(layer);
+  const configs = await readArchive(archive instanceof Readable ? archive : Readable.from([archive]), skip, {
+    onLayer,
+  });
+  return { layers, configs };
 }
 
-/** What is read from an archive. */
-export async function read(archive: Buffer, layers = new Layers()): Promise<Layers & { configs: ImageConfig[] }> {
-  const configs = await readArchive(Readable.from([archive]), layers);
-  return Object.assign(layers, { configs });
-}
-
-/** The files of a layer with these entries, as they are read from its tar. */
-export async function layerOf(entries: Entry[]): Promise<LayerFiles> {
-  const { found } = await read(await tar([{ name: 'a/layer.tar', content: await tar(entries) }]));
-  if (!found[0]) throw new Error('No layer was found.');
-  return found[0].files;
+/** A layer with these entries, as it is read from its tar. */
+export async function layerOf(entries: Entry[]): Promise<Layer> {
+  const { layers } = await read(await tar([{ name: 'a/layer.tar', content: await tar(entries) }]));
+  if (!layers[0]) throw new Error('The archive has no layer.');
+  return layers[0];
 }

@@ -3,10 +3,10 @@ import { mergeLayers } from '../compare/inspect/merge-layers.ts';
 import { ToolError } from '../lib/errors.ts';
 import { read, sha256, tar } from './fixtures.ts';
 
-// Changes archives at random and reads them. As a program it goes on until something is found, or a time is over:
+// Changes archives at random and reads them. As a program, it stops at the first crash, or after some seconds:
 //   npm run fuzz -w scripts -- 60
 
-/** A generator of numbers from 0 to 1 that is the same for the same seed (mulberry32). */
+/** A generator of numbers from 0 to 1, the same numbers for the same seed (mulberry32). */
 function random(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
@@ -17,7 +17,7 @@ function random(seed: number): () => number {
   };
 }
 
-/** Archives of both generations, whole, to be changed. */
+/** Valid archives of both forms. */
 async function originals(): Promise<Buffer[]> {
   const layers = [
     await tar([
@@ -42,7 +42,7 @@ async function originals(): Promise<Buffer[]> {
   ];
 }
 
-/** Archives that are each changed in a few places, and how to get each again. */
+/** Archives with a few random changes each, and the seed that makes each again. */
 export async function* mutations(first: number, count: number): AsyncGenerator<{ seed: number; archive: Buffer }> {
   const whole = await originals();
   for (let seed = first; seed < first + count; seed += 1) {
@@ -56,15 +56,15 @@ export async function* mutations(first: number, count: number): AsyncGenerator<{
       else if (kind === 1) archive.fill(below(256), at, Math.min(at + below(64), archive.length));
       else if (kind === 2) archive = archive.subarray(0, at);
       else if (kind === 3) archive = Buffer.concat([archive.subarray(0, at), archive.subarray(below(archive.length))]);
-      else mendHeader(archive, at - (at % 512), below);
+      else changeHeader(archive, at - (at % 512), below);
       if (archive.length === 0) break;
     }
     yield { seed, archive };
   }
 }
 
-/** Changes a field of a header and puts its checksum right, to get past the first look. */
-function mendHeader(archive: Buffer, at: number, below: (limit: number) => number): void {
+/** Changes a field of a header and corrects the checksum, to get past the first check. */
+function changeHeader(archive: Buffer, at: number, below: (limit: number) => number): void {
   if (at + 512 > archive.length) return;
   const block = archive.subarray(at, at + 512);
   const [from = 0, length = 0] =
@@ -91,18 +91,18 @@ async function fuzz(seconds: number): Promise<void> {
   for await (const { seed, archive } of mutations(begin, Number.POSITIVE_INFINITY)) {
     const since = Date.now();
     const error = await read(archive).then(
-      ({ found }) => void mergeLayers(found.map(({ files }) => files.files)),
+      ({ layers }) => void mergeLayers(layers.map(({ files }) => files)),
       (reason) => reason,
     );
     if (error) refused += 1;
-    if (error && !(error instanceof ToolError)) throw new Error(`seed ${seed} found: ${error.stack}`);
+    if (error && !(error instanceof ToolError)) throw new Error(`seed ${seed}: ${error.stack}`);
     if (Date.now() - since > 2000) throw new Error(`seed ${seed} took ${Date.now() - since} ms`);
     done += 1;
     if (Date.now() > end) break;
   }
   const memory = Math.round(process.resourceUsage().maxRSS / 1000);
   console.log(
-    `${done} archives from seed ${begin} on: ${done - refused} read, ${refused} refused, none crashed. ${memory} MB.`,
+    `${done} archives from seed ${begin}: ${done - refused} read, ${refused} refused, none crashed. ${memory} MB.`,
   );
 }
 

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { indexImage } from '../compare/inspect/index-image.ts';
 import { inspectImage } from '../compare/inspect/inspect-image.ts';
 import { CATALOG } from '../compare/model/finding-catalog.ts';
 import { GROUPS } from '../compare/model/groups.ts';
@@ -22,21 +23,19 @@ const IMAGE: ImageFacts = {
 async function inspect(layers: Entry[][], facts: Partial<ImageFacts> = {}, history: string[] = [], baseLayers = 0) {
   const read = await Promise.all(
     layers.map(async (entries, index) => {
-      const files = await layerOf(entries);
-      const bytes = files.files.reduce((sum, file) => sum + file.bytes, 0);
-      const layer = { diffId: `sha256:${index}`, tarBytes: 0, bytes, pullBytes: 0 };
-      return { layer, files, instruction: history[index] ?? `RUN ${index}` };
+      const layer = await layerOf(entries);
+      return { ...layer, instruction: history[index] ?? `RUN ${index}` };
     }),
   );
-  const result = inspectImage({ ...IMAGE, ...facts }, { layers: read, history }, baseLayers);
-  const total = read.reduce((sum, { layer }) => sum + layer.bytes, 0);
+  const result = inspectImage(indexImage({ ...IMAGE, ...facts }, { layers: read, history }, baseLayers));
+  const total = read.reduce((sum, { bytes }) => sum + bytes, 0);
   expect(Object.values(result.contents.groups).reduce((sum, bytes) => sum + bytes, 0)).toBe(total);
-  const found = result.findings.map(({ code, level, evidence }) => [
+  const summary = result.findings.map(({ code, level, evidence }) => [
     code,
     level,
     ...evidence.map(({ path, layer }) => `${path} ${layer}`),
   ]);
-  return { ...result, found };
+  return { ...result, summary };
 }
 
 const file = (name: string, bytes = 1, more: Partial<Entry> = {}): Entry => ({
@@ -44,7 +43,7 @@ const file = (name: string, bytes = 1, more: Partial<Entry> = {}): Entry => ({
   content: 'x'.repeat(bytes),
   ...more,
 });
-const manifest = (name: string, content: object): Entry => ({ name, content: JSON.stringify(content) });
+const packageJson = (name: string, content: object): Entry => ({ name, content: JSON.stringify(content) });
 
 test.each([
   ['usr/local/bin/node', 'node'],
@@ -74,47 +73,54 @@ test.each([
   expect(contents.groups[group]).toBe(7);
 });
 
-test('an app in another folder than the one that the image starts in', async () => {
+test('an app in a directory that is not the working directory', async () => {
   const { contents } = await inspect([
-    [manifest('srv/other/package.json', {}), file('srv/other/x.js', 5), file('srv/y', 3)],
+    [packageJson('srv/other/package.json', {}), file('srv/other/x.js', 5), file('srv/y', 3)],
   ]);
   expect(contents.groups).toMatchObject({ application: 7, baseSystem: 3 });
 });
 
-test('an app in the root, without a folder of its own', async () => {
+test('an app in the root directory', async () => {
   const { contents } = await inspect([[file('server.js', 5), file('etc/x', 3)]], { workingDirectory: '' });
   expect(contents.groups).toMatchObject({ application: 5, baseSystem: 3 });
 });
 
 const tree: Entry[] = [
-  manifest('app/package.json', { dependencies: { express: '5' }, devDependencies: { vitest: '4', typescript: '7' } }),
-  manifest('app/node_modules/express/package.json', { name: 'express', version: '5.2.0', dependencies: { qs: '6' } }),
+  packageJson('app/package.json', {
+    dependencies: { express: '5' },
+    devDependencies: { vitest: '4', typescript: '7' },
+  }),
+  packageJson('app/node_modules/express/package.json', {
+    name: 'express',
+    version: '5.2.0',
+    dependencies: { qs: '6' },
+  }),
   file('app/node_modules/express/index.js', 100),
-  manifest('app/node_modules/qs/package.json', { name: 'qs', version: '6.0.0' }),
+  packageJson('app/node_modules/qs/package.json', { name: 'qs', version: '6.0.0' }),
   file('app/node_modules/qs/index.js', 300),
-  manifest('app/node_modules/vitest/package.json', {
+  packageJson('app/node_modules/vitest/package.json', {
     name: 'vitest',
     version: '4.0.0',
     dependencies: { qs: '5' },
     optionalDependencies: { fast: '1' },
     peerDependencies: { vite: '8' },
   }),
-  manifest('app/node_modules/vitest/node_modules/qs/package.json', { name: 'qs', version: '5.0.0' }),
+  packageJson('app/node_modules/vitest/node_modules/qs/package.json', { name: 'qs', version: '5.0.0' }),
   file('app/node_modules/vitest/node_modules/qs/index.js', 200),
-  manifest('app/node_modules/fast/package.json', { name: 'fast', version: '1.0.0' }),
-  manifest('app/node_modules/vite/package.json', { name: 'vite', version: '8.0.0' }),
-  manifest('app/node_modules/vite/dist/esm/package.json', { type: 'module' }),
-  manifest('app/node_modules/nobody/package.json', { name: 'nobody', version: '1.0.0' }),
+  packageJson('app/node_modules/fast/package.json', { name: 'fast', version: '1.0.0' }),
+  packageJson('app/node_modules/vite/package.json', { name: 'vite', version: '8.0.0' }),
+  packageJson('app/node_modules/vite/dist/esm/package.json', { type: 'module' }),
+  packageJson('app/node_modules/nobody/package.json', { name: 'nobody', version: '1.0.0' }),
 ];
 
-test('packages are told with who brought them, and dev ones are those that production does not need', async () => {
-  const { contents, found } = await inspect([tree]);
-  const told = contents.packages.map(({ path, dev, requiredBy }) => [
+test('packages are listed with what requires them, and development dependencies are those that production does not need', async () => {
+  const { contents, summary } = await inspect([tree]);
+  const listed = contents.packages.map(({ path, dev, requiredBy }) => [
     path.replace('/app/node_modules/', ''),
     dev,
     requiredBy,
   ]);
-  expect(told).toEqual(
+  expect(listed).toEqual(
     expect.arrayContaining([
       ['qs', false, ['express']],
       ['express', false, ['express']],
@@ -126,7 +132,7 @@ test('packages are told with who brought them, and dev ones are those that produ
   );
   expect(contents.packages[0]).toMatchObject({ name: 'qs', version: '6.0.0', deleted: false });
   expect(contents.facts.npmPackages).toBe(7);
-  expect(found).toEqual([
+  expect(summary).toEqual([
     [
       'dev-dependency',
       'warning',
@@ -135,46 +141,50 @@ test('packages are told with who brought them, and dev ones are those that produ
   ]);
 });
 
-test('packages that are linked, as pnpm does it', async () => {
+test('packages that are linked, as pnpm links them', async () => {
   const store = 'app/node_modules/.pnpm';
   const { contents } = await inspect([
     [
-      manifest('app/package.json', { dependencies: { a: '1' }, devDependencies: { c: '1' } }),
+      packageJson('app/package.json', { dependencies: { a: '1' }, devDependencies: { c: '1' } }),
       { name: 'app/node_modules/a', type: 'symlink', linkname: '.pnpm/a@1/node_modules/a' },
       { name: 'app/node_modules/c', type: 'symlink', linkname: '.pnpm/c@1/node_modules/c' },
-      manifest(`${store}/a@1/node_modules/a/package.json`, { name: 'a', version: '1.0.0', dependencies: { b: '1' } }),
+      packageJson(`${store}/a@1/node_modules/a/package.json`, {
+        name: 'a',
+        version: '1.0.0',
+        dependencies: { b: '1' },
+      }),
       { name: `${store}/a@1/node_modules/b`, type: 'symlink', linkname: '../../b@1/node_modules/b' },
-      manifest(`${store}/b@1/node_modules/b/package.json`, { name: 'b', version: '1.0.0' }),
-      manifest(`${store}/c@1/node_modules/c/package.json`, { name: 'c', version: '1.0.0' }),
+      packageJson(`${store}/b@1/node_modules/b/package.json`, { name: 'b', version: '1.0.0' }),
+      packageJson(`${store}/c@1/node_modules/c/package.json`, { name: 'c', version: '1.0.0' }),
     ],
   ]);
-  const told = contents.packages.map(({ name, dev, requiredBy }) => [name, dev, requiredBy]).sort();
-  expect(told).toEqual([
+  const listed = contents.packages.map(({ name, dev, requiredBy }) => [name, dev, requiredBy]).sort();
+  expect(listed).toEqual([
     ['a', false, ['a']],
     ['b', false, ['a']],
     ['c', true, ['c']],
   ]);
 });
 
-test("without the app's package.json, npm's own list tells the dev dependencies", async () => {
-  const { found } = await inspect([
+test("without the app's package.json, npm's own lockfile marks the development dependencies", async () => {
+  const { summary } = await inspect([
     [
-      manifest('app/node_modules/.package-lock.json', {
+      packageJson('app/node_modules/.package-lock.json', {
         packages: { 'node_modules/a': { dev: true }, 'node_modules/b': {} },
       }),
-      manifest('app/node_modules/a/package.json', { name: 'a', version: '1.0.0' }),
-      manifest('app/node_modules/b/package.json', { name: 'b', version: '1.0.0' }),
+      packageJson('app/node_modules/a/package.json', { name: 'a', version: '1.0.0' }),
+      packageJson('app/node_modules/b/package.json', { name: 'b', version: '1.0.0' }),
     ],
   ]);
-  expect(found).toEqual([['dev-dependency', 'warning', '/app/node_modules/a 0']]);
+  expect(summary).toEqual([['dev-dependency', 'warning', '/app/node_modules/a 0']]);
 });
 
-test('what was pruned is counted as what it was, and told as waste, not as installed', async () => {
-  const { contents, found } = await inspect([
+test('a pruned package is counted in its group and as waste, and is not installed', async () => {
+  const { contents, summary } = await inspect([
     tree,
     ['vitest', 'fast', 'vite'].map((name) => file(`app/node_modules/.wh.${name}`, 0)),
   ]);
-  expect(found).toEqual([]);
+  expect(summary).toEqual([]);
   expect(contents.groups.devDependencies).toBeGreaterThan(300);
   expect(
     contents.waste.map(({ path, how, instruction, removedBy }) => [path, how, instruction, removedBy]),
@@ -182,12 +192,12 @@ test('what was pruned is counted as what it was, and told as waste, not as insta
   expect(contents.packages.find(({ name }) => name === 'vitest')).toMatchObject({ deleted: true, dev: true });
 });
 
-// Put together here, so that no scanner takes them for real ones.
+// Concatenated here, so that no scanner takes them for real secrets.
 const KEY = `-----BEGIN ${'PRIVATE'} KEY-----\nMC4CAQAwBQ\n`;
 const NPMRC = `registry=x\n//registry/:_auth${'Token'}=abc\n`;
 
-test('secrets are found in any layer, also where a later one deletes them, and never told', async () => {
-  const { found, findings } = await inspect([
+test('secrets are found in any layer, even if a later layer deletes them, and never printed', async () => {
+  const { findings, summary } = await inspect([
     [
       file('app/.env', 3),
       file('app/.env.production', 3),
@@ -203,41 +213,41 @@ test('secrets are found in any layer, also where a later one deletes them, and n
     ],
     [file('app/.wh..env', 0), file('app/.wh.key', 0)],
   ]);
-  expect(found).toEqual([
+  expect(summary).toEqual([
     ['private-key', 'error', '/app/key 0', '/app/cert.pem 0'],
     ['npm-token', 'error', '/root/.npmrc 0'],
     ['env-file', 'error', '/app/.env 0', '/app/.env.production 0'],
     ['git-folder', 'error', '/app/.git 0'],
   ]);
   expect(findings.find(({ code }) => code === 'env-file')?.evidence[0]?.note).toBe(
-    'deleted by a later layer, but still in the image',
+    'deleted in a later layer; still part of the image',
   );
   expect(JSON.stringify(findings)).not.toMatch(/abc|MC4CAQ/);
 });
 
 test('secrets in the environment and in build arguments', async () => {
-  const { found, findings } = await inspect(
+  const { findings, summary } = await inspect(
     [[file('a')], [file('b')]],
     { environment: ['API_KEY=hunter2', 'PATH=/bin'] },
     ['COPY a .', 'RUN |1 NPM_TOKEN=hunter2 /bin/sh -c npm ci # buildkit'],
   );
-  expect(found).toEqual([['secret-in-config', 'error', 'ENV API_KEY null', 'ARG NPM_TOKEN null']]);
+  expect(summary).toEqual([['secret-in-config', 'error', 'ENV API_KEY null', 'ARG NPM_TOKEN null']]);
   expect(JSON.stringify(findings)).not.toContain('hunter2');
 });
 
 test('secrets in commands, masked', async () => {
   const instruction = 'RUN curl -H "Authorization: Bearer ***" x';
-  const { found } = await inspect([[file('a')]], { command: ['node', 'x.js', '--token=hunter2'] }, [instruction]);
-  expect(found).toEqual([['secret-in-config', 'error', `${instruction} 0`, 'CMD node x.js --token=*** null']]);
+  const { summary } = await inspect([[file('a')]], { command: ['node', 'x.js', '--token=hunter2'] }, [instruction]);
+  expect(summary).toEqual([['secret-in-config', 'error', `${instruction} 0`, 'CMD node x.js --token=*** null']]);
 });
 
 test('files with credentials', async () => {
   const names = ['root/.netrc', 'root/.aws/credentials', 'root/.docker/config.json'];
   const yarn = { name: 'app/.yarnrc.yml', content: 'npmAuthToken: abc\n' };
-  const { found } = await inspect([
+  const { summary } = await inspect([
     [...names.map((name) => file(name)), yarn, file('app/prod.env'), file('usr/lib/x.env')],
   ]);
-  expect(found).toEqual([
+  expect(summary).toEqual([
     ['npm-token', 'error', '/app/.yarnrc.yml 0'],
     ['env-file', 'error', '/app/prod.env 0'],
     ['credentials-file', 'error', ...names.map((name) => `/${name} 0`)],
@@ -246,7 +256,13 @@ test('files with credentials', async () => {
 
 const passwd = { name: 'etc/passwd', content: 'root:x:0:0::/root:/bin/sh\nnode:x:1000:1000::/home/node:/bin/sh\n' };
 const group = { name: 'etc/group', content: 'root:x:0:\nnode:x:1000:\nteam:x:2000:node\n' };
-const folder = (name: string, mode: number, uid = 0, gid = 0): Entry => ({ name, type: 'directory', mode, uid, gid });
+const directory = (name: string, mode: number, uid = 0, gid = 0): Entry => ({
+  name,
+  type: 'directory',
+  mode,
+  uid,
+  gid,
+});
 
 test.each([
   ['1000', ['/app/owned', '/app/team', '/world']],
@@ -255,22 +271,22 @@ test.each([
   ['2000', ['/app/other', '/app/root-group', '/world']],
   ['0', ['/world']],
   ['', ['/world']],
-])('what user "%s" may write', async (user, writable) => {
+])('what user "%s" may write to', async (user, writable) => {
   const { findings } = await inspect(
     [
       [
         passwd,
         group,
-        folder('tmp', 0o1777),
-        folder('home/node', 0o755, 1000, 1000),
+        directory('tmp', 0o1777),
+        directory('home/node', 0o755, 1000, 1000),
         file('home/node/.profile', 1, { uid: 1000 }),
         file('app/readable', 1, { mode: 0o644 }),
-        folder('app/owned', 0o755, 1000, 1000),
+        directory('app/owned', 0o755, 1000, 1000),
         file('app/owned/in', 1, { uid: 1000 }),
         file('app/team', 1, { mode: 0o664, gid: 2000 }),
         file('app/root-group', 1, { mode: 0o664 }),
         file('app/other', 1, { mode: 0o644, uid: 2000 }),
-        folder('world', 0o777),
+        directory('world', 0o777),
       ],
     ],
     { user },
@@ -290,18 +306,18 @@ test.each<[string, Partial<ImageFacts>, string[]]>([
   ['npm as entrypoint', { entrypoint: ['/usr/local/bin/npm'], command: ['start'] }, ['npm-process']],
   ['no health check', { healthcheck: false }, ['no-healthcheck']],
 ])('%s', async (_name, facts, codes) => {
-  expect((await inspect([[file('app/x')]], facts)).found.map(([code]) => code)).toEqual(codes);
+  expect((await inspect([[file('app/x')]], facts)).summary.map(([code]) => code)).toEqual(codes);
 });
 
-test("setuid programs are info where the distribution's, and a warning where added", async () => {
+test("the distribution's setuid programs are info, added ones a warning", async () => {
   const su = file('usr/bin/su', 1, { mode: 0o4755 });
-  const own = file('app/su', 1, { mode: 0o4755 });
-  expect((await inspect([[su]], {}, [], 1)).found).toEqual([['setuid', 'info', '/usr/bin/su 0']]);
-  expect((await inspect([[su], [own]], {}, [], 1)).found).toEqual([['setuid', 'warning', '/app/su 1']]);
-  expect((await inspect([[file('x')], [su]], {}, [], 1)).found).toEqual([['setuid', 'warning', '/usr/bin/su 1']]);
+  const added = file('app/su', 1, { mode: 0o4755 });
+  expect((await inspect([[su]], {}, [], 1)).summary).toEqual([['setuid', 'info', '/usr/bin/su 0']]);
+  expect((await inspect([[su], [added]], {}, [], 1)).summary).toEqual([['setuid', 'warning', '/app/su 1']]);
+  expect((await inspect([[file('x')], [su]], {}, [], 1)).summary).toEqual([['setuid', 'warning', '/usr/bin/su 1']]);
 });
 
-test('compilers, sources and caches', async () => {
+test('compilers, source code and caches', async () => {
   const layer = [
     file('usr/bin/gcc'),
     file('app/node_modules/typescript/package.json'),
@@ -311,13 +327,13 @@ test('compilers, sources and caches', async () => {
     file('root/.npm/_cacache/index-v5/a'),
     file('root/.npm/_cacache/index-v5/b'),
   ];
-  expect((await inspect([layer])).found).toEqual([
+  expect((await inspect([layer])).summary).toEqual([
     ['compiler', 'warning', '/app/node_modules/typescript 0', '/usr/bin/gcc 0'],
     ['sources', 'warning', '/app/src/index.ts 0'],
     ['npm-cache', 'warning', '/root/.npm/_cacache 0'],
   ]);
   const typeScript = await inspect([[file('app/src/index.ts')]], { command: ['node', 'src/index.ts'] });
-  expect(typeScript.found).toEqual([]);
+  expect(typeScript.summary).toEqual([]);
 });
 
 test('facts', async () => {
@@ -342,7 +358,7 @@ test('facts', async () => {
   });
 });
 
-test('every group has a name, and every finding says what to do', () => {
+test('every group has a name, and every finding says why it matters and what to do', () => {
   expect(Object.values(GROUPS).every((name) => name.length > 3)).toBe(true);
   for (const { why, fix } of Object.values(CATALOG)) expect(Math.min(why.length, fix.length)).toBeGreaterThan(40);
 });

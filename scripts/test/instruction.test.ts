@@ -12,7 +12,7 @@ test.each([
   ['', null],
 ])('%s', (createdBy, text) => expect(instructionText(createdBy)).toBe(text));
 
-// No real token has these; they only have the form of one. Put together here, so that no scanner takes them for real.
+// These only have the form of tokens. Concatenated here, so that no scanner takes them for real tokens.
 const NPM = `npm_${'a1'.repeat(18)}`;
 const AWS = `AKIA${'ABCD'.repeat(4)}`;
 
@@ -40,7 +40,7 @@ test.each([
   ['RUN npm ci --omit=dev && npm cache clean --force', 'RUN npm ci --omit=dev && npm cache clean --force'],
   ['RUN NODE_ENV=production npm ci', 'RUN NODE_ENV=production npm ci'],
   ['RUN TOKEN=$(cat /run/secrets/token) npm ci', 'RUN TOKEN=$(cat /run/secrets/token) npm ci'],
-])('%s is told as %s', (text, redacted) => expect(redact(text)).toBe(redacted));
+])('%s is redacted to %s', (text, redacted) => expect(redact(text)).toBe(redacted));
 
 test.each([
   ['NPM_TOKEN', 'x', true],
@@ -71,20 +71,20 @@ test.each([
   expect(buildArguments(createdBy).map(({ name }) => name)).toEqual(names);
 });
 
-test('a secret at the end of what is kept, and a key of several lines', () => {
+test('a secret at the end of the kept text, and a key of several lines', () => {
   const kept = instructionText(`RUN ${'x'.repeat(1980)} ${NPM}`);
   expect(kept).not.toContain('npm_');
   const key = instructionText(`RUN cat > k <<E\n-----BEGIN ${'PRIVATE'} KEY-----\nMIIEabc\nMIIEdef\nE`);
   expect(key).not.toContain('MIIE');
 });
 
-test('a text of any length and content is told in no time', () => {
+test('a text of any length and content is redacted quickly', () => {
   for (const piece of ['a', '_', 'eyJ', '://', 'x=', '"', ' = ', '-token']) {
     expect(instructionText(piece.repeat(200_000))?.length).toBeLessThan(10_000);
   }
 });
 
-test("what a program's last lines say is told without secrets", () => {
+test("a program's last lines are printed without secrets", () => {
   const error = new ToolError('docker build failed:', { lines: ['RUN NPM_TOKEN=hunter2 npm ci', 'exit code: 1'] });
   expect(describeError(error)).toBe('docker build failed:\n  | RUN NPM_TOKEN=*** npm ci\n  | exit code: 1');
 });

@@ -1,22 +1,57 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { expect, test } from 'vitest';
 import { readStepName } from '../compare/build/build-steps.ts';
 import { ToolError } from '../lib/errors.ts';
-import { spawnInto, spawnLines, spawnStream, spawnText } from '../lib/spawn.ts';
+import { spawnInto, spawnLines, spawnOutput, spawnStream, spawnSucceeds, spawnText } from '../lib/spawn.ts';
 
 const node = (script: string): [string, string[]] => [process.execPath, ['-e', script]];
 const failing = node('console.log("out"); console.error("first\\n\\nlast"); process.exit(3)');
 
-test('run returns what the program prints', async () => {
+test('what a program prints', async () => {
   expect(await spawnText(...node('console.log("yes")'))).toBe('yes');
+  const both = await spawnOutput(...node('console.log("out"); console.error("error")'));
+  expect(both).toMatchObject({ stdout: 'out', stderr: 'error' });
+  expect(await spawnSucceeds(...node(''))).toBe(true);
+  expect(await spawnSucceeds(...failing)).toBe(false);
 });
 
-test('a failure has the last lines of the program', async () => {
+test('a program has the environment that it is given, and no other variable', async () => {
+  const names = node('console.log(Object.keys(process.env).filter((name) => /^(A|PATH)$/.test(name)).join())');
+  expect(await spawnText(...names, { env: { A: '1' } })).toBe('A');
+  expect(await spawnText(...names)).toBe('PATH');
+});
+
+test('a failure has the last lines of the program, or else how it ended', async () => {
   await expect(spawnText(...failing)).rejects.toMatchObject({ lines: ['first', 'last'] });
   await expect(spawnLines(...failing)).rejects.toMatchObject({ lines: expect.arrayContaining(['first', 'last']) });
   await expect(text(spawnStream(...failing))).rejects.toMatchObject({ lines: ['first', 'last'] });
-  await expect(spawnInto(Readable.from(['x']), ...failing)).rejects.toBeInstanceOf(ToolError);
+  // More than a pipe holds: the program ends while it is still being written to.
+  const source = Readable.from([Buffer.alloc(5_000_000)]);
+  await expect(spawnInto(source, ...failing)).rejects.toMatchObject({ lines: ['first', 'last'] });
+  await expect(spawnText(...node('process.exit(3)'))).rejects.toMatchObject({ lines: ['It ended with 3.'] });
+  const timeout = { timeout: 100 };
+  await expect(spawnText(...node('setInterval(() => {}, 1000)'), timeout)).rejects.toMatchObject({
+    code: 'program-failed',
+    lines: ['It timed out.'],
+  });
+});
+
+test('only the last 30 lines of a program are repeated', async () => {
+  const many = node('for (let i = 1; i <= 100; i += 1) console.log(i); process.exitCode = 1');
+  const lines = Array.from({ length: 30 }, (_, index) => String(71 + index));
+  await expect(spawnLines(...many)).rejects.toMatchObject({ lines });
+  await expect(spawnText(...many)).rejects.toMatchObject({ lines });
+});
+
+test('what fails while a program reads it is the error', async () => {
+  const source = spawnStream(...failing);
+  await expect(spawnInto(source, ...node('process.stdin.resume()'))).rejects.toMatchObject({
+    lines: ['first', 'last'],
+  });
 });
 
 test('a program that does not exist is a clear error', async () => {
@@ -25,7 +60,8 @@ test('a program that does not exist is a clear error', async () => {
     spawnLines('no-such-program', []),
     text(spawnStream('no-such-program', [])),
   ]) {
-    await expect(attempt).rejects.toBeInstanceOf(ToolError);
+    await expect(attempt).rejects.toThrow(ToolError);
+    await expect(attempt).rejects.toThrow('Cannot start no-such-program: ');
   }
 });
 
@@ -45,9 +81,84 @@ test('an abort ends the program and is thrown as itself', async () => {
   await expect(waiting).rejects.toBe(reason);
 });
 
+test('a stream of bytes is not changed, and destroying it ends the program', async () => {
+  const bytes = node('process.stdout.write(Buffer.from([0, 255, 10, 13, 10])); setInterval(() => {}, 1000)');
+  const stream = spawnStream(...bytes);
+  for await (const chunk of stream) {
+    expect([...chunk]).toEqual([0, 255, 10, 13, 10]);
+    break;
+  }
+  expect(stream.destroyed).toBe(true);
+});
+
 test('a stream into a program arrives whole', async () => {
   const check = node('process.stdin.toArray().then((c) => process.exit(Buffer.concat(c).length === 300000 ? 0 : 1))');
   await spawnInto(Readable.from([Buffer.alloc(100_000), Buffer.alloc(200_000)]), ...check);
+});
+
+/** A program that spawns another, which prints its process id. */
+const parent = (main: string, afterStart: string) => `
+  import { spawnLines } from '${join(import.meta.dirname, '../lib/spawn.ts')}';
+  import { runProgram } from '${join(import.meta.dirname, '../lib/program.ts')}';
+  const wait = () => spawnLines(process.execPath, ['-e', 'console.log(process.pid); setInterval(() => {}, 1000)'], {
+    onLine: (line) => {
+      console.log(line);
+      ${afterStart}
+    },
+  });
+  ${main}`;
+
+/** Whether a process has not ended. A zombie has. */
+function isAlive(id: number): boolean {
+  try {
+    return !execFileSync('ps', ['-o', 'stat=', '-p', String(id)], { encoding: 'utf8' }).startsWith('Z');
+  } catch {
+    return false;
+  }
+}
+
+async function startParent(script: string) {
+  const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '--eval', script], {
+    cwd: join(import.meta.dirname, '..'),
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const ended = once(child, 'close');
+  const [chunk] = await once(child.stdout, 'data');
+  return { child, ended, grandchild: Number.parseInt(String(chunk), 10) };
+}
+
+test.each([
+  ['SIGTERM', ''],
+  ['SIGINT', ''],
+  ['SIGHUP', ''],
+  ['an uncaught error', 'setTimeout(() => { throw new Error("x"); }, 500)'],
+  ['process.exit()', 'setTimeout(() => process.exit(), 500)'],
+])('no program outlives this process: %s', async (how, then) => {
+  const { child, ended, grandchild } = await startParent(parent('await wait();', then));
+  expect(isAlive(grandchild)).toBe(true);
+  if (then === '') child.kill(how as NodeJS.Signals);
+  const [, signal] = await ended;
+  expect(signal).toBe(then === '' ? how : null);
+  await expect.poll(() => isAlive(grandchild), { timeout: 5000 }).toBe(false);
+});
+
+test.each(['SIGTERM', 'SIGINT'] as const)('%s kills no program before the clean-up has ended', async (signal) => {
+  const script = `
+    await runProgram(async (signal) => {
+      const waiting = wait();
+      await new Promise((resolve) => signal.addEventListener('abort', resolve));
+      await new Promise((resolve) => setTimeout(resolve, 1000));
+      console.log('cleaned up');
+      setTimeout(() => process.exit(), 500);
+      await waiting;
+    });`;
+  const { child, ended, grandchild } = await startParent(parent(script, ''));
+  child.kill(signal);
+  const [chunk] = await once(child.stdout, 'data');
+  expect(String(chunk)).toBe('cleaned up\n');
+  expect(isAlive(grandchild)).toBe(true);
+  await ended;
+  await expect.poll(() => isAlive(grandchild), { timeout: 5000 }).toBe(false);
 });
 
 test.each([

@@ -1,11 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 import { expect, test } from 'vitest';
-import type { Config } from '../compare/discover/config.ts';
+import type { Budgets } from '../compare/model/budgets.ts';
 import { type Report, reportSchema } from '../compare/model/report-schema.ts';
+import { mergeSettings } from '../compare/model/settings.ts';
 import { findChanges } from '../compare/report/changes.ts';
 import { checkBudgets } from '../compare/report/check-budgets.ts';
-import { compareImages } from '../compare/report/create-report.ts';
+import { compareImages, createReport } from '../compare/report/create-report.ts';
 import { renderExplanation } from '../compare/report/explain.ts';
 import { renderMarkdown } from '../compare/report/markdown.ts';
 import { renderTerminal } from '../compare/report/terminal.ts';
@@ -32,9 +34,9 @@ function olderReport(): Report {
   rebuilt.size.unpackedBytes += 264;
   rebuilt.contents.groups.caches += 264;
   rebuilt.size.pullBytes -= 6476;
-  const mended = image(older, '03-distroless', 'single');
-  mended.findings.push({ code: 'env-file', level: 'error', message: 'x', count: 1, evidence: [] });
-  mended.findings.shift();
+  const fixed = image(older, '03-distroless', 'single');
+  fixed.findings.push({ code: 'env-file', level: 'error', message: 'x', count: 1, evidence: [] });
+  fixed.findings.shift();
   image(older, '03-distroless', 'multi');
   for (const one of older.images) if (one.chapter === '03-distroless' && one.variant === 'multi') one.standIn = false;
   for (const { bench } of older.images) {
@@ -48,23 +50,25 @@ function olderReport(): Report {
   return older;
 }
 
-const config: Config = {
-  budgets: {
-    '02-multi-stage': {
-      single: { onDisk: '500 MB', findings: ['error'] },
-      multi: { onDisk: ['60% of single', '200 MB'], pull: ['10% of single', '40% of big'], findings: ['info'] },
-      silent: { onDisk: '1 GB' },
-      gone: { onDisk: '1 GB' },
-    },
-    '03-distroless': { single: { onDisk: ['1 GB', '300 MB'], pull: '1 GiB', findings: ['compiler', 'setuid'] } },
-    '09-missing': { multi: { onDisk: '1 GB' } },
+const budgets: Budgets = {
+  '02-multi-stage': {
+    single: { unpacked: '500 MB', findings: ['error'] },
+    multi: { unpacked: ['60% of single', '200 MB'], download: ['10% of single', '40% of big'], findings: ['info'] },
+    silent: { unpacked: '1 GB' },
+    gone: { unpacked: '1 GB' },
   },
+  '03-distroless': { single: { unpacked: ['1 GB', '300 MB'], download: '1 GiB', findings: ['compiler', 'setuid'] } },
+  '09-missing': { multi: { unpacked: '1 GB' } },
 };
 
-const extras = { inside: true, changes: findChanges(report, olderReport()), check: checkBudgets(report, config) };
+const extras = { inside: true, changes: findChanges(report, olderReport()), check: checkBudgets(report, budgets) };
 
 test('the terminal output of a stored report', async () => {
   await expect(`${renderTerminal(report, false)}\n`).toMatchFileSnapshot('golden/terminal.txt');
+});
+
+test('the terminal output with what is in the images', async () => {
+  await expect(`${renderTerminal(report, false, { inside: true })}\n`).toMatchFileSnapshot('golden/from-inside.txt');
 });
 
 test('the terminal output with all that can be asked for', async () => {
@@ -86,8 +90,7 @@ test('an explanation', async () => {
 test('colour adds escape codes and nothing else', () => {
   const coloured = renderTerminal(report, true, extras);
   expect(coloured).not.toBe(renderTerminal(report, false, extras));
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what an escape code begins with.
-  const plain = coloured.replace(/\x1b\[\d+m/g, '').replace(/ +$/gm, '');
+  const plain = stripVTControlCharacters(coloured).replace(/ +$/gm, '');
   expect(plain).toBe(renderTerminal(report, false, extras));
 });
 
@@ -102,7 +105,7 @@ test('what an image holds cannot command a terminal, nor begin anything in Markd
   const { contents, findings, size } = image(copy, '02-multi-stage', 'single');
   for (const one of contents.largest) one.path = evil;
   for (const one of contents.packages) one.name = evil;
-  for (const one of contents.waste) Object.assign(one, { path: evil, instruction: evil, goneBy: evil });
+  for (const one of contents.waste) Object.assign(one, { path: evil, instruction: evil, removedBy: evil });
   for (const one of findings) one.evidence = [{ path: evil, layer: 0, note: evil }];
   for (const one of size.layers) one.instruction = evil;
   for (const one of copy.images) Object.assign(one, { base: evil, error: evil, config: { user: evil } });
@@ -124,27 +127,66 @@ test('a variant without a measured reference is not compared', () => {
   expect(compareImages(report.images.filter(({ variant }) => variant !== 'single'))).toEqual([]);
 });
 
-test('a rebuild is no change, and neither is the report itself', () => {
+test('a rebuild does not count as a change, and neither does the report itself', () => {
   const states = (older: Report) => new Set(findChanges(report, older).images.map(({ state }) => state));
-  expect(states(report)).toEqual(new Set(['unchanged', 'not comparable'])); // The one that failed was not measured.
+  expect(states(report)).toEqual(new Set(['unchanged', 'not compared'])); // One image failed and was not measured.
   const rebuilt = extras.changes.images.find((one) => one.image === '02-multi-stage single (stand-in)');
-  // Sizes and the start differ by less than the noise; that Node starts slower is more.
-  expect(rebuilt?.figures.map(({ name }) => name)).toEqual(['node start']);
+  // The sizes and the start differ by less than the noise; the start of Node differs by more.
+  expect(rebuilt?.figures.map(([name]) => name)).toEqual(['node start']);
 });
 
-test('pull sizes of another zlib are not compared', () => {
+test('download sizes of another zlib are not compared', () => {
   const older = { ...olderReport(), zlib: '1.2.13' };
   const changes = findChanges(report, older);
-  expect(changes.images.flatMap(({ figures }) => figures.map(({ name }) => name))).not.toContain('pull');
+  expect(changes.images.flatMap(({ figures }) => figures.map(([name]) => name))).not.toContain('download');
   for (const output of [renderTerminal(report, false, { changes }), renderMarkdown(report, { changes })]) {
-    expect(output).toContain('Pull sizes are not compared');
+    expect(output).toContain('Download sizes are not compared');
   }
 });
 
 test('a limit fails by one byte, and says so in bytes', () => {
   const { unpackedBytes } = image(report, '03-distroless', 'single').size;
   const at = (limit: number) =>
-    checkBudgets(report, { budgets: { '03-distroless': { single: { onDisk: `${limit} B` } } } }).slice(0, 1);
+    checkBudgets(report, { '03-distroless': { single: { unpacked: `${limit} B` } } }).slice(0, 1);
   expect(at(unpackedBytes)).toMatchObject([{ status: 'PASS' }]);
   expect(at(unpackedBytes - 1)).toMatchObject([{ status: 'FAIL', text: expect.stringContaining('1 B too much') }]);
+});
+
+test('budgets are folded in Markdown only where none failed', () => {
+  const markdown = (budgets: Budgets) => renderMarkdown(report, { check: checkBudgets(report, budgets) });
+  const passed = markdown({ '03-distroless': { single: { unpacked: '1 GB' } } });
+  expect(passed).toMatch(/^### Budgets: none failed\n\n<details><summary>All of them<\/summary>\n\n\| /);
+  const failed = markdown({ '02-multi-stage': { silent: { unpacked: '1 GB' } } });
+  expect(failed).toMatch(/^### Budgets: 1 failed\n\n\| /);
+});
+
+test('a report names what was not measured, and is written as the same bytes after it was read', () => {
+  const subject = {
+    ...{ chapter: '02-multi-stage', variant: 'multi', file: '02-multi-stage/Dockerfile.multi' },
+    ...{ context: '/x', dockerfile: '/x/Dockerfile.multi', settings: mergeSettings() },
+  };
+  const bench = { runs: 3, startMs: { samples: [5, 6, 7], median: 6, reason: null } };
+  const created = createReport(report.engine, [
+    { subject, error: 'it broke', errorCode: 'program-failed', bench },
+    { subject: { chapter: 'image', variant: 'node:26' } },
+  ]);
+  const unmeasured = {
+    base: null,
+    standIn: false,
+    size: null,
+    contents: null,
+    findings: null,
+    run: null,
+    config: null,
+  };
+  expect(created.images).toMatchObject([
+    {
+      ...{ ...unmeasured, chapter: '02-multi-stage', variant: 'multi', dockerfile: '02-multi-stage/Dockerfile.multi' },
+      ...{ target: null, platform: null, ok: false, error: 'it broke', errorCode: 'program-failed' },
+      bench: { ...bench, stopMs: { samples: [], median: null, reason: 'not reached' }, buildColdMs: { steps: null } },
+    },
+    { ...unmeasured, chapter: 'image', variant: 'node:26', dockerfile: null, ok: true, error: null, errorCode: null },
+  ]);
+  const text = JSON.stringify(created, null, 2);
+  expect(JSON.stringify(reportSchema.parse(JSON.parse(text)), null, 2)).toBe(text);
 });

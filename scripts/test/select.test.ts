@@ -2,10 +2,11 @@ import { mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { checkPlatform } from '../compare/build/build-subjects.ts';
+import { toImageName } from '../compare/build/keep-images.ts';
 import { type SelectionRequest, selectSubjects } from '../compare/discover/select-subjects.ts';
 import { mergeSettings, resolvePaths, secretFile } from '../compare/model/settings.ts';
-import { subjectName } from '../compare/model/subject.ts';
-import { checkPlatform } from '../compare/steps.ts';
+import { referenceOf, subjectName } from '../compare/model/subject.ts';
 
 let top = '';
 let root = '';
@@ -19,7 +20,7 @@ beforeEach(async () => {
     'repository/01-a/Dockerfile.x': '',
     'repository/02-b/Dockerfile.single': '',
     'repository/10-ten/Dockerfile.x': '',
-    'repository/compare.config.json': '{"budgets": {"02-b": {"single": {"pull": "1 MB"}}}}',
+    'repository/compare.config.json': '{"budgets": {"02-b": {"single": {"download": "1 MB"}}}}',
     'work/app/Dockerfile': '',
   });
 });
@@ -32,8 +33,8 @@ async function files(texts: Record<string, string>): Promise<void> {
   }
 }
 
-const select = (names: string[], wish: Partial<SelectionRequest> = {}) =>
-  selectSubjects({ names, images: false, given: {}, check: false, ...wish }, { root, current });
+const select = (names: string[], request: Partial<SelectionRequest> = {}) =>
+  selectSubjects({ names, images: false, given: {}, check: false, ...request }, { root, current });
 
 const selected = async (...args: Parameters<typeof select>) =>
   (await select(...args)).subjects.map((subject) => subjectName(subject));
@@ -45,7 +46,7 @@ const refused = (message: RegExp, hint = /./) =>
     hint: expect.stringMatching(hint),
   });
 
-test('chapters are named by folder or number, in their own order; none and the repository itself mean all', async () => {
+test('chapters are selected by name or number, in their order; no name and the repository itself select all', async () => {
   expect(await selected([])).toEqual(['01-a x', '02-b single', '10-ten x']);
   expect(await selected([root])).toEqual(['01-a x', '02-b single', '10-ten x']);
   expect(await selected(['2', '01'])).toEqual(['01-a x', '02-b single']);
@@ -53,20 +54,44 @@ test('chapters are named by folder or number, in their own order; none and the r
   expect(await selected(['10'])).toEqual(['10-ten x']);
   expect(await selected([], { images: true })).toEqual([]);
   for (const wrong of ['0', '3', 'b', '02-bb']) {
-    await expect(select([wrong])).rejects.toThrow(refused(/no chapter and no folder/, /02-b/));
+    await expect(select([wrong])).rejects.toThrow(refused(/no chapter and no directory/, /02-b/));
   }
 });
 
-test('a folder is a project, also one that is called like a chapter', async () => {
+test('a directory is a project, even with the name of a chapter', async () => {
   await files({ 'work/02-b/Dockerfile': '' });
   await symlink('app', join(current, 'link'));
   expect(await selected(['app', '02'])).toEqual(['02-b single', 'app Dockerfile']);
   expect(await selected(['./link', 'app/', join(current, 'app')])).toEqual(['app Dockerfile']);
-  // By its path, and beside the chapter: it needs another name.
+  // Together with the chapter, it gets another name.
   expect(await selected(['./02-b', '2'])).toEqual(['02-b single', 'work/02-b Dockerfile']);
 });
 
-test('projects with the same name are told apart by their paths, and none is called image', async () => {
+test('a directory below a chapter is a project: its Dockerfiles have the order of its file, the first is the reference', async () => {
+  const config = { context: '../..', dockerfiles: ['Dockerfile.mistake', 'Dockerfile.fixed'] };
+  await files({
+    'repository/02-b/mistakes/late/Dockerfile.fixed': '',
+    'repository/02-b/mistakes/late/Dockerfile.mistake': '',
+    'repository/02-b/mistakes/late/compare.config.json': JSON.stringify(config),
+    'work/10/mistakes/early/Dockerfile': '',
+  });
+  for (const name of [
+    '02/mistakes/late',
+    '2/mistakes/late/',
+    '02-b/mistakes/late',
+    '../repository/02-b/mistakes/late',
+  ]) {
+    expect(await selected([name, '02'])).toEqual(['02-b single', 'late mistake', 'late fixed']);
+  }
+  const { subjects } = await select(['02/mistakes/late']);
+  expect(subjects[0]).toMatchObject({ file: 'late/Dockerfile.mistake', context: join(root, '02-b') });
+  expect(referenceOf(subjects, 'late', (subject) => subject)).toBe(subjects[0]);
+  await expect(select(['02/mistakes/no-such'])).rejects.toThrow(refused(/no directory "02\/mistakes\/no-such"/));
+  // What the chapter does not have is searched for in the directory of the user.
+  expect(await selected(['10/mistakes/early'])).toEqual(['early Dockerfile']);
+});
+
+test('projects with the same name get more of their paths, and none gets the name image', async () => {
   await files({ 'work/a/api/Dockerfile': '', 'work/b/api/Dockerfile': '', 'work/image/Dockerfile': '' });
   expect(await selected(['a/api', 'b/api', 'image'])).toEqual([
     'a/api Dockerfile',
@@ -75,7 +100,7 @@ test('projects with the same name are told apart by their paths, and none is cal
   ]);
 });
 
-test('every Dockerfile of a folder is a variant, each once, and nothing below it', async () => {
+test('every Dockerfile of a directory is a variant, once, and nothing below it', async () => {
   await files({
     'work/many/Dockerfile.multi': '',
     'work/many/Dockerfile.single': '',
@@ -88,11 +113,11 @@ test('every Dockerfile of a folder is a variant, each once, and nothing below it
     'work/many/Dockerfile.d/x': '',
     'work/many/node_modules/x/Dockerfile': '',
     'work/many/below/Dockerfile': '',
-    'elsewcurrent/Dockerfile.far': '',
+    'elsewhere/Dockerfile.far': '',
   });
   await symlink('Dockerfile.multi', join(current, 'many/Dockerfile.default'));
-  await symlink('../../elsewcurrent/Dockerfile.far', join(current, 'many/Dockerfile.near'));
-  await symlink('nowcurrent', join(current, 'many/Dockerfile.lost'));
+  await symlink('../../elsewhere/Dockerfile.far', join(current, 'many/Dockerfile.near'));
+  await symlink('nowhere', join(current, 'many/Dockerfile.lost'));
   const { subjects } = await select(['many']);
   expect(subjects.map(({ variant }) => variant)).toEqual([
     'single',
@@ -104,24 +129,21 @@ test('every Dockerfile of a folder is a variant, each once, and nothing below it
     'web',
   ]);
   expect(subjects.find(({ variant }) => variant === 'near')).toMatchObject({
-    dockerfile: join(top, 'elsewcurrent/Dockerfile.far'),
+    dockerfile: join(top, 'elsewhere/Dockerfile.far'),
     context: join(current, 'many'),
     file: 'many/Dockerfile.far',
   });
 });
 
-test('a folder without a Dockerfile says wcurrent some are', async () => {
+test('the error for a directory without a Dockerfile lists those below it', async () => {
   await files({ 'work/mono/apps/api/Dockerfile': '', 'work/mono/node_modules/x/Dockerfile': '', 'work/none/x': '' });
   await expect(select(['mono'])).rejects.toThrow(
-    refused(
-      /^Tcurrent is no Dockerfile in .*mono\.$/,
-      /^Below it tcurrent are: mono\/apps\/api\/Dockerfile\. To measure/,
-    ),
+    refused(/^There is no Dockerfile in .*mono\.$/, /^Below it there are: mono\/apps\/api\/Dockerfile\. To measure/),
   );
   await expect(select(['none'])).rejects.toThrow(refused(/no Dockerfile in .*none/, /Every Dockerfile/));
 });
 
-test('another layout: Dockerfile and context from wcurrent the user stands, or in the project', async () => {
+test('paths of Dockerfiles and contexts are relative to the directory of the user, or to the project', async () => {
   await files({ 'work/app/docker/api/Dockerfile': '', 'work/app/docker/web/Dockerfile': '' });
   const one = await select(['app'], { given: { dockerfiles: ['docker/api/Dockerfile'] } });
   expect(one.subjects).toMatchObject([
@@ -135,15 +157,15 @@ test('another layout: Dockerfile and context from wcurrent the user stands, or i
     ['docker/web/Dockerfile:a', 'a'],
     ['docker/web/Dockerfile:b', 'b'],
   ]);
-  const alone = await select([], { given: { dockerfiles: ['app/docker/api/Dockerfile'], context: 'app' } });
-  expect(alone.subjects).toMatchObject([{ chapter: 'app', context: join(current, 'app') }]);
+  const withContext = await select([], { given: { dockerfiles: ['app/docker/api/Dockerfile'], context: 'app' } });
+  expect(withContext.subjects).toMatchObject([{ chapter: 'app', context: join(current, 'app') }]);
   const chapter = await select([], { given: { dockerfiles: ['../repository/02-b/Dockerfile.single'] }, check: true });
-  expect(chapter.config?.budgets).toHaveProperty(['02-b', 'single']);
-  const own = await select([], { given: { dockerfiles: ['app/docker/api/Dockerfile'] } });
-  expect(own.subjects).toMatchObject([{ chapter: 'api', context: join(current, 'app/docker/api') }]);
+  expect(chapter.budgets).toHaveProperty(['02-b', 'single']);
+  const withoutContext = await select([], { given: { dockerfiles: ['app/docker/api/Dockerfile'] } });
+  expect(withoutContext.subjects).toMatchObject([{ chapter: 'api', context: join(current, 'app/docker/api') }]);
 });
 
-test('a project says how it is built and run; the command line comes first, names are added up', async () => {
+test('the command line replaces the settings of a project; variables and secrets are replaced by name', async () => {
   await files({
     'work/app/compare.config.json': JSON.stringify({
       port: 1,
@@ -179,52 +201,67 @@ test('a project says how it is built and run; the command line comes first, name
   ]);
 });
 
-test('budgets come from the repository for its chapters, and from each project for itself', async () => {
-  const budgets = { Dockerfile: { pull: '1 MB' } };
+test('PORT of an environment file is a setting, but the variables of the command line come first', async () => {
+  await files({ 'work/app.env': '# comment\nPORT=5000\nOTHER=1\n', 'work/no-port.env': 'OTHER=1\n' });
+  const environment = async (given: SelectionRequest['given']) =>
+    (await select(['app'], { given })).subjects[0]?.settings.env;
+  expect(await environment({ envFile: 'app.env' })).toEqual({ PORT: '5000' });
+  expect(await environment({ envFile: 'app.env', env: { PORT: '6000' } })).toEqual({ PORT: '6000' });
+  expect(await environment({ envFile: 'no-port.env' })).toEqual({});
+});
+
+test('budgets of chapters are in the repository, those of a project in the project', async () => {
+  const budgets = { Dockerfile: { download: '1 MB' } };
   await files({ 'work/app/compare.config.json': JSON.stringify({ budgets }), 'work/free/Dockerfile': '' });
   const check = { check: true };
-  expect((await select(['app'], check)).config).toEqual({ budgets: { app: budgets } });
-  expect((await select(['app', 'free', '2'], check)).config).toEqual({
-    budgets: { '02-b': { single: { pull: '1 MB' } }, app: budgets },
+  expect((await select(['app'], check)).budgets).toEqual({ app: budgets });
+  expect((await select(['app', 'free', '2'], check)).budgets).toEqual({
+    '02-b': { single: { download: '1 MB' } },
+    app: budgets,
   });
-  expect((await select(['app'])).config).toBeUndefined();
-  await expect(select(['free'], check)).rejects.toThrow(refused(/free.*no budgets, and --check needs some/, /"multi"/));
+  expect((await select(['app'])).budgets).toBeUndefined();
+  await expect(select(['free'], check)).rejects.toThrow(
+    refused(/free.*no budgets, and --check requires some/, /"multi"/),
+  );
 });
 
 test.each([
   ['{', /app\/compare\.config\.json: .*JSON/],
   ['{"prt": 1}', /Unrecognized key: "prt"/],
-  ['{"port": "1"}', /port/],
-  ['{"secrets": ["x"]}', /a secret is written like id=npmrc,src=.npmrc/],
-  ['{"budgets": {"nope": {}}}', /tcurrent is no app nope/],
-  ['{"budgets": {"Dockerfile": {"pull": "1% of nope"}}}', /has a limit "of nope", which is not tcurrent/],
-  ['{"context": "nope"}', /The build context .*nope is no folder/],
-  ['{"dockerfiles": ["nope"]}', /Tcurrent is no Dockerfile .*nope/],
-  ['{"envFile": "nope"}', /Tcurrent is no file .*nope for the environment file/],
-])('a project that says %s is refused', async (text, message) => {
+  ['{"port": "1"}', /expects a whole number from 1 to 65535\n.*at port/],
+  ['{"env": {"1": "x"}}', /expects NAME=value.*\n.*at env/],
+  ['{"dockerfiles": ["-x"]}', /expects the name of a file\n.*at dockerfiles\[0\]/],
+  ['{"secrets": ["x"]}', /expects id=npmrc,src=.npmrc/],
+  ['{"budgets": {"nope": {}}}', /there is no app nope/],
+  ['{"budgets": {"Dockerfile": {"download": "1% of nope"}}}', /has a limit "of nope", which does not exist/],
+  ['{"context": "nope"}', /The build context .*nope is not a directory/],
+  ['{"dockerfiles": ["nope"]}', /There is no Dockerfile .*nope/],
+  ['{"envFile": "nope"}', /There is no file .*nope for the environment file/],
+])('a project with the configuration %s is refused', async (text, message) => {
   await files({ 'work/app/compare.config.json': text });
   await expect(select(['app'])).rejects.toMatchObject({ exitCode: 2, message: expect.stringMatching(message) });
 });
 
-test('the file of a secret may be called anything', () => {
+test('the file of a secret may have any name', () => {
   const [secret = ''] = resolvePaths({ secrets: ['id=x,"src=a, ""b"""'] }, '/p, q').secrets ?? [];
   expect(secret).toBe('id=x,"src=/p, q/a, ""b"""');
   expect(secretFile(secret)).toBe('/p, q/a, "b"');
   expect(secretFile('type=env,id=x,env=Y')).toBeUndefined();
+  expect(secretFile('id=x,source=y')).toBe('y');
   expect(mergeSettings({ secrets: ['id=a'] }, { secrets: ['id=b'] }).secrets).toEqual(['id=a', 'id=b']);
 });
 
 test('an image may be kept under any name', () => {
-  expect(asImageName('02-multi-stage')).toBe('02-multi-stage');
-  expect(asImageName('My App')).toMatch(/^my-app-[0-9a-f]{8}$/);
-  expect(asImageName('日本')).toMatch(/^x-[0-9a-f]{8}$/);
-  expect(asImageName('a/b:c')).not.toBe(asImageName('a-b-c'));
+  expect(toImageName('02-multi-stage')).toBe('02-multi-stage');
+  expect(toImageName('My App')).toMatch(/^my-app-[0-9a-f]{8}$/);
+  expect(toImageName('日本')).toMatch(/^x-[0-9a-f]{8}$/);
+  expect(toImageName('a/b:c')).not.toBe(toImageName('a-b-c'));
 });
 
 test('an image for another platform is refused', () => {
-  const check = (platform: string, wanted?: string) => () => checkPlatform({ platform }, wanted);
-  for (const good of [['linux/amd64'], ['linux/arm64/v8', 'linux/arm64'], ['linux/arm64', 'linux/arm64/v8']]) {
-    check(...(good as [string]))();
+  const check = (platform: string, expected?: string) => () => checkPlatform({ platform }, expected);
+  for (const same of [['linux/amd64'], ['linux/arm64/v8', 'linux/arm64'], ['linux/arm64', 'linux/arm64/v8']]) {
+    check(...(same as [string]))();
   }
   check('linux/arm/v7', 'linux/arm')();
   expect(check('linux/amd64', 'linux/arm64')).toThrow('was built for linux/amd64, not for linux/arm64');

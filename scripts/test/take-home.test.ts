@@ -7,7 +7,7 @@ import { type Change, change, readRows, takeHomeRows } from './take-home.ts';
 const ROOT = join(import.meta.dirname, '../..');
 const PROJECTS = join(ROOT, 'scripts/test/projects');
 
-describe('the table "Take it home"', async () => {
+describe('the table of docs/take-home.md', async () => {
   const rows = await takeHomeRows();
   const projects = await readdir(PROJECTS);
 

@@ -1,11 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-// Reads the table of docs/take-home.md, and does with a Dockerfile what it tells a person to do.
+// Reads the table of docs/take-home.md, and changes a Dockerfile as it says.
 
 const ROOT = join(import.meta.dirname, '../..');
 
-/** One thing to do, as the table says it. */
+/** One change, as the table says it. */
 export interface Change {
   /** The numbers of the chapters whose file it is for, such as `02`; empty for all. */
   chapters: string[];
@@ -20,7 +20,7 @@ export interface Change {
 
 /** One kind of project. */
 export interface Row {
-  /** The folder of its fixture. */
+  /** The directory of its fixture. */
   name: string;
   changes: Change[];
 }
@@ -45,7 +45,7 @@ function readChange(text: string): Change {
   const lines = [...then.matchAll(/`([^`]+)`/g)].map(([, line = '']) => line);
   const readAsWhole = then === lines.map((line) => `\`${line}\``).join(' ');
   const kind = { ' →': 'replace', 'after :': 'after', 'delete ': 'delete', 'run ': 'run' }[word + (arrow ?? '')];
-  if (!kind || !readAsWhole) throw new Error(`The table "Take it home" has a change that cannot be read: ${text}`);
+  if (!kind || !readAsWhole) throw new Error(`docs/take-home.md has a change that cannot be read: ${text}`);
   return { ...common, kind: kind as Change['kind'], what, lines };
 }
 
@@ -66,9 +66,8 @@ export function change(text: string, file: Change['file'], chapter: string, chan
 
 function changeOnce(text: string, { kind, what, lines }: Change): string {
   if (kind === 'replace') return text.replaceAll(what, () => lines.join('\n'));
-  const isIt = (line: string) => line.trim() === what;
   const changed = text.split('\n').flatMap((line) => {
-    if (!isIt(line)) return [line];
+    if (line.trim() !== what) return [line];
     return kind === 'delete' ? [] : [line, ...lines];
   });
   return changed.join('\n');

@@ -5,11 +5,11 @@ import { type Entry, layerOf } from './fixtures.ts';
 const file = (name: string, bytes: number): Entry => ({ name, content: 'x'.repeat(bytes) });
 const link = (name: string, linkname: string): Entry => ({ name, type: 'link', linkname });
 
-/** What remains to be seen and what is waste, of layers with these entries. */
-async function merge(...layers: Entry[][]) {
-  const files = await Promise.all(layers.map(layerOf));
-  const tree = mergeLayers(files.map((layer) => layer.files));
-  const total = files.flatMap((layer) => layer.files).reduce((sum, { bytes }) => sum + bytes, 0);
+/** What a container sees, and what is waste, of layers with these entries. */
+async function merge(...entries: Entry[][]) {
+  const layers = await Promise.all(entries.map(layerOf));
+  const tree = mergeLayers(layers.map(({ files }) => files));
+  const total = layers.flatMap(({ files }) => files).reduce((sum, { bytes }) => sum + bytes, 0);
   const wasted = tree.waste.reduce((sum, { bytes }) => sum + bytes, 0);
   return {
     seen: [...tree.visible.keys()].sort(),
@@ -37,7 +37,7 @@ test('a file that is deleted or replaced is waste', async () => {
   });
 });
 
-test('a folder that is deleted as a whole is one line for each layer that wrote into it', async () => {
+test('a deleted directory is one item for each layer that wrote into it', async () => {
   const { waste, seen } = await merge(
     [file('m/a', 10), file('m/b/c', 20)],
     [file('m/d', 5)],
@@ -50,7 +50,7 @@ test('a folder that is deleted as a whole is one line for each layer that wrote 
   expect(seen).toEqual(['n']);
 });
 
-test('an opaque folder hides what is below it, and not what its own layer has, wherever it stands', async () => {
+test('an opaque directory hides what lower layers have in it, and not what its own layer has, wherever it stands in the tar', async () => {
   const { waste, seen } = await merge(
     [file('m/a', 10), file('m/b', 20)],
     [file('m/new', 1), { name: 'm/.wh..wh..opq' }],
@@ -64,7 +64,7 @@ test('a whiteout does not delete what its own layer has', async () => {
   expect(seen).toEqual(['a']);
 });
 
-test('a folder over a folder keeps what is in it; a file over a folder does not, and the reverse', async () => {
+test('a directory over a directory keeps what is in it; a file over a directory does not, nor a directory over a file', async () => {
   const { waste, seen } = await merge(
     [file('m/a', 10), file('f', 7), file('l/x', 3)],
     [{ name: 'm', type: 'directory' }, file('f/in', 1), { name: 'l', type: 'symlink', linkname: 'm' }],
@@ -78,7 +78,7 @@ test('a folder over a folder keeps what is in it; a file over a folder does not,
   ]);
 });
 
-test('bytes are waste only when their last name is gone', async () => {
+test('bytes are waste only when the last path to them is removed', async () => {
   const first = [file('a', 10), link('b', 'a'), link('c', 'b')];
   expect(await merge(first, [{ name: '.wh.a' }])).toMatchObject({ waste: [], seen: ['b', 'c'], seenBytes: 10 });
   expect(await merge(first, [{ name: '.wh.a' }, { name: '.wh.b' }, file('c', 1)])).toMatchObject({
@@ -87,13 +87,13 @@ test('bytes are waste only when their last name is gone', async () => {
   });
 });
 
-test('a path that is twice in one layer counts once for who looks', async () => {
+test('a path that is twice in one layer is visible once', async () => {
   expect(await merge([file('a', 10), file('a', 1)])).toMatchObject({
     waste: [['a', 'replaced', 0, 0, 1, 10]],
     seenBytes: 1,
   });
 });
 
-test('what a whiteout names need not be there', async () => {
+test('a whiteout may name a path that does not exist', async () => {
   expect(await merge([file('a', 1)], [{ name: '.wh.b' }, { name: 'c/.wh..wh..opq' }])).toMatchObject({ seen: ['a'] });
 });

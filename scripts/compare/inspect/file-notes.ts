@@ -1,110 +1,102 @@
-import type { Note } from './layer-files.ts';
+import { z } from 'zod';
+import type { Note } from './layer.ts';
+import { parseJson } from './parse-json.ts';
 
-/** What one may learn from a file of this name, and how much of it to read for that, in bytes. */
-const READERS: { path: RegExp; limit: number; read: (text: string) => Note | null }[] = [
-  { path: /(^|\/)package\.json$/, limit: 1 << 20, read: readManifest },
-  { path: /(^|\/)node_modules\/\.package-lock\.json$/, limit: 32 << 20, read: readHiddenLock },
-  {
-    path: /^var\/lib\/dpkg\/status$/,
-    limit: 32 << 20,
-    read: (text) => countPackages(text, /^Status: .* installed$/gm),
-  },
+type NoteReader = (text: string) => Note | undefined;
+
+/** The files that are read as a whole, up to a limit in bytes, and what is kept of their content. */
+const READERS: { path: RegExp; limit: number; read: NoteReader }[] = [
+  { path: /(^|\/)package\.json$/, limit: 1 << 20, read: readPackageJson },
+  { path: /(^|\/)node_modules\/\.package-lock\.json$/, limit: 32 << 20, read: readHiddenLockfile },
+  { path: /^var\/lib\/dpkg\/status$/, limit: 32 << 20, read: countPackages(/^Status: .* installed$/gm) },
   // Distroless has a file for each package: https://github.com/GoogleContainerTools/distroless
-  {
-    path: /^var\/lib\/dpkg\/status\.d\/(?!.*\.md5sums$)[^/]+$/,
-    limit: 1 << 20,
-    read: (text) => countPackages(text, /^Package: /gm),
-  },
-  { path: /^(usr\/)?lib\/apk\/db\/installed$/, limit: 32 << 20, read: (text) => countPackages(text, /^P:/gm) },
+  { path: /^var\/lib\/dpkg\/status\.d\/(?!.*\.md5sums$)[^/]+$/, limit: 1 << 20, read: countPackages(/^Package: /gm) },
+  { path: /^(usr\/)?lib\/apk\/db\/installed$/, limit: 32 << 20, read: countPackages(/^P:/gm) },
   { path: /^etc\/passwd$/, limit: 1 << 20, read: readUsers },
   { path: /^etc\/group$/, limit: 1 << 20, read: readGroups },
-  { path: /(^|\/)\.?npmrc$/, limit: 1 << 20, read: readNpmrc },
+  // `${NPM_TOKEN}` only names a variable.
   {
-    path: /(^|\/)\.yarnrc\.yml$/,
+    path: /(^|\/)\.?npmrc$/,
     limit: 1 << 20,
-    read: (text) => (/npmAuth(Token|Ident)["']?:\s*["']?[^\s"'$]/.test(text) ? { type: 'npmToken' } : null),
+    read: findToken(/(?:^|:)(?:_authToken|_auth|_password)\s*=\s*(?!\$\{)["']?[^\s"'$]/m),
   },
+  { path: /(^|\/)\.yarnrc\.yml$/, limit: 1 << 20, read: findToken(/npmAuth(Token|Ident)["']?:\s*["']?[^\s"'$]/) },
 ];
 
-/** Keys are at the beginning of a file, but for those that a program exports with a text above. */
+/** A key is at the beginning of its file, except where a program exports it with a text above. */
 const KEY_NAME = /(\.(pem|key|p8|ppk)|(^|\/)id_(rsa|dsa|ecdsa|ed25519))$/;
 const KEY_LIMIT_BYTES = 64 << 10;
 const SNIFF_BYTES = 64;
 const PRIVATE_KEY = /-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----|^PuTTY-User-Key-File-/;
 
-/** How many of a file's first bytes `readNote` wants to see. */
+/** How many of a file's first bytes `readNote` expects. */
 export function bytesToRead(path: string, size: number): number {
   const reader = READERS.find((candidate) => candidate.path.test(path));
   if (reader) return size <= reader.limit ? size : 0;
   return Math.min(size, KEY_NAME.test(path) ? KEY_LIMIT_BYTES : SNIFF_BYTES);
 }
 
-/** What a file says that is worth keeping, or null. Never keeps what may be secret. */
-export function readNote(path: string, content: Buffer): Note | null {
+/** What is worth keeping of a file's content. Never keeps what may be secret. */
+export function readNote(path: string, content: Buffer): Note | undefined {
   const reader = READERS.find((candidate) => candidate.path.test(path));
   if (reader) return reader.read(content.toString('utf8'));
-  return PRIVATE_KEY.test(content.toString('latin1')) ? { type: 'privateKey' } : null;
+  return PRIVATE_KEY.test(content.toString('latin1')) ? { type: 'privateKey' } : undefined;
 }
 
-function readManifest(text: string): Note | null {
-  const manifest = parseObject(text);
-  if (!manifest) return null;
-  const keys = (name: string) => Object.keys(asObject(manifest[name]) ?? {});
-  return {
-    type: 'manifest',
-    ...(typeof manifest.name === 'string' && { name: manifest.name }),
-    ...(typeof manifest.version === 'string' && { version: manifest.version }),
-    dependencies: [...new Set([...keys('dependencies'), ...keys('optionalDependencies'), ...keys('peerDependencies')])],
-    devDependencies: keys('devDependencies'),
-  };
+const optionalText = z.string().optional().catch(undefined);
+const objectKeys = z
+  .record(z.string(), z.unknown())
+  .catch({})
+  .transform((object) => Object.keys(object));
+const packageJsonFile = z.object({
+  name: optionalText,
+  version: optionalText,
+  dependencies: objectKeys,
+  optionalDependencies: objectKeys,
+  peerDependencies: objectKeys,
+  devDependencies: objectKeys,
+});
+
+function readPackageJson(text: string): Note | undefined {
+  const { data } = packageJsonFile.safeParse(parseJson(text));
+  if (!data) return undefined;
+  const { name, version, dependencies, optionalDependencies, peerDependencies, devDependencies } = data;
+  const installed = new Set([...dependencies, ...optionalDependencies, ...peerDependencies]);
+  return { type: 'packageJson', name, version, dependencies: [...installed], devDependencies };
 }
 
-/** The lock file that npm 7 and later keep inside node_modules. */
-function readHiddenLock(text: string): Note | null {
-  const packages = Object.entries(asObject(parseObject(text)?.packages) ?? {});
-  const dev = packages.filter(([, entry]) => asObject(entry)?.dev === true);
-  return { type: 'lock', dev: dev.map(([path]) => path.replace(/^node_modules\//, '')) };
+const lockedPackage = z.object({ dev: z.boolean().catch(false) }).catch({ dev: false });
+const lockfile = z.object({ packages: z.record(z.string(), lockedPackage).catch({}) });
+
+/** The lockfile that npm 7 and later keep inside node_modules. */
+function readHiddenLockfile(text: string): Note {
+  const packages = Object.entries(lockfile.safeParse(parseJson(text)).data?.packages ?? {});
+  const dev = packages.filter(([, locked]) => locked.dev).map(([path]) => path.replace(/^node_modules\//, ''));
+  return { type: 'hiddenLockfile', dev };
 }
 
-function countPackages(text: string, line: RegExp): Note {
-  return { type: 'osPackages', count: text.match(line)?.length ?? 0 };
+function countPackages(line: RegExp): NoteReader {
+  return (text) => ({ type: 'osPackages', count: text.match(line)?.length ?? 0 });
 }
+
+function findToken(token: RegExp): NoteReader {
+  return (text) => (token.test(text) ? { type: 'npmToken' } : undefined);
+}
+
+const readFields = (text: string) => text.split('\n').map((line) => line.split(':'));
 
 function readUsers(text: string): Note {
-  const users = text.split('\n').map((line) => line.split(':'));
-  return {
-    type: 'users',
-    users: users.flatMap(([name = '', , uid, gid, , home = '']) =>
-      isId(uid) && isId(gid) ? { name, uid: Number(uid), gid: Number(gid), home } : [],
-    ),
-  };
+  const users = readFields(text).flatMap(([name = '', , uid = '', gid = '', , home = '']) =>
+    isId(uid) && isId(gid) ? { name, uid: Number(uid), gid: Number(gid), home } : [],
+  );
+  return { type: 'users', users };
 }
 
 function readGroups(text: string): Note {
-  const groups = text.split('\n').map((line) => line.split(':'));
-  return {
-    type: 'groups',
-    groups: groups.flatMap(([name = '', , gid, members = '']) =>
-      isId(gid) ? { name, gid: Number(gid), members: members.split(',').filter(Boolean) } : [],
-    ),
-  };
+  const groups = readFields(text).flatMap(([name = '', , gid = '', members = '']) =>
+    isId(gid) ? { name, gid: Number(gid), members: members.split(',').filter(Boolean) } : [],
+  );
+  return { type: 'groups', groups };
 }
 
-/** `${NPM_TOKEN}` only names a variable. */
-function readNpmrc(text: string): Note | null {
-  return /(?:^|:)(?:_authToken|_auth|_password)\s*=\s*(?!\$\{)["']?[^\s"'$]/m.test(text) ? { type: 'npmToken' } : null;
-}
-
-const isId = (text: string | undefined): text is string => /^\d{1,10}$/.test(text ?? '');
-
-function parseObject(text: string): Record<string, unknown> | null {
-  try {
-    return asObject(JSON.parse(text));
-  } catch {
-    return null;
-  }
-}
-
-function asObject(value: unknown): Record<string, unknown> | null {
-  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : null;
-}
+const isId = (text: string) => /^\d{1,10}$/.test(text);

@@ -1,131 +1,88 @@
-import type { ImageFacts } from '../../engine/engine.ts';
 import { GROUPS, type Group } from '../model/groups.ts';
 import type { Contents, Finding } from '../model/report-schema.ts';
-import { findFindings } from './findings.ts';
-import { groupPaths } from './group-paths.ts';
-import type { Note } from './layer-files.ts';
-import { type ImageFile, mergeLayers } from './merge-layers.ts';
-import { findPackages, isGlobal, packageFolder } from './packages.ts';
-import type { ImageLayers } from './read-layers.ts';
+import { findFindings } from './find-findings.ts';
+import type { IndexedImage } from './index-image.ts';
+import type { ImageFile } from './merge-layers.ts';
+import { isGlobal, packageDirectory } from './packages.ts';
 
-const LARGEST = 10;
-/** A file of this size is worth a line of its own. */
-const LARGE_BYTES = 10e6;
+const MAX_LARGEST = 10;
 const MAX_WASTE = 100;
+/** A file of this size is listed by itself. */
+const LARGE_BYTES = 10e6;
 
-/**
- * Says what is in an image, from its layers and its configuration alone.
- *
- * @param baseLayers how many of the lowest layers are those of the base image; null when that is not known.
- */
-export function inspectImage(
-  image: ImageFacts,
-  { layers, history }: ImageLayers,
-  baseLayers: number | null,
-): { contents: Contents; findings: Finding[] } {
-  const tree = mergeLayers(layers.map(({ files }) => files.files));
-  const notes = layers.map(({ files }) => files.notes);
-  const instructions = layers.map(({ instruction }) => instruction);
-  const uppermost = new Map(notes.flatMap((ofLayer) => [...ofLayer]));
-  const packages = findPackages(uppermost, tree.all);
-  const groupOf = groupPaths(packages, appFolders(image, uppermost));
+/** Says what is in an image, from its layers and its configuration alone. */
+export function inspectImage(indexed: IndexedImage): { contents: Contents; findings: Finding[] } {
+  const { tree, instructions } = indexed;
+  const contents = {
+    ...sumFiles(indexed),
+    wasteBytes: tree.waste.reduce((sum, { bytes }) => sum + bytes, 0),
+    waste: tree.waste.slice(0, MAX_WASTE).map((waste) => ({
+      ...waste,
+      path: `/${waste.path}`,
+      instruction: instructions[waste.layer] ?? null,
+      removedBy: instructions[waste.removedIn] ?? null,
+    })),
+    facts: countFacts(indexed),
+  };
+  return { contents, findings: findFindings(indexed) };
+}
 
-  const groups = Object.fromEntries(Object.keys(GROUPS).map((name) => [name, 0])) as Record<Group, number>;
-  const things = new Map<string, Contents['largest'][number]>();
+/** The bytes of all files: by group, by package, and by what is listed as one. */
+function sumFiles({ tree, packages, groupOf }: IndexedImage): Pick<Contents, 'groups' | 'largest' | 'packages'> {
+  const groups = Object.fromEntries(Object.keys(GROUPS).map((name) => [name, 0])) as Contents['groups'];
+  const items = new Map<string, Contents['largest'][number]>();
   const packageBytes = new Map<string, number>();
   for (const file of tree.all) {
     if (file.bytes === 0) continue;
     const group = groupOf(file.path);
     groups[group] += file.bytes;
-    const folder = packageFolder(file.path);
-    if (folder !== null) packageBytes.set(folder, (packageBytes.get(folder) ?? 0) + file.bytes);
-    const path = thing(file, group);
-    const { name, version } = packages.get(path) ?? {};
-    const found = things.get(path);
-    if (found) found.bytes += file.bytes;
-    else
-      things.set(path, { path, group, bytes: file.bytes, package: name ? { name, version: version ?? null } : null });
+    const directory = packageDirectory(file.path);
+    if (directory !== null) packageBytes.set(directory, (packageBytes.get(directory) ?? 0) + file.bytes);
+    const path = itemPath(file, group);
+    const { name, version = null } = packages.get(path) ?? {};
+    const item = items.get(path) ?? { path, group, bytes: 0, package: name ? { name, version } : null };
+    items.set(path, { ...item, bytes: item.bytes + file.bytes });
   }
-
-  const contents: Contents = {
+  return {
     groups,
-    largest: largest(things.values()).map((found) => ({ ...found, path: `/${found.path}` })),
+    largest: largest([...items.values()]),
     packages: largest(
       [...packages.values()]
         .filter(({ path }) => groupOf(`${path}/`) !== 'packageManagers')
         .map((one) => ({ ...one, bytes: packageBytes.get(one.path) ?? 0 })),
-    ).map(({ path, name, version, bytes, dev, requiredBy }) => ({
-      path: `/${path}`,
-      name,
-      version,
-      bytes,
-      dev,
-      deleted: !tree.visible.has(`${path}/package.json`),
-      requiredBy,
-    })),
-    wasteBytes: tree.waste.reduce((sum, { bytes }) => sum + bytes, 0),
-    waste: tree.waste.slice(0, MAX_WASTE).map(({ path, how, files, bytes, layer, removedIn }) => ({
-      path: `/${path}`,
-      how,
-      files,
-      bytes,
-      layer,
-      instruction: instructions[layer] ?? null,
-      removedIn,
-      removedBy: instructions[removedIn] ?? null,
-    })),
-    facts: factsOf(tree.visible, notes, packages.keys()),
+    ),
   };
-  const inspected = { image, history, instructions, tree, packages, notes, groupOf, baseLayers };
-  return { contents, findings: findFindings(inspected) };
 }
 
-const largest = <T extends { bytes: number; path: string }>(things: Iterable<T>) =>
-  [...things].sort((a, b) => b.bytes - a.bytes || (a.path < b.path ? -1 : 1)).slice(0, LARGEST);
+/** The largest of some items, with their paths as the report has them. */
+const largest = <T extends { bytes: number; path: string }>(items: T[]) =>
+  items
+    .sort((a, b) => b.bytes - a.bytes || (a.path < b.path ? -1 : 1))
+    .slice(0, MAX_LARGEST)
+    .map((item) => ({ ...item, path: `/${item.path}` }));
 
-/** What a file is counted with: its package, a global package with all that is in it, itself, or a folder three levels down. */
-function thing({ path, bytes }: ImageFile, group: Group): string {
-  const global = isGlobal(path) ? /^.*?node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0] : undefined;
-  const found = global ?? packageFolder(path);
-  if (found) return found;
+/** What a file is listed as: its package, a global package with everything in it, itself, or a directory of level three. */
+function itemPath({ path, bytes }: ImageFile, group: Group): string {
+  const globalPackage = isGlobal(path) ? /^.*?node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0] : undefined;
+  const directory = globalPackage ?? packageDirectory(path);
+  if (directory) return directory;
   const parts = path.split('/');
-  const itself = parts.length <= 3 || (bytes >= LARGE_BYTES && group !== 'caches');
-  return itself ? path : `${parts.slice(0, 3).join('/')}/`;
-}
-
-/** Where the app is: the folder that it starts in, and each with a package.json that is not a dependency's. */
-function appFolders({ workingDirectory }: ImageFacts, notes: Map<string, Note>): string[] {
-  const manifests = [...notes].flatMap(([path, { type }]) =>
-    type === 'manifest' ? path.replace(/\/?package\.json$/, '') : [],
-  );
-  return [
-    workingDirectory.replace(/^\/+|\/+$/g, ''),
-    ...manifests.filter((folder) => folder !== '' && packageFolder(`${folder}/`) === null),
-  ];
+  const isListed = parts.length <= 3 || (bytes >= LARGE_BYTES && group !== 'caches');
+  return isListed ? path : `${parts.slice(0, 3).join('/')}/`;
 }
 
 const SHELL = /^(usr\/(local\/)?)?s?bin\/(sh|bash|dash|ash|zsh|ksh|busybox)$/;
 const MANAGER = /^(usr\/(local\/)?)?s?bin\/(npm|npx|corepack|yarn|pnpm|bun|apt|apt-get|dpkg|apk|rpm|dnf|pip3?)$/;
 
-function factsOf(visible: Map<string, ImageFile>, notes: Map<string, Note>[], packages: Iterable<string>) {
-  const programs = (pattern: RegExp) =>
-    [...visible.values()]
-      .filter(({ path, kind }) => kind !== 'directory' && pattern.test(path))
-      .map(({ path }) => `/${path}`)
-      .sort();
-  let files = 0;
-  let osPackages: number | null = null;
-  for (const { kind, path, layer } of visible.values()) {
-    if (kind === 'file' || kind === 'link') files += 1;
-    const note = notes[layer]?.get(path);
-    if (note?.type === 'osPackages') osPackages = (osPackages ?? 0) + note.count;
-  }
-  const installed = [...packages].filter((path) => !isGlobal(path) && visible.has(`${path}/package.json`));
+function countFacts({ visibleFiles: files, packages }: IndexedImage): Contents['facts'] {
+  const findPrograms = (pattern: RegExp) =>
+    files.filter(({ path, kind }) => kind !== 'directory' && pattern.test(path)).map(({ path }) => `/${path}`);
+  const databases = files.flatMap(({ note }) => (note?.type === 'osPackages' ? [note.count] : []));
   return {
-    shells: programs(SHELL),
-    packageManagers: programs(MANAGER),
-    files,
-    npmPackages: installed.length,
-    osPackages,
+    shells: findPrograms(SHELL),
+    packageManagers: findPrograms(MANAGER),
+    files: files.filter(({ kind }) => kind === 'file' || kind === 'link').length,
+    npmPackages: [...packages.values()].filter(({ path, deleted }) => !deleted && !isGlobal(path)).length,
+    osPackages: databases.length === 0 ? null : databases.reduce((sum, count) => sum + count, 0),
   };
 }

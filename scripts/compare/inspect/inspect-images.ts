@@ -1,16 +1,18 @@
 import { STAND_IN_LABEL } from '../../engine/labels.ts';
 import { ToolError } from '../../lib/errors.ts';
-import { attempt, type Invocation, type Measurement, type WithImage, withImages } from '../model/measurement.ts';
+import { type Invocation, type Measurement, recordError, type WithImage, withImages } from '../model/measurement.ts';
 import type { Size } from '../model/report-schema.ts';
 import { subjectName } from '../model/subject.ts';
+import { indexImage } from './index-image.ts';
 import { inspectImage } from './inspect-image.ts';
+import type { ImageLayer } from './layer.ts';
 import { LayerCache } from './layer-cache.ts';
-import { type ImageLayer, readLayers } from './read-layers.ts';
+import { readImageLayers } from './read-image-layers.ts';
 
 /** Finds the images that were given by name on the engine. Never asks a registry. */
 export async function findNamedImages(invocation: Invocation, measurements: Measurement[]): Promise<void> {
   for (const measurement of measurements) {
-    await attempt(invocation, measurement, async () => {
+    await recordError(invocation, measurement, async () => {
       const name = measurement.subject.variant;
       const image = await invocation.engine.image(name);
       if (!image) {
@@ -33,53 +35,51 @@ export async function inspectImages(
 ): Promise<void> {
   const built = withImages(measurements);
   if (built.length === 0) return;
-  const task = invocation.progress.task('sizes');
+  const { engine, signal, progress } = invocation;
+  const task = progress.task('sizes');
   task.update('waiting for the engine to save the layers');
   let bytes = 0;
+  const onBytes = (count: number) => {
+    bytes += count;
+    if (bytes > 1e6) task.update(`read ${Math.round(bytes / 1e6)} MB of layers`);
+  };
   try {
     const images = built.map(({ image }) => image);
-    const read = await readLayers(invocation.engine, images, new LayerCache(cacheDirectory), {
-      signal: invocation.signal,
-      onBytes: (count) => {
-        bytes += count;
-        if (bytes > 1e6) task.update(`read ${Math.round(bytes / 1e6)} MB of layers`);
-      },
-    });
-    const layersOf = new Map<Measurement, ImageLayer[]>();
+    const layersById = await readImageLayers(engine, images, new LayerCache(cacheDirectory), { signal, onBytes });
+    const inspected = new Map<Measurement, ImageLayer[]>();
     for (const measurement of built) {
-      await attempt(invocation, measurement, async () => {
-        const image = read.get(measurement.image.id);
+      await recordError(invocation, measurement, async () => {
+        const image = layersById.get(measurement.image.id);
         if (!image) throw new ToolError('The engine did not save the image.');
-        layersOf.set(measurement, image.layers);
+        inspected.set(measurement, image.layers);
         const baseLayers = await countBaseLayers(invocation, measurement);
-        Object.assign(measurement, inspectImage(measurement.image, image, baseLayers));
+        Object.assign(measurement, inspectImage(indexImage(measurement.image, image, baseLayers)));
       });
     }
-    for (const [measurement, layers] of layersOf) measurement.size = sizeOf(measurement, layers, layersOf);
+    for (const [measurement, layers] of inspected) {
+      measurement.size = sumLayers(layers, ({ diffId }) =>
+        [...inspected]
+          .filter(([other, others]) => other !== measurement && others.some((layer) => layer.diffId === diffId))
+          .map(([{ subject }]) => subjectName(subject)),
+      );
+    }
     task.done('measured');
   } catch (error) {
-    invocation.signal.throwIfAborted();
+    signal.throwIfAborted();
     task.fail('not measured');
-    for (const measurement of built) await attempt(invocation, measurement, () => Promise.reject(error));
+    for (const measurement of built) await recordError(invocation, measurement, () => Promise.reject(error));
   }
 }
 
-/** The sizes of an image: sums over its layers. */
-function sizeOf(measurement: Measurement, layers: ImageLayer[], all: Map<Measurement, ImageLayer[]>): Size {
-  const others = [...all].filter(([other]) => other !== measurement);
-  const sum = (key: 'bytes' | 'pullBytes') => layers.reduce((total, { layer }) => total + layer[key], 0);
+/** The sizes of an image, as sums over its layers. `findSharing` names the other images that have a layer. */
+export function sumLayers(layers: ImageLayer[], findSharing: (layer: ImageLayer) => string[]): Size {
   return {
-    unpackedBytes: sum('bytes'),
-    pullBytes: sum('pullBytes'),
-    layers: layers.map(({ layer: { diffId, bytes, pullBytes }, instruction }) => ({
-      digest: diffId,
-      bytes,
-      pullBytes,
-      instruction,
-      sharedWith: others
-        .filter(([, found]) => found.some(({ layer }) => layer.diffId === diffId))
-        .map(([{ subject }]) => subjectName(subject)),
-    })),
+    unpackedBytes: layers.reduce((sum, { bytes }) => sum + bytes, 0),
+    pullBytes: layers.reduce((sum, { pullBytes }) => sum + pullBytes, 0),
+    layers: layers.map((layer) => {
+      const { diffId, bytes, pullBytes, instruction } = layer;
+      return { digest: diffId, bytes, pullBytes, instruction, sharedWith: findSharing(layer) };
+    }),
   };
 }
 

@@ -1,114 +1,83 @@
 import { ToolError } from '../../lib/errors.ts';
-import type { LayerFile } from './layer-files.ts';
+import type { Contents } from '../model/report-schema.ts';
+import type { LayerFile } from './layer.ts';
 
 /** A file and its place in the image. */
 export interface ImageFile extends LayerFile {
-  /** Index of its layer, lowest 0. */
+  /** Index of its layer, the lowest is 0. */
   layer: number;
-  /** The layer that replaced or deleted it, if one did. */
-  gone?: { layer: number; how: Removal };
+  /** How a later entry replaced or deleted it, and in which layer, if one did. */
+  removed?: Removal;
 }
 
-export type Removal = 'replaced' | 'deleted';
+type Removal = Pick<Waste, 'how' | 'removedIn'>;
 
-/** What a later layer made useless. */
-export interface Waste {
-  /** The file, or the folder that was deleted or replaced as a whole. */
-  path: string;
-  how: Removal;
-  /** Index of the layer that still holds the bytes. */
-  layer: number;
-  /** Index of the layer that replaced or deleted them. */
-  removedIn: number;
-  files: number;
-  bytes: number;
-}
+/** What a later layer replaced or deleted, as the report has it; its path has no leading slash. */
+type Waste = Omit<Contents['waste'][number], 'instruction' | 'removedBy'>;
 
-export interface ImageTree {
-  /** Every entry of every layer, whiteouts left out. */
-  all: ImageFile[];
-  /** What a container sees, by path. */
-  visible: Map<string, ImageFile>;
-  waste: Waste[];
-}
+export type ImageTree = ReturnType<typeof mergeLayers>;
 
-/** More paths than any image has that people build. */
+/** More paths than any real image has. */
 const MAX_PATHS = 1_000_000;
 
 interface Node {
   entry?: ImageFile;
-  /** What the entry's bytes belong to: hard links share it. */
-  content?: Content;
+  /** What holds the entry's bytes, and how many paths lead to it: hard links share it. */
+  content?: { file: ImageFile; links: number };
   children?: Map<string, Node>;
 }
 
-interface Content {
-  file: ImageFile;
-  /** How many paths lead to it. */
-  links: number;
-}
-
 /**
- * Lays the layers of an image over each other, as an engine does for a container: https://github.com/opencontainers/image-spec/blob/main/layer.md
+ * Merges the layers of an image, as an engine does for a container:
+ * https://github.com/opencontainers/image-spec/blob/main/layer.md
  *
- * A file's bytes are counted once, where the layer holds them; a hard link to it counts nothing. They are waste when no
+ * A file's bytes are counted once, in the layer that holds them; a hard link to it adds nothing. They are waste when no
  * path leads to them any more. So what a container sees and the waste add up to the bytes of all layers.
  *
- * @throws {ToolError} for an image with more paths than memory is worth.
+ * @throws {ToolError} for an image with more paths than we keep in memory.
  */
-export function mergeLayers(layers: LayerFile[][]): ImageTree {
+export function mergeLayers(layers: LayerFile[][]) {
   const root: Node = {};
   const all: ImageFile[] = [];
   const waste = new Map<string, Waste>();
   let paths = 0;
 
-  const find = (path: string): Node | undefined =>
+  const findNode = (path: string): Node | undefined =>
     path === '' ? root : path.split('/').reduce<Node | undefined>((node, name) => node?.children?.get(name), root);
 
-  /** Takes a node's entry away; the waste is told under `path`. */
-  const forget = (node: Node, path: string, by: { layer: number; how: Removal }) => {
+  /** Removes a node's entry; its bytes are counted as waste of `path`. */
+  const removeEntry = (node: Node, path: string, removal: Removal) => {
     const { entry, content } = node;
-    if (entry) entry.gone = by;
+    if (entry) entry.removed = removal;
     node.entry = undefined;
     node.content = undefined;
     if (!content) return;
     content.links -= 1;
-    if (content.links > 0 || content.file.bytes === 0) return;
-    const key = `${path}\0${content.file.layer}\0${by.layer}`;
-    const known = waste.get(key) ?? {
-      path,
-      how: by.how,
-      layer: content.file.layer,
-      removedIn: by.layer,
-      files: 0,
-      bytes: 0,
-    };
-    waste.set(key, { ...known, files: known.files + 1, bytes: known.bytes + content.file.bytes });
+    const { layer, bytes } = content.file;
+    if (content.links > 0 || bytes === 0) return;
+    const key = `${path}\0${layer}\0${removal.removedIn}`;
+    const item = waste.get(key) ?? { path, ...removal, layer, files: 0, bytes: 0 };
+    waste.set(key, { ...item, files: item.files + 1, bytes: item.bytes + bytes });
   };
 
-  const forgetBelow = (node: Node, path: string, by: { layer: number; how: Removal }) => {
-    const rest = [node];
-    for (let next = rest.pop(); next; next = rest.pop()) {
-      for (const child of next.children?.values() ?? []) {
-        forget(child, path, by);
-        rest.push(child);
-      }
-      next.children = undefined;
+  const removeChildren = (node: Node, path: string, removal: Removal) => {
+    for (const child of node.children?.values() ?? []) {
+      removeEntry(child, path, removal);
+      removeChildren(child, path, removal);
     }
+    node.children = undefined;
   };
 
-  const make = (path: string, layer: number): Node => {
+  const makeNode = (path: string, removal: Removal): Node => {
     let node = root;
-    let at = '';
     for (const name of path.split('/')) {
-      // What is in a folder makes the folder, also over something else.
-      if (node.entry && node.entry.kind !== 'directory') forget(node, at, { layer, how: 'replaced' });
-      at = at === '' ? name : `${at}/${name}`;
+      // A path below a file implies a directory, which replaces the file.
+      if (node.entry && node.entry.kind !== 'directory') removeEntry(node, node.entry.path, removal);
       node.children ??= new Map();
       let child = node.children.get(name);
       if (!child) {
         paths += 1;
-        if (paths > MAX_PATHS) throw new ToolError(`The image has more than ${MAX_PATHS} files and folders.`);
+        if (paths > MAX_PATHS) throw new ToolError(`The image has more than ${MAX_PATHS} files and directories.`);
         child = {};
         node.children.set(name, child);
       }
@@ -118,37 +87,36 @@ export function mergeLayers(layers: LayerFile[][]): ImageTree {
   };
 
   layers.forEach((files, layer) => {
-    // A layer's whiteouts are for the layers below it only, wherever they stand in the tar.
+    const deleted: Removal = { how: 'deleted', removedIn: layer };
+    const replaced: Removal = { how: 'replaced', removedIn: layer };
+    // A layer's whiteouts apply only to the layers below it, wherever they stand in the tar.
     for (const { kind, path } of files) {
-      if (kind !== 'whiteout' && kind !== 'opaque') continue;
-      const node = find(path);
+      const node = kind === 'whiteout' || kind === 'opaque' ? findNode(path) : undefined;
       if (!node) continue;
-      const by = { layer, how: 'deleted' } as const;
-      if (kind === 'whiteout') forget(node, path, by);
-      forgetBelow(node, path, by);
+      if (kind === 'whiteout') removeEntry(node, path, deleted);
+      removeChildren(node, path, deleted);
     }
     for (const file of files) {
       if (file.kind === 'whiteout' || file.kind === 'opaque') continue;
       const entry: ImageFile = { ...file, layer };
       all.push(entry);
-      // Looked up first: a link may stand where its own target stood.
-      const target = file.kind === 'link' ? find(file.target ?? '')?.content : undefined;
-      const node = make(file.path, layer);
-      const by = { layer, how: 'replaced' } as const;
+      // Looked up first: a link may replace its own target.
+      const target = file.kind === 'link' ? findNode(file.target ?? '')?.content : undefined;
+      const node = makeNode(file.path, replaced);
       if (target) target.links += 1;
-      if (node.entry) forget(node, file.path, by);
-      if (file.kind !== 'directory') forgetBelow(node, file.path, by);
+      removeEntry(node, file.path, replaced);
+      if (file.kind !== 'directory') removeChildren(node, file.path, replaced);
       node.entry = entry;
-      if (file.kind === 'file') node.content = { file: entry, links: 1 };
-      else if (target) node.content = target;
+      node.content = file.kind === 'file' ? { file: entry, links: 1 } : target;
     }
   });
 
-  const visible = new Map<string, ImageFile>();
-  const rest: Node[] = [root];
-  for (let node = rest.pop(); node; node = rest.pop()) {
-    if (node.entry) visible.set(node.entry.path, node.entry);
-    rest.push(...(node.children?.values() ?? []));
-  }
-  return { all, visible, waste: [...waste.values()].sort((a, b) => b.bytes - a.bytes || (a.path < b.path ? -1 : 1)) };
+  return {
+    /** Every entry of every layer, without whiteouts; lowest layer first. */
+    all,
+    /** What a container sees, by path. */
+    visible: new Map(all.filter(({ removed }) => !removed).map((file) => [file.path, file])),
+    /** The largest first. */
+    waste: [...waste.values()].sort((a, b) => b.bytes - a.bytes || (a.path < b.path ? -1 : 1)),
+  };
 }

@@ -1,111 +1,86 @@
-import type { Manifest, Note } from './layer-files.ts';
-import type { ImageFile } from './merge-layers.ts';
+import { posix } from 'node:path';
+import type { Contents } from '../model/report-schema.ts';
+import type { PackageJson } from './layer.ts';
+import type { ImageTree } from './merge-layers.ts';
 
-/** One package in a node_modules folder. */
-export interface Package {
-  /** Its folder. */
-  path: string;
-  name: string;
-  version: string | null;
-  /** Whether only development dependencies need it. */
-  dev: boolean;
-  /** The dependencies of the app's own package.json that need it; empty when nothing says. */
-  requiredBy: string[];
-}
+/** One package in a node_modules directory, as the report has it; its path has no leading slash. */
+export type Package = Omit<Contents['packages'][number], 'bytes'>;
 
-/** Where npm installs what `--global` asks for. */
-const GLOBAL = /^(usr\/local\/lib|usr\/lib|usr\/local\/share)\/node_modules\//;
+/** Whether a path is where npm installs what `--global` asks for. */
+export const isGlobal = (path: string) => /^(usr\/local\/lib|usr\/lib|usr\/local\/share)\/node_modules\//.test(path);
 
-/** The folder of the package that a path belongs to, such as `app/node_modules/@types/node`; or null. */
-export function packageFolder(path: string): string | null {
+/** The directory of the package that a path belongs to, such as `app/node_modules/@types/node`; or null. */
+export function packageDirectory(path: string): string | null {
   // The greedy beginning finds the innermost node_modules.
   return /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^@./][^/]*(?=\/|$)/.exec(path)?.[0] ?? null;
 }
 
-export const isGlobal = (path: string) => GLOBAL.test(path);
-
 /**
- * The packages of an image, those included that a later layer deleted: from their manifests, following who needs whom in
- * the way in which Node looks packages up (https://nodejs.org/api/modules.html#loading-from-node_modules-folders).
- *
- * @param notes what the files say, by path; of a path in several layers, what the uppermost says.
- * @param all every entry of every layer, for the symbolic links of pnpm and workspaces.
+ * The packages of an image by directory, including those that a later layer deleted, and the projects: the directories
+ * with a package.json that is not a dependency's. Follows the dependencies in the package.json files in the way in which
+ * Node resolves packages (https://nodejs.org/api/modules.html#loading-from-node_modules-folders).
  */
-export function findPackages(notes: Map<string, Note>, all: ImageFile[]): Map<string, Package> {
-  const manifests = new Map<string, Manifest>();
-  for (const [path, note] of notes) if (note.type === 'manifest') manifests.set(parent(path), note);
+export function findPackages({ all, visible }: ImageTree): { packages: Map<string, Package>; projects: string[] } {
+  // Of a path in several layers, the uppermost layer's content counts.
+  const notes = new Map(all.flatMap(({ path, note }) => (note ? [[path, note] as const] : [])));
+  const packageJsons = new Map<string, PackageJson>();
+  for (const [path, note] of notes) if (note.type === 'packageJson') packageJsons.set(parent(path), note);
+  const projects = [...packageJsons.keys()].filter((directory) => packageDirectory(`${directory}/`) === null);
+  // The symbolic links of pnpm and workspaces.
   const links = new Map<string, string>();
-  for (const { kind, path, target } of all) {
-    if (kind === 'symlink' && packageFolder(path) === path) links.set(path, join(parent(path), target ?? ''));
+  for (const { kind, path, target = '' } of all) {
+    if (kind !== 'symlink' || packageDirectory(path) !== path) continue;
+    links.set(path, posix.resolve('/', parent(path), target).slice(1));
   }
 
   const resolve = (from: string, name: string): string | undefined => {
-    for (let folder: string | null = from; folder !== null; folder = folder === '' ? null : parent(folder)) {
-      if (/(^|\/)node_modules$/.test(folder)) continue;
-      const candidate = folder === '' ? `node_modules/${name}` : `${folder}/node_modules/${name}`;
-      const found = links.get(candidate) ?? candidate;
-      if (manifests.has(found)) return found;
+    for (let directory = from; ; directory = parent(directory)) {
+      const candidate = `${directory}/node_modules/${name}`.replace(/^\//, '');
+      const resolved = links.get(candidate) ?? candidate;
+      if (posix.basename(directory) !== 'node_modules' && packageJsons.has(resolved)) return resolved;
+      if (directory === '') return undefined;
     }
-    return undefined;
-  };
-  const reach = (starts: (string | undefined)[]): Set<string> => {
-    const reached = new Set<string>();
-    const rest = [...starts];
-    while (rest.length > 0) {
-      const folder = rest.pop();
-      if (folder === undefined || reached.has(folder)) continue;
-      reached.add(folder);
-      for (const name of manifests.get(folder)?.dependencies ?? []) rest.push(resolve(folder, name));
-    }
-    return reached;
   };
 
   const production = new Set<string>();
   const development = new Set<string>();
   const requiredBy = new Map<string, Set<string>>();
-  for (const [folder, manifest] of manifests) {
-    if (packageFolder(`${folder}/`) !== null) continue;
-    const sides = [
-      [manifest.dependencies, production],
-      [manifest.devDependencies, development],
-    ] as const;
-    for (const [names, side] of sides) {
-      for (const name of names) {
-        for (const reached of reach([resolve(folder, name)])) {
-          side.add(reached);
-          if (!requiredBy.has(reached)) requiredBy.set(reached, new Set());
-          requiredBy.get(reached)?.add(name);
-        }
+  /** Adds the packages that a project names, and everything that they require. */
+  const addDependencies = (added: Set<string>, project: string, names: string[] = []) => {
+    for (const name of names) {
+      const reached = new Set([resolve(project, name)]);
+      // The loop also visits what is added to the set meanwhile.
+      for (const directory of reached) {
+        if (directory === undefined) continue;
+        added.add(directory);
+        requiredBy.set(directory, (requiredBy.get(directory) ?? new Set()).add(name));
+        for (const other of packageJsons.get(directory)?.dependencies ?? []) reached.add(resolve(directory, other));
       }
     }
+  };
+  for (const project of projects) {
+    addDependencies(production, project, packageJsons.get(project)?.dependencies);
+    addDependencies(development, project, packageJsons.get(project)?.devDependencies);
   }
-  // Where no manifest of the app is in the image, npm's own list still knows.
+  // Where the app's package.json is not in the image, npm's own lockfile still marks the development dependencies.
   for (const [path, note] of notes) {
-    if (note.type === 'lock') for (const name of note.dev) development.add(`${parent(path)}/${name}`);
+    if (note.type === 'hiddenLockfile') for (const name of note.dev) development.add(`${parent(path)}/${name}`);
   }
 
   const packages = new Map<string, Package>();
-  for (const [path, { name, version }] of manifests) {
-    if (packageFolder(path) !== path) continue;
+  for (const [path, { name, version }] of packageJsons) {
+    if (packageDirectory(path) !== path) continue;
     packages.set(path, {
       path,
       name: name ?? path.slice(path.lastIndexOf('node_modules/') + 'node_modules/'.length),
       version: version ?? null,
       dev: development.has(path) && !production.has(path),
+      deleted: !visible.has(`${path}/package.json`),
       requiredBy: [...(requiredBy.get(path) ?? [])].sort(),
     });
   }
-  return packages;
+  return { packages, projects };
 }
 
-const parent = (path: string) => path.slice(0, Math.max(path.lastIndexOf('/'), 0));
-
-/** Where a symbolic link in `folder` leads, as a path without a leading slash. */
-function join(folder: string, target: string): string {
-  const parts = target.startsWith('/') ? [] : folder.split('/');
-  for (const part of target.split('/')) {
-    if (part === '..') parts.pop();
-    else if (part !== '' && part !== '.') parts.push(part);
-  }
-  return parts.join('/');
-}
+/** The directory that a path is in; empty for the root. */
+const parent = (path: string) => posix.dirname(`/${path}`).slice(1);

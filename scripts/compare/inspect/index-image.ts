@@ -1,5 +1,29 @@
+import type { ImageFacts } from '../../engine/engine.ts';
 import type { Group } from '../model/groups.ts';
-import { isGlobal, type Package, packageFolder } from './packages.ts';
+import type { ImageLayers } from './layer.ts';
+import { mergeLayers } from './merge-layers.ts';
+import { findPackages, isGlobal, type Package, packageDirectory } from './packages.ts';
+
+/** Everything about an image that its contents and findings follow from. */
+export type IndexedImage = ReturnType<typeof indexImage>;
+
+/** `baseLayers` is how many of the lowest layers are those of the base image; null when that is not known. */
+export function indexImage(image: ImageFacts, { layers, history }: ImageLayers, baseLayers: number | null) {
+  const tree = mergeLayers(layers.map(({ files }) => files));
+  const { packages, projects } = findPackages(tree);
+  return {
+    image,
+    history,
+    baseLayers,
+    /** The instruction that made each layer. */
+    instructions: layers.map(({ instruction }) => instruction),
+    tree,
+    /** What a container sees, sorted by path. */
+    visibleFiles: [...tree.visible.values()].sort((a, b) => (a.path < b.path ? -1 : 1)),
+    packages,
+    groupOf: groupPaths(packages, [image.workingDirectory.replace(/^\/+|\/+$/g, ''), ...projects.filter(Boolean)]),
+  };
+}
 
 const CACHES =
   /^(tmp|var\/tmp|var\/cache|var\/log|var\/lib\/apt\/lists|usr\/local\/share\/\.cache)\/|(^|\/)(\.npm|\.cache|\.yarn\/cache|\.node-gyp|\.local\/share\/pnpm\/store|\.pnpm-store)\/|(^|\/)node_modules\/\.(cache|vite)\//;
@@ -18,18 +42,18 @@ const SYSTEM =
 const NEVER_AN_APP =
   /^(bin|boot|dev|etc|lib\w*|proc|run|sbin|sys|tmp|home|opt|usr(\/(local(\/.*)?|bin|sbin|lib\w*|share\/.*|share|include\/.*))?|var(\/(lib|cache|log)(\/.*)?)?)$/;
 
-/** Makes the function that says which group a path of this image belongs to. `appFolders` have no slash at their ends. */
-export function groupPaths(packages: Map<string, Package>, appFolders: string[]): (path: string) => Group {
-  const apps = appFolders.filter((folder) => folder !== '' && !NEVER_AN_APP.test(folder));
+/** Makes the function that returns the group of a path in this image. `appDirectories` have no slash at their ends. */
+function groupPaths(packages: Map<string, Package>, appDirectories: string[]): (path: string) => Group {
+  const apps = appDirectories.filter((directory) => directory !== '' && !NEVER_AN_APP.test(directory));
   return (path) => {
     if (CACHES.test(path)) return 'caches';
     if (MANAGERS.test(path)) return 'packageManagers';
     if (NODE.test(path)) return 'node';
-    const folder = packageFolder(path);
-    if (folder !== null) return packages.get(folder)?.dev ? 'devDependencies' : 'productionDependencies';
+    const directory = packageDirectory(path);
+    if (directory !== null) return packages.get(directory)?.dev ? 'devDependencies' : 'productionDependencies';
     if (/(^|\/)node_modules\//.test(path)) return isGlobal(path) ? 'packageManagers' : 'productionDependencies';
     if (apps.some((app) => path.startsWith(`${app}/`))) return 'application';
     if (SYSTEM.test(path)) return 'baseSystem';
-    return appFolders.includes('') ? 'application' : 'other';
+    return appDirectories.includes('') ? 'application' : 'other';
   };
 }
