@@ -30,7 +30,7 @@ const compareShape = {
   strict: flag('--strict', `--behaviour, with exit code 1 for a failed check, except of ${REFERENCE}, the "before"`),
   keep: flag('--keep', 'keep the images and print their tags'),
   jobs: option('--jobs <n>', 'number of parallel builds (default: one per processor)', count(availableParallelism())),
-  quiet: flag('--quiet', 'print no progress and no table, only failures and what - writes to standard output'),
+  quiet: flag('--quiet', 'print only failures: neither progress nor the table'),
   color: option('--no-color', 'do not use colour, even on a terminal', z.boolean().default(true)),
 };
 

@@ -108,8 +108,8 @@ const PRIVATE = 'private-registry';
 const rows = await takeHomeRows();
 const bench = new Bench();
 const scratch: string[] = [];
-/** Three at a time: most of the time is npm's, waiting for the network. */
-const limit = limiter(3);
+/** Five at a time: most of the time is npm's, waiting for the network. */
+const limit = limiter(5);
 
 afterAll(async () => {
   await bench.cleanUp();
