@@ -13,7 +13,7 @@ const server = createApp(state).listen(port, (error?: Error) => {
   console.log(`Listening on port ${(server.address() as AddressInfo).port}`);
 });
 
-// As process 1 in a container, Node gets no default signal handlers: without these lines the server would not notice
+// As PID 1 in a container, Node gets no default signal handlers: without these lines the server would not notice
 // `docker stop` and would be killed ten seconds later. A second signal while stopping is left to Node's default.
 process.once('SIGTERM', stop);
 process.once('SIGINT', stop);

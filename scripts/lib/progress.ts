@@ -87,7 +87,7 @@ export async function step<T>(
   work: (report: Task['update']) => Promise<T>,
 ): Promise<T> {
   const task = progress.task(name);
-  task.update('started');
+  task.update('in progress');
   try {
     const result = await work(task.update);
     task.done('done');

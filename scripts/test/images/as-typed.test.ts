@@ -13,7 +13,7 @@ const bench = new Bench();
 const scratch: string[] = [];
 
 afterEach(async () => {
-  for (const folder of scratch.splice(0)) await rm(folder, { recursive: true });
+  for (const directory of scratch.splice(0)) await rm(directory, { recursive: true });
 });
 
 const typed = typedDocker(bench);
@@ -21,11 +21,11 @@ afterAll(() => typed.cleanUp());
 
 /** A copy of a chapter, outside the repository, that a test may edit. */
 async function copyOf(chapter: string): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'chapter-'));
-  scratch.push(folder);
+  const directory = await mkdtemp(join(tmpdir(), 'chapter-'));
+  scratch.push(directory);
   const filter = (path: string) => !/\/(node_modules|dist|\.turbo)$/.test(path);
-  await cp(join(ROOT, chapter), folder, { recursive: true, verbatimSymlinks: true, filter });
-  return folder;
+  await cp(join(ROOT, chapter), directory, { recursive: true, verbatimSymlinks: true, filter });
+  return directory;
 }
 
 describe('as typed', () => {
@@ -39,10 +39,10 @@ describe('as typed', () => {
   );
 
   test('04-three-stage: B5, a source edit reuses the dependency layers', async () => {
-    const folder = await copyOf('04-three-stage');
+    const directory = await copyOf('04-three-stage');
     const build = async () => {
       const lines: string[] = [];
-      await bench.build(folder, 'Dockerfile', { onLine: (line) => lines.push(line) });
+      await bench.build(directory, 'Dockerfile', { onLine: (line) => lines.push(line) });
       const text = lines.join('\n');
       // A step is announced as `#12 [deps 4/4] RUN …`; `#12 CACHED` says that it was reused.
       const cached = (step: RegExp) => text.includes(`${step.exec(text)?.[1]} CACHED`);
@@ -54,7 +54,7 @@ describe('as typed', () => {
     };
     await build();
     expect(await build()).toEqual({ dependencies: true, devDependencies: true, source: true });
-    const app = join(folder, 'src/app.ts');
+    const app = join(directory, 'src/app.ts');
     await writeFile(app, (await readFile(app, 'utf8')).replace('Hello', `Hello ${bench.id}`));
     expect(await build()).toEqual({ dependencies: true, devDependencies: true, source: false });
   });
@@ -73,19 +73,19 @@ describe('as typed', () => {
   });
 
   test('04-three-stage: B6, the test stage passes, and fails when a test does', async () => {
-    const folder = await copyOf('04-three-stage');
-    await bench.build(folder, 'Dockerfile', { target: 'test' });
-    const file = join(folder, 'test/app.test.ts');
+    const directory = await copyOf('04-three-stage');
+    await bench.build(directory, 'Dockerfile', { target: 'test' });
+    const file = join(directory, 'test/app.test.ts');
     await writeFile(file, (await readFile(file, 'utf8')).replace('Hello from', 'Goodbye to'));
-    await expect(bench.build(folder, 'Dockerfile', { target: 'test' })).rejects.toThrow('build failed');
+    await expect(bench.build(directory, 'Dockerfile', { target: 'test' })).rejects.toThrow('build failed');
   });
 
   test('a .dockerignore keeps what B7 lists out of the build context', async () => {
-    const folder = await copyOf('02-multi-stage');
+    const directory = await copyOf('02-multi-stage');
     const kept = ['node_modules', '.git', '.env', 'coverage', 'dist', 'logs', '.DS_Store'];
-    for (const name of kept) await writeFile(join(folder, name), 'must not be sent');
-    await writeFile(join(folder, 'Dockerfile.look'), 'FROM node:26-alpine\nWORKDIR /look\nCOPY . .\n');
-    const image = await bench.build(folder, 'Dockerfile.look');
+    for (const name of kept) await writeFile(join(directory, name), 'must not be sent');
+    await writeFile(join(directory, 'Dockerfile.look'), 'FROM node:26-alpine\nWORKDIR /look\nCOPY . .\n');
+    const image = await bench.build(directory, 'Dockerfile.look');
     const listed = (await docker('run', '--rm', image, 'ls', '-A', '/look')).split('\n');
     expect(listed).toContain('package.json');
     expect(listed.filter((name) => kept.includes(name))).toEqual([]);
@@ -93,10 +93,10 @@ describe('as typed', () => {
 });
 
 test('a chapter that is copied out of the repository still installs, tests and builds', async () => {
-  const folder = await copyOf('03-distroless');
+  const directory = await copyOf('03-distroless');
   const code = await new Promise((resolve) => {
     const command = 'npm ci --no-audit --no-fund && npm test && npm run build';
-    spawn('sh', ['-c', command], { cwd: folder, stdio: 'ignore' }).on('close', resolve);
+    spawn('sh', ['-c', command], { cwd: directory, stdio: 'ignore' }).on('close', resolve);
   });
   expect(code).toBe(0);
 });

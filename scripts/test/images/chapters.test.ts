@@ -127,7 +127,7 @@ describe.each(chapters)('%s', (chapter) => {
       const packages: [string, { dev?: boolean }][] = Object.entries(lock.packages);
       const dev = packages.filter(([path, { dev }]) => path !== '' && dev).map(([path]) => `/app/${path}/`);
       expect(dev.length).toBeGreaterThan(20);
-      const shipped = dev.filter((folder) => paths.some((path) => path.startsWith(folder)));
+      const shipped = dev.filter((directory) => paths.some((path) => path.startsWith(directory)));
       if (chapter.startsWith('01')) {
         // Chapter 01 copies the whole node_modules, which also shows that this test would notice.
         expect(shipped).toContain('/app/node_modules/typescript/');

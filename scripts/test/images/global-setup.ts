@@ -1,6 +1,8 @@
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
+import { rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
 import { findEngine } from '../../engine/find-engine.ts';
@@ -9,17 +11,23 @@ import { findEngine } from '../../engine/find-engine.ts';
  * Before the image tests: an engine must answer. A reaper removes what they made, however they end: it notices that its
  * standard input is closed, also when this process is killed.
  */
-export async function setup(project: TestProject): Promise<() => Promise<void>> {
+export async function setup(project: TestProject): Promise<(() => Promise<void>) | undefined> {
   project.provide('update', project.config.snapshotOptions.updateSnapshot === 'all');
+  // Vitest calls this for each of its projects, which share one reaper.
+  if (process.env.TEST_INVOCATION) return undefined;
   const engine = await findEngine();
   // Every process that the tests start inherits this, and every image and container of theirs carries it as a label.
   process.env.TEST_INVOCATION = randomUUID();
+  // The names that documents give to what they make, a line each.
+  process.env.TEST_NAMES = join(tmpdir(), `multi-stage-node-test-${process.env.TEST_INVOCATION}`);
   const reaper = spawn(
     process.execPath,
-    [join(import.meta.dirname, 'reaper.mjs'), engine.info.command, process.env.TEST_INVOCATION],
+    [join(import.meta.dirname, 'reaper.mjs'), engine.info.command, process.env.TEST_INVOCATION, process.env.TEST_NAMES],
     { stdio: ['pipe', 'ignore', 'inherit'], detached: true, env: { ...process.env, TEST_INVOCATION: '' } },
   );
   return async () => {
+    // Tests that end by themselves have removed these.
+    await rm(process.env.TEST_NAMES ?? '', { force: true });
     reaper.stdin.end();
     await once(reaper, 'close');
   };

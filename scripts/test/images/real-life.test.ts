@@ -21,23 +21,23 @@ const label = bench.labelArgs;
 const scratch: string[] = [];
 afterAll(async () => {
   await bench.cleanUp();
-  for (const folder of scratch) await rm(folder, { recursive: true });
+  for (const directory of scratch) await rm(directory, { recursive: true });
 });
 
-async function newFolder(): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'real-life-'));
-  scratch.push(folder);
-  return folder;
+async function newDirectory(): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), 'real-life-'));
+  scratch.push(directory);
+  return directory;
 }
 
 /** A copy of the chapter that no cached step fits: secrets and proxies do not count for the cache. */
 async function freshCopy(description = randomUUID()): Promise<string> {
-  const folder = await newFolder();
+  const directory = await newDirectory();
   const filter = (path: string) => !/\/(node_modules|dist|\.turbo)$/.test(path);
-  await cp(CHAPTER, folder, { recursive: true, verbatimSymlinks: true, filter });
-  const manifest = join(folder, 'package.json');
+  await cp(CHAPTER, directory, { recursive: true, verbatimSymlinks: true, filter });
+  const manifest = join(directory, 'package.json');
   await writeFile(manifest, (await readFile(manifest, 'utf8')).replace(/("description": ").*"/, `$1${description}"`));
-  return folder;
+  return directory;
 }
 
 let count = 0;
@@ -105,7 +105,7 @@ describe('a company', () => {
   const NO_GLOBAL = 'globalconfig=/nowhere';
 
   beforeAll(async () => {
-    certificates = await newFolder();
+    certificates = await newDirectory();
     await makeCa(certificates, caName);
     registry = await startRegistry(certificates, token);
     proxy = await startProxy(registry, 'builder', password);
@@ -123,12 +123,12 @@ describe('a company', () => {
   });
 
   test('installs from its registry, with its CA, through its proxy, and nothing of these is in any stage', async () => {
-    const folder = await freshCopy();
+    const directory = await freshCopy();
     const all = Object.values(options).flat();
     const stages: Record<string, string> = {};
     // The runner first: it makes all that the others reuse.
     for (const stage of ['runner', 'deps', 'builder', 'test', 'dev']) {
-      stages[stage] = await build(folder, '--target', stage, ...all);
+      stages[stage] = await build(directory, '--target', stage, ...all);
     }
     expect(registry.asked).toContain('GET /express');
     expect(proxy.asked).toContain(`CONNECT ${REGISTRY}:${registry.listens.port}`);
@@ -169,26 +169,26 @@ describe('a company', () => {
   });
 
   test('does not install without its proxy, which alone knows the registry', async () => {
-    const folder = await freshCopy();
+    const directory = await freshCopy();
     // It need not try again and again.
     const once = await npmrcSecret(npmrc, 'fetch-retries=0');
-    expect(await failure(folder, ...once, ...options.ca)).toMatch(/ENOTFOUND|EAI_AGAIN/);
+    expect(await failure(directory, ...once, ...options.ca)).toMatch(/ENOTFOUND|EAI_AGAIN/);
     // The other way to name it, which no attestation writes down.
     const proxyLine = options.proxy[1]?.replace('HTTP_PROXY', 'https-proxy') ?? '';
     const secret = await npmrcSecret(npmrc, proxyLine);
-    await build(folder, '--target', 'deps', ...secret, ...options.ca);
+    await build(directory, '--target', 'deps', ...secret, ...options.ca);
   });
 
   test('where the base image sets cafile, the CA is named in the npmrc', async () => {
-    const folder = await freshCopy();
+    const directory = await freshCopy();
     // As a company's base image: its own bundle does not have this CA.
-    const file = join(folder, 'Dockerfile.multi');
+    const file = join(directory, 'Dockerfile.multi');
     const setting = 'RUN npm config set --location=global cafile=/usr/local/LICENSE\n';
     await writeFile(file, (await readFile(file, 'utf8')).replace('AS deps\n', `AS deps\n${setting}`));
     const plain = await npmrcSecret(...registryLines(), tokenLine());
-    expect(await failure(folder, ...options.ca, ...options.proxy, ...plain)).toMatch(CERTIFICATE_REFUSED);
+    expect(await failure(directory, ...options.ca, ...options.proxy, ...plain)).toMatch(CERTIFICATE_REFUSED);
     const named = await npmrcSecret(...registryLines(), tokenLine(), 'cafile=/run/secrets/ca');
-    await build(folder, '--target', 'deps', ...options.ca, ...options.proxy, ...named);
+    await build(directory, '--target', 'deps', ...options.ca, ...options.proxy, ...named);
   });
 
   test('its CA at run time is a mounted file and a variable', async () => {
@@ -206,15 +206,15 @@ const withoutPemFrame = (pem: string) => pem.replace(/^-----.*\n/gm, '');
 
 describe('04-three-stage', () => {
   test('dev serves the mounted source, takes an edit, and stops at once', async () => {
-    const folder = await freshCopy();
-    const image = await build(folder, '--target', 'dev');
-    // Whoever runs the tests may have made the folder for himself only.
-    await chmod(folder, 0o755);
-    const { id, ask } = await bench.serve(image, ['-v', `${join(folder, 'src')}:/app/src`]);
+    const directory = await freshCopy();
+    const image = await build(directory, '--target', 'dev');
+    // Whoever runs the tests may have made the directory readable for one user only.
+    await chmod(directory, 0o755);
+    const { id, ask } = await bench.serve(image, ['-v', `${join(directory, 'src')}:/app/src`]);
     expect((await ask('/')).body).toBe('{"message":"Hello from a container"}');
     expect(JSON.parse((await ask('/info')).body).userId).toBe(1000);
 
-    const app = join(folder, 'src/app.ts');
+    const app = join(directory, 'src/app.ts');
     const text = (await readFile(app, 'utf8')).replace('Hello from', 'An edit in');
     // Saved again and again: tsx watches a file only some time after it has loaded it. No person is that quick.
     const answer = async () => {
@@ -273,10 +273,10 @@ describe('04-three-stage', () => {
   test('two builds with one SOURCE_DATE_EPOCH have the same layers, and dependencies have them without one', async () => {
     const description = randomUUID();
     const image = async (...options: string[]) => {
-      const folder = await freshCopy(description);
+      const directory = await freshCopy(description);
       // Git gives each file the time of its checkout.
-      await utimes(join(folder, 'package.json'), new Date(), new Date(Date.now() - count * 60_000));
-      return build(folder, ...options);
+      await utimes(join(directory, 'package.json'), new Date(), new Date(Date.now() - count * 60_000));
+      return build(directory, ...options);
     };
     const date = ['--build-arg', 'SOURCE_DATE_EPOCH=1767225600'];
     const first = await layers(await image(...date));
@@ -296,10 +296,13 @@ describe('04-three-stage', () => {
 describe('linux/arm64', () => {
   /** Why this machine cannot build for arm64 on this base image, or null. */
   async function obstacle(base: string): Promise<string | null> {
-    const folder = await newFolder();
+    const directory = await newDirectory();
     const node = base.includes('distroless') ? '/nodejs/bin/node' : 'node';
-    await writeFile(join(folder, 'Dockerfile'), `FROM ${base}\nRUN ["${node}", "-p", "'runs as ' + process.arch"]\n`);
-    const { said, image } = await tryBuild(folder, ['--no-cache', '--platform', 'linux/arm64']);
+    await writeFile(
+      join(directory, 'Dockerfile'),
+      `FROM ${base}\nRUN ["${node}", "-p", "'runs as ' + process.arch"]\n`,
+    );
+    const { said, image } = await tryBuild(directory, ['--no-cache', '--platform', 'linux/arm64']);
     if (image instanceof Error) return `${base}: ${said.split('\n').at(-1)}`;
     // A new BuildKit takes an image of another architecture if it has only that.
     return /runs as (?!arm64)/.test(said) ? `${base}: only for another architecture, and no registry has it` : null;
@@ -307,15 +310,15 @@ describe('linux/arm64', () => {
 
   describe.each(CHAPTERS)('%s', (chapter) => {
     test('multi builds, and runs as arm64', async ({ skip }) => {
-      const folder = join(ROOT, chapter);
-      const { bases } = readDockerfile(await readFile(join(folder, 'Dockerfile.multi'), 'utf8'), 'Dockerfile.multi');
+      const directory = join(ROOT, chapter);
+      const { bases } = readDockerfile(await readFile(join(directory, 'Dockerfile.multi'), 'utf8'), 'Dockerfile.multi');
       for (const base of bases) {
         const reason = await obstacle(base);
         if (!reason) continue;
         console.warn(`SKIPPED: ${chapter} for linux/arm64, which this machine cannot build. ${reason}`);
         skip(reason);
       }
-      const image = await build(folder, '--platform', 'linux/arm64', '--file', join(folder, 'Dockerfile.multi'));
+      const image = await build(directory, '--platform', 'linux/arm64', '--file', join(directory, 'Dockerfile.multi'));
       expect(await docker('image', 'inspect', '--format', '{{.Architecture}}', image)).toBe('arm64');
       const { ask } = await bench.serve(image, ['--platform', 'linux/arm64']);
       expect(JSON.parse((await ask('/info')).body).arch).toBe('arm64');

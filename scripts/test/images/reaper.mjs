@@ -1,11 +1,11 @@
 // A process beside the image tests: when they have ended, however they ended, it ends the processes that they started and
 // removes the containers and images that they made. Plain JavaScript, so that it starts at once.
 import { execFile } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 
-const [docker, invocation] = process.argv.slice(2);
+const [docker, invocation, namesFile] = process.argv.slice(2);
 const filter = ['--filter', `label=multi-stage-node.test-${invocation}`];
 /** How long a process may take to clean up after SIGTERM, in milliseconds. */
 const GRACE_MS = 5000;
@@ -15,6 +15,11 @@ process.on('SIGINT', () => {});
 process.stdin.resume();
 process.stdin.on('end', async () => {
   await endProcesses();
+  const names = readOr('', () => readFileSync(namesFile, 'utf8')).split('\n');
+  const namesOf = (kind) => names.filter((line) => line.startsWith(kind)).map((line) => line.slice(kind.length));
+  for (const name of namesOf('container ')) await run('rm', '--force', '--volumes', name);
+  for (const name of namesOf('image ')) await run('rmi', name);
+  rmSync(namesFile, { force: true });
   // Twice: the engine may still be creating what a client asked for before it ended.
   for (const pause of [0, 1000]) {
     await sleep(pause);

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
+import { appendFile, readFile } from 'node:fs/promises';
 import { delimiter, dirname, isAbsolute, join } from 'node:path';
 import { text as textOf } from 'node:stream/consumers';
 import { readerEnvironment } from '../../docs/documents.ts';
@@ -45,6 +45,7 @@ export async function runDocument(copy: string, file: string, { engine, signal, 
   const names = namesIn(commands);
   const taken = names.find((name) => before.some((line) => line.startsWith(name)));
   if (taken) return { text, problems: [{ line: 1, text: `The ${taken}exists already. Remove or rename it.` }] };
+  await noteForReaper(names);
   let output: string;
   let left: string[] = [];
   try {
@@ -60,6 +61,12 @@ export async function runDocument(copy: string, file: string, { engine, signal, 
   const result = checkOutput(text, blocks, output.split(MARK), sameBases);
   if (left.length > 0) result.problems.push({ line: 1, text: `It leaves this on the engine: ${left.join(', ')}` });
   return result;
+}
+
+/** Records for reaper.mjs what to remove if this process is killed: a document's commands carry no label. */
+async function noteForReaper(names: string[]): Promise<void> {
+  const { TEST_NAMES: file } = process.env;
+  if (file) await appendFile(file, names.map((name) => `${name.trim()}\n`).join(''));
 }
 
 /** The containers and images of the engine: kind, name and id, a line each. */

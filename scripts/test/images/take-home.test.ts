@@ -94,7 +94,7 @@ const EXPECTED: Record<string, Expected> = {
     answers: { '/': 'On port 8080' },
     needs: [{ chapter: '02', sees: 'unhealthy' }],
   },
-  'output-folder': {
+  'output-directory': {
     chapters: ['02', '03', '04'],
     answers: { '/': 'Built to build/' },
     needs: [{ chapter: '02', sees: /\/app\/dist.*not found/ }],
@@ -113,34 +113,34 @@ const limit = limiter(5);
 
 afterAll(async () => {
   await bench.cleanUp();
-  for (const folder of scratch) await rm(folder, { recursive: true });
+  for (const directory of scratch) await rm(directory, { recursive: true });
 });
 
 /** A copy of a project with the chapter's files, with the changes of its row. */
 async function project(name: string, chapterNumber: string, changes: Change[]): Promise<string> {
-  const chapter = CHAPTERS.find((folder) => folder.startsWith(chapterNumber)) as string;
-  const folder = await mkdtemp(join(tmpdir(), `take-home-${name}-`));
-  scratch.push(folder);
-  await cp(join(PROJECTS, name), folder, { recursive: true });
+  const chapter = CHAPTERS.find((directory) => directory.startsWith(chapterNumber)) as string;
+  const directory = await mkdtemp(join(tmpdir(), `take-home-${name}-`));
+  scratch.push(directory);
+  await cp(join(PROJECTS, name), directory, { recursive: true });
   // Yarn 4 does not read npm's settings, where a stand-in says which CA this network has.
   if (name === 'yarn-4' && process.env.NODE_EXTRA_CA_CERTS) {
-    await appendFile(join(folder, '.yarnrc.yml'), 'httpsCaFilePath: /etc/ssl/certs/ca-certificates.crt\n');
+    await appendFile(join(directory, '.yarnrc.yml'), 'httpsCaFilePath: /etc/ssl/certs/ca-certificates.crt\n');
   }
-  for (const { kind, what } of changes) if (kind === 'run') await promisify(exec)(what, { cwd: folder });
+  for (const { kind, what } of changes) if (kind === 'run') await promisify(exec)(what, { cwd: directory });
   for (const [from, to] of [
     ['Dockerfile.multi', 'Dockerfile'],
     ['.dockerignore', '.dockerignore'],
   ] as const) {
     const text = await readFile(join(ROOT, chapter, from), 'utf8');
-    await writeFile(join(folder, to), change(text, to, chapter, changes));
+    await writeFile(join(directory, to), change(text, to, chapter, changes));
   }
-  return folder;
+  return directory;
 }
 
 /** Builds an image. @throws with what the builder said. */
-async function build(folder: string): Promise<string> {
+async function build(directory: string): Promise<string> {
   const lines: string[] = [];
-  return bench.build(folder, 'Dockerfile', { onLine: (line) => lines.push(line) }).catch((error) => {
+  return bench.build(directory, 'Dockerfile', { onLine: (line) => lines.push(line) }).catch((error) => {
     throw new Error(`${error.message}\n${lines.slice(-200).join('\n')}`);
   });
 }
@@ -164,8 +164,8 @@ async function healthy(id: string): Promise<boolean> {
 async function leftovers(id: string, leavesOut = ''): Promise<string[]> {
   const list = `
     const found = ['/app', '/root', '/tmp', '/usr/local/share/.cache']
-      .filter((folder) => fs.existsSync(folder))
-      .flatMap((folder) => fs.readdirSync(folder, { recursive: true }).map((name) => folder + '/' + name));
+      .filter((directory) => fs.existsSync(directory))
+      .flatMap((directory) => fs.readdirSync(directory, { recursive: true }).map((name) => directory + '/' + name));
     console.log(JSON.stringify(found));`;
   const [node = ''] = await healthCheck(id);
   const paths = JSON.parse(await docker('exec', '--user', '0', id, node, '-e', list)) as string[];
@@ -213,8 +213,8 @@ describe('take it home', () => {
     ];
     const builds = all.map(({ test, name, chapter, changes }) =>
       limit(async () => {
-        const folder = await project(name, chapter, changes);
-        built.set(test, await build(folder).catch((error: Error) => error));
+        const directory = await project(name, chapter, changes);
+        built.set(test, await build(directory).catch((error: Error) => error));
       }),
     );
     await Promise.all(builds);
@@ -236,10 +236,10 @@ describe('take it home', () => {
   });
 
   test('no handler for SIGTERM: an init in the image does on Debian, too', async () => {
-    const folder = await project('no-sigterm', '02', row('no-sigterm'));
-    const file = join(folder, 'Dockerfile');
+    const directory = await project('no-sigterm', '02', row('no-sigterm'));
+    const file = join(directory, 'Dockerfile');
     await writeFile(file, (await readFile(file, 'utf8')).replaceAll('-alpine', '-slim'));
-    const { id } = await bench.serve(await build(folder));
+    const { id } = await bench.serve(await build(directory));
     expect(await endsOnSigterm(id)).toBe(true);
   });
 
@@ -267,10 +267,10 @@ describe('take it home', () => {
   });
 
   test('plain JavaScript: one stage makes the same image as two', async () => {
-    const folder = await project('no-build', '02', row('no-build'));
-    const two = await build(folder);
-    await cp(join(PROJECTS, 'no-build/Dockerfile'), join(folder, 'Dockerfile'));
-    const one = await build(folder);
+    const directory = await project('no-build', '02', row('no-build'));
+    const two = await build(directory);
+    await cp(join(PROJECTS, 'no-build/Dockerfile'), join(directory, 'Dockerfile'));
+    const one = await build(directory);
     const paths = async (image: string) => (await filesOf(image)).map(({ path, bytes }) => `${path} ${bytes}`).sort();
     expect(await paths(one)).toEqual(await paths(two));
     const layers = async (image: string) => (await engine.image(image))?.diffIds.length;
@@ -284,20 +284,20 @@ describe('take it home', () => {
     beforeAll(async () => {
       const code = `export const greeting = '${GREETING}';`;
       const address = await startRegistry(bench, '@example/greeting', code, token);
-      const folder = await mkdtemp(join(tmpdir(), 'take-home-npmrc-'));
-      scratch.push(folder);
-      npmrc = join(folder, 'npmrc');
+      const directory = await mkdtemp(join(tmpdir(), 'take-home-npmrc-'));
+      scratch.push(directory);
+      npmrc = join(directory, 'npmrc');
       await writeFile(npmrc, `@example:registry=http://${address}/\n//${address}/:_authToken=${token}\n`);
     });
 
     /** As a person types it. Bench's own builds have no secrets. */
     async function buildWithSecret(chapter: string, changes: Change[]): Promise<string> {
-      const folder = await project(PRIVATE, chapter, changes);
+      const directory = await project(PRIVATE, chapter, changes);
       // A secret does not count for the cache: no step of an earlier run may fit.
-      const manifest = join(folder, 'package.json');
+      const manifest = join(directory, 'package.json');
       await writeFile(manifest, (await readFile(manifest, 'utf8')).replace(/("description": ").*"/, `$1${bench.id}"`));
       const tag = `multi-stage-node/test:${bench.id}-private-${chapter}`;
-      await docker('build', ...bench.labelArgs, '--secret', `id=npmrc,src=${npmrc}`, '--tag', tag, folder);
+      await docker('build', ...bench.labelArgs, '--secret', `id=npmrc,src=${npmrc}`, '--tag', tag, directory);
       return tag;
     }
 
