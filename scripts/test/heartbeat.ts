@@ -4,26 +4,24 @@ import type { Reporter, TestCase, TestModule } from 'vitest/node';
 /** How long the output may be silent, in milliseconds. */
 const SILENCE_MS = 20_000;
 
-/** A reporter beside Vitest's own: says what still runs when nothing else was printed for a while. */
+/** A reporter beside Vitest's own: prints which files still run when nothing else was printed for a while. */
 export default class Heartbeat implements Reporter {
-  readonly #modules = new Map<TestModule, { since: number; current: string }>();
+  readonly #running = new Map<TestModule, { since: number; last?: TestCase }>();
   #timer: NodeJS.Timeout | undefined;
 
   onTestRunStart(): void {
     this.#restart();
   }
   onTestModuleStart(module: TestModule): void {
-    this.#modules.set(module, { since: Date.now(), current: 'preparing' });
+    this.#running.set(module, { since: Date.now() });
   }
-  onTestCaseReady(test: TestCase): void {
-    const state = this.#modules.get(test.module);
-    if (state) state.current = test.fullName;
-  }
-  onTestCaseResult(): void {
+  onTestCaseResult(test: TestCase): void {
+    const state = this.#running.get(test.module);
+    if (state) state.last = test;
     this.#restart();
   }
   onTestModuleEnd(module: TestModule): void {
-    this.#modules.delete(module);
+    this.#running.delete(module);
     this.#restart();
   }
   onTestRunEnd(): void {
@@ -36,9 +34,10 @@ export default class Heartbeat implements Reporter {
   }
 
   #report(): void {
-    for (const [module, { since, current }] of this.#modules) {
+    for (const [module, { since, last }] of this.#running) {
       const name = relative(import.meta.dirname, module.moduleId);
-      console.log(` … ${name} for ${Math.round((Date.now() - since) / 1000)} s: ${current}`);
+      const seconds = Math.round((Date.now() - since) / 1000);
+      console.log(` … ${name}: running for ${seconds} s, ${last ? `last: ${last.fullName}` : 'still preparing'}`);
     }
   }
 }
