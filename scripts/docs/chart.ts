@@ -1,5 +1,5 @@
 import { GROUPS, type Group } from '../compare/model/groups.ts';
-import type { ImageReport, Report } from '../compare/model/report-schema.ts';
+import { GROUP_NAMES, type ImageReport, type Report } from '../compare/model/report-schema.ts';
 import { bytes } from '../lib/format.ts';
 
 // A chapter's chart: a bar for each image, divided by what its bytes belong to. Plain SVG, drawn from the report, and
@@ -28,7 +28,7 @@ const COLOURS: Record<Group, string> = {
 /** The chart of one chapter's images, as SVG. */
 export function drawSizes({ images }: Report): string {
   const most = Math.max(...images.map(sizeOf));
-  const groups = (Object.keys(GROUPS) as Group[]).filter((group) => images.some((image) => bytesIn(image, group) > 0));
+  const groups = GROUP_NAMES.filter((group) => images.some((image) => bytesIn(image, group) > 0));
   const legendTop = images.length * ROW_HEIGHT + 8;
   const height = legendTop + Math.ceil(groups.length / LEGEND_COLUMNS) * LEGEND_HEIGHT + 4;
   const title = escapeXml(images.map((image) => `${image.variant}: ${bytes(sizeOf(image))} unpacked`).join(', '));

@@ -1,5 +1,5 @@
-import { GROUPS, type Group } from '../compare/model/groups.ts';
-import type { ImageReport } from '../compare/model/report-schema.ts';
+import { GROUPS } from '../compare/model/groups.ts';
+import { GROUP_NAMES, type ImageReport } from '../compare/model/report-schema.ts';
 import { FIGURE_KEYS, FIGURES, showSamples, showValue } from '../compare/report/figures.ts';
 import { bytes, percent } from '../lib/format.ts';
 import { imageOf, type Reports } from './reports.ts';
@@ -43,9 +43,7 @@ function figureOf(reports: Reports, image: string, figure: string): { number: nu
     unpacked: size?.unpackedBytes,
     download: size?.pullBytes,
     wasted: contents?.wasteBytes,
-    ...Object.fromEntries(
-      Object.entries(GROUPS).map(([key, name]) => [`group ${name}`, contents?.groups[key as Group]]),
-    ),
+    ...Object.fromEntries(GROUP_NAMES.map((group) => [`group ${GROUPS[group]}`, contents?.groups[group]])),
   };
   const timed = FIGURE_KEYS.find((key) => FIGURES[key].name === figure.replace(/ with spread$/, ''));
   const samples = timed && bench?.[timed];
