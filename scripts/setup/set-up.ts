@@ -31,7 +31,7 @@ export async function setUp(root: string, directories: string[]): Promise<void> 
 
 async function findNamedSubjects(directory: string): Promise<Subject[]> {
   const isDirectory = (await stat(directory).catch(() => null))?.isDirectory();
-  if (!isDirectory) throw usageError(`There is no directory ${directory}.`);
+  if (!isDirectory) throw usageError(`There is no directory ${directory}.`, 'Try: npm run setup -- --help');
   const subjects = await findSubjects(basename(directory), directory, {}, mergeSettings());
   if (subjects.length === 0) throw usageError(`There is no Dockerfile in ${directory}.`);
   return subjects;

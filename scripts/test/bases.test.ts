@@ -45,8 +45,8 @@ test('only an error of the command line is classified', () => {
 });
 
 test.each([
-  ['no-such', /^There is no directory .*scripts\/no-such\.\n$/],
-  ['start.mjs', /^There is no directory .*scripts\/start\.mjs\.\n$/],
+  ['no-such', /^There is no directory .*scripts\/no-such\.\nTry: npm run setup -- --help\n$/],
+  ['start.mjs', /^There is no directory .*scripts\/start\.mjs\.\nTry: npm run setup -- --help\n$/],
   ['lib', /^There is no Dockerfile in .*scripts\/lib\.\n$/],
 ])('setup refuses to provide the base images of %s', async (name, message) => {
   const scripts = join(import.meta.dirname, '..');

@@ -104,7 +104,7 @@ function findingList(findings: Finding[], layers: Size['layers'], facts: string)
 
 function factNote({ files, npmPackages, osPackages, shells, packageManagers }: Contents['facts']): string {
   const names = (paths: string[]) => paths.map((path) => path.split('/').at(-1)).join(', ') || 'none';
-  const counts = `${files} files, npm packages: ${npmPackages}, OS packages: ${osPackages ?? 'n/a'}`;
+  const counts = `${files} files, npm packages: ${npmPackages}, OS packages: ${osPackages ?? 'n/a (no package database)'}`;
   return `${counts}; shells: ${names(shells)}; package managers: ${names(packageManagers)}`;
 }
 

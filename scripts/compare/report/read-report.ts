@@ -6,15 +6,15 @@ import { type Report, reportSchema } from '../model/report-schema.ts';
 import { upgradeReport } from '../model/report-v1.ts';
 
 const PROBLEMS: Record<string, string> = { ENOENT: 'there is no such file', EISDIR: 'it is a directory' };
-const HINT =
-  'A report is what npm run compare -- --json FILE writes. For one of a later version, update this repository (git pull).';
+const HINT = 'A report is what npm run compare -- --json FILE writes.';
+const UPDATE_HINT = `${HINT} For one of a later version, update this repository (git pull).`;
 
 /**
  * Reads a report that `--json` wrote. `-` is standard input; a relative path is relative to `directory`.
  * @throws {ToolError} with the code `usage` when there is no report that this version of the tool can read.
  */
 export async function readReport(path: string, directory: string): Promise<Report> {
-  const failure = (problem: string) => usageError(`Cannot read the report ${path}: ${problem}`, HINT);
+  const failure = (problem: string, hint = HINT) => usageError(`Cannot read the report ${path}: ${problem}`, hint);
   const content = path === '-' ? text(process.stdin) : readFile(resolve(directory, path), 'utf8');
   const document: unknown = await content.then(JSON.parse).catch((error: NodeJS.ErrnoException) => {
     const problem = error instanceof SyntaxError ? 'it is not JSON' : PROBLEMS[error.code ?? ''];
@@ -24,5 +24,5 @@ export async function readReport(path: string, directory: string): Promise<Repor
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   const details = [...(issue?.path ?? []).slice(0, 9), issue?.message].join(': ');
-  throw failure(`it is not a report of this version: ${details}`);
+  throw failure(`it is not a report of this version: ${details}`, UPDATE_HINT);
 }
