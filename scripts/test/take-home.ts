@@ -19,7 +19,7 @@ export interface Change {
 }
 
 /** One kind of project. */
-export interface Row {
+interface Row {
   /** The directory of its fixture. */
   name: string;
   changes: Change[];

@@ -17,7 +17,7 @@ export interface TimedBuild {
 }
 
 /** The builds of a sequence in order, with their keys in the report and their names in the progress. */
-export const BUILDS = {
+const BUILDS = {
   buildColdMs: 'cold build',
   buildNoopMs: 'build without a change',
   buildAfterEditMs: 'build after an edit',
@@ -27,9 +27,9 @@ export const BUILDS = {
 export type BuildKey = keyof typeof BUILDS;
 
 /** What each build took, or why it was not done. */
-export type TimedBuilds = Record<BuildKey, TimedBuild | string>;
+type TimedBuilds = Record<BuildKey, TimedBuild | string>;
 
-export interface SequenceOptions {
+interface SequenceOptions {
   /** Begins the names of the images that are built, and makes this sequence different from every other one. */
   name: string;
   /** The package files with one more dependency, or why there are none. */

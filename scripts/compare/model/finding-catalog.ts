@@ -3,7 +3,7 @@ export const LEVELS = ['info', 'warning', 'error'] as const;
 export type Level = (typeof LEVELS)[number];
 
 /** What a finding means: its usual level, its message in the report, why it matters, and what to do. */
-export interface Explanation {
+interface Explanation {
   level: Level;
   message: string;
   why: string;

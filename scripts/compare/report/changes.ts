@@ -4,7 +4,7 @@ import { GROUP_NAMES, type ImageReport, type Report } from '../model/report-sche
 import { differs, FIGURE_KEYS, FIGURES, showValue } from './figures.ts';
 import { findImage, imageLabel, listPlaces, type Section } from './section.ts';
 
-export interface ImageChanges {
+interface ImageChanges {
   image: string;
   state: 'changed' | 'unchanged' | 'new' | 'only in the older report' | 'not compared';
   /** Why it is not compared. */

@@ -1,13 +1,13 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { baseImagesOf, findChapters } from '../../compare/discover/chapters.ts';
-import { describeWithEngine, docker, engine, ROOT } from './test-engine.ts';
+import { docker, engine, ROOT } from './test-engine.ts';
 
 // What the chapters rely on in their base images. The real images have it, and the stand-ins.
 
 const inside = (image: string, script: string) => docker('run', '--rm', '--network=none', image, 'sh', '-c', script);
 const config = async (image: string) => JSON.parse(await docker('inspect', '--format', '{{json .Config}}', image));
 
-describeWithEngine('base images', () => {
+describe('base images', () => {
   test('setup has provided all that the chapters name', async () => {
     for (const base of await baseImagesOf(await findChapters(ROOT)))
       expect(await engine.image(base), base).not.toBeNull();

@@ -1,12 +1,12 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { BEHAVIOURS, type Behaviour } from '../../compare/model/behaviours.ts';
 import type { BehaviourResult } from '../../compare/model/report-schema.ts';
 import { checkBehaviour } from '../../compare/run/check-behaviour.ts';
 import type { ImageFacts } from '../../engine/engine.ts';
-import { Bench, describeWithEngine, docker, engine } from './test-engine.ts';
+import { Bench, docker, engine } from './test-engine.ts';
 
 // Images that miss what a service should do: each check can fail, with its reason.
 
@@ -51,7 +51,7 @@ async function checkResults(checked: ImageFacts): Promise<Map<Behaviour, Behavio
   return new Map(results.map((result) => [result.name, result]));
 }
 
-describeWithEngine('behaviour', () => {
+describe('behaviour', () => {
   test.concurrent('an app that does nearly everything wrong', { timeout: 300_000 }, async () => {
     const atStart = `
 fs.writeFileSync('/state', '');

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { addDependency } from '../../compare/build/add-dependency.ts';
 import { type BuildKey, type TimedBuild, timeBuildSequence } from '../../compare/build/build-sequence.ts';
 import { findSubjects } from '../../compare/discover/project.ts';
@@ -11,7 +11,7 @@ import { mergeSettings } from '../../compare/model/settings.ts';
 import type { Subject } from '../../compare/model/subject.ts';
 import { measureStart } from '../../compare/run/time-starts.ts';
 import { quietProgress } from '../../lib/progress.ts';
-import { Bench, describeWithEngine, docker, engine } from './test-engine.ts';
+import { Bench, docker, engine } from './test-engine.ts';
 
 const bench = new Bench();
 const { signal } = new AbortController();
@@ -61,7 +61,7 @@ async function subjectAt(dockerfile: string): Promise<Subject> {
   return subject as Subject;
 }
 
-describeWithEngine('timed builds', () => {
+describe('timed builds', () => {
   test('begin with an empty cache, reuse what they may, and do not touch the caches and files of the user', {
     timeout: 240_000,
   }, async () => {
@@ -122,7 +122,7 @@ describeWithEngine('timed builds', () => {
   });
 });
 
-describeWithEngine('a timed start', () => {
+describe('a timed start', () => {
   const server = (more: string, listening = "console.log('listening')") =>
     `FROM node:26-alpine\nEXPOSE 3000\nCMD ["node", "-e", "${more}require('http').createServer((q, s) => s.end('x')).listen(3000, () => ${listening})"]\n`;
 

@@ -3,13 +3,13 @@ import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { findChapters } from '../../compare/discover/chapters.ts';
 import type { ImageLayer } from '../../compare/inspect/layer.ts';
 import { mergeLayers } from '../../compare/inspect/merge-layers.ts';
 import type { ImageFacts } from '../../engine/engine.ts';
 import { look } from './look.ts';
-import { Bench, describeWithEngine, filesOf, ROOT } from './test-engine.ts';
+import { Bench, filesOf, ROOT } from './test-engine.ts';
 
 const bench = new Bench();
 const subjects = await findChapters(ROOT);
@@ -38,7 +38,7 @@ function replacedBytes(layers: ImageLayer[]): number {
   return REPLACED.reduce((sum, path) => sum + (visible.get(path.slice(1))?.bytes ?? 0), 0);
 }
 
-describeWithEngine('inside', () => {
+describe('inside', () => {
   // The tool counts regular files in the layers that hold their bytes, and subtracts those that no path leads to any more.
   // The test counts regular files in what the engine exports from a container. In both, hard links, directories, symbolic
   // links and devices count nothing. Neither counts the files that Docker mounts over those of the image; everything else

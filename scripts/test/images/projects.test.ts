@@ -1,11 +1,11 @@
 import { lstat, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { measureContext } from '../../compare/build/measure-context.ts';
 import { type ImageReport, reportSchema } from '../../compare/model/report-schema.ts';
 import { readIgnoreFile } from '../../lib/dockerignore.ts';
-import { Bench, describeWithEngine, docker, filesOf, ROOT, startCompare } from './test-engine.ts';
+import { Bench, docker, filesOf, ROOT, startCompare } from './test-engine.ts';
 
 // compare on projects outside of the repository, run in the directory that has them.
 
@@ -63,7 +63,7 @@ const server = require('http').createServer((request, response) => {
 process.on('SIGTERM', () => server.close());
 `;
 
-describeWithEngine('projects', () => {
+describe('projects', () => {
   test('a project is measured like a chapter, and its directory does not change', {
     timeout: 240_000,
   }, async () => {

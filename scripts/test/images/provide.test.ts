@@ -6,12 +6,12 @@ import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { gzipSync } from 'node:zlib';
 import { pack } from 'tar-stream';
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { STAND_IN_LABEL } from '../../engine/labels.ts';
 import type { Progress } from '../../lib/progress.ts';
 import { provideBaseImages } from '../../setup/base-images.ts';
 import { hashRecipe, RECIPE_LABEL } from '../../setup/stand-ins.ts';
-import { describeWithEngine, docker, engine } from './test-engine.ts';
+import { docker, engine } from './test-engine.ts';
 
 // Setup's third step against a real registry, as small as one can be, on this machine's loopback address: engines
 // speak plain HTTP there.
@@ -58,7 +58,7 @@ async function registryFiles(): Promise<Map<string, { type: string; body: Buffer
   ]);
 }
 
-describeWithEngine('base images', () => {
+describe('base images', () => {
   const server = createServer();
   const lines: string[] = [];
   const progress: Progress = {

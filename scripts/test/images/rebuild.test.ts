@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { afterAll, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { findSubjects } from '../../compare/discover/project.ts';
 import { sumLayers } from '../../compare/inspect/inspect-images.ts';
 import type { Report } from '../../compare/model/report-schema.ts';
@@ -8,12 +8,12 @@ import { findChanges } from '../../compare/report/changes.ts';
 import { createReport } from '../../compare/report/create-report.ts';
 import type { ImageFacts } from '../../engine/engine.ts';
 import { look } from './look.ts';
-import { Bench, describeWithEngine, engine, ROOT } from './test-engine.ts';
+import { Bench, engine, ROOT } from './test-engine.ts';
 
 const bench = new Bench();
 afterAll(() => bench.cleanUp());
 
-describeWithEngine('rebuild', () => {
+describe('rebuild', () => {
   test('a rebuild without the layer cache makes other layers, and is not reported as a change', async () => {
     const chapter = '02-multi-stage';
     const context = join(ROOT, chapter);

@@ -4,7 +4,6 @@ import { once } from 'node:events';
 import { get } from 'node:http';
 import { join } from 'node:path';
 import { extract } from 'tar-stream';
-import { describe } from 'vitest';
 import { dockerEnvironment } from '../../engine/docker.ts';
 import type { Engine } from '../../engine/engine.ts';
 import { findEngine } from '../../engine/find-engine.ts';
@@ -21,8 +20,6 @@ export const ROOT = join(import.meta.dirname, '../../..');
 
 /** The real engine. */
 export const engine: Engine = await findEngine();
-
-export const describeWithEngine = describe;
 
 /** The engine's command line, for what compare itself never does. */
 export function docker(...args: string[]): Promise<string> {
@@ -107,7 +104,7 @@ export class Bench {
   }
 }
 
-export interface TestResponse {
+interface TestResponse {
   status: number | undefined;
   type: string | undefined;
   body: string;
