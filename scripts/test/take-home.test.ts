@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { findChapterDirectories } from '../compare/discover/chapters.ts';
 import { type Change, change, readRows, takeHomeRows } from './take-home.ts';
+import { EXPECTED, PRIVATE } from './take-home-expected.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const PROJECTS = join(ROOT, 'scripts/test/projects');
@@ -13,6 +14,10 @@ describe('the table of docs/take-home.md', async () => {
 
   test('has a row for each project, and a project for each row', () => {
     expect(rows.map(({ name }) => name).sort()).toEqual([...projects].sort());
+  });
+
+  test('has only rows that the image tests try', () => {
+    expect([...Object.keys(EXPECTED), PRIVATE].sort()).toEqual(rows.map(({ name }) => name).sort());
   });
 
   test.each(await findChapterDirectories(ROOT))('finds all that it changes in %s', async (chapter) => {
