@@ -2,13 +2,11 @@
 import { join } from 'node:path';
 import { readOptions } from './compare/cli.ts';
 import { compare } from './compare/pipeline.ts';
-import { runProgram } from './lib/program.ts';
+import { startProgram, userDirectory } from './lib/program.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 
-await runProgram((signal) => {
+await startProgram((signal) => {
   const options = readOptions(process.argv.slice(2));
-  // npm changes to the directory of package.json. Paths are relative to the directory where the user runs it.
-  const directories = { root: ROOT, current: process.env.INIT_CWD ?? process.cwd() };
-  return compare(options, directories, signal);
+  return compare(options, { root: ROOT, current: userDirectory() }, signal);
 });

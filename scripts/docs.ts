@@ -1,15 +1,15 @@
 // `npm run docs`: measures what the documents show, and writes their numbers, tables and charts.
 import { rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { Command } from 'commander';
+import { Argument, Command } from 'commander';
 import { readOptions } from './compare/cli.ts';
 import { compare } from './compare/pipeline.ts';
 import { copyWithMistakes, findMistakes, TIMED_MISTAKE } from './docs/mistakes.ts';
 import { writeAll } from './docs/render.ts';
 import { REPORT_FILES, type ReportName, readReports } from './docs/reports.ts';
-import { EXIT, ToolError, usageError } from './lib/errors.ts';
+import { EXIT, ToolError } from './lib/errors.ts';
 import { throwUsageErrors } from './lib/options.ts';
-import { runProgram } from './lib/program.ts';
+import { startProgram } from './lib/program.ts';
 
 const HELP = `
 All reports take about thirty minutes; run nothing else meanwhile. The outputs of commands in the documents are refreshed by
@@ -19,44 +19,46 @@ Exit codes: 0 everything is up to date; 1 something could not be measured; 2 wro
 
 const ROOT = join(import.meta.dirname, '..');
 
+/** What to measure for each report. The mistakes are measured in a copy of the chapters. */
+const ARGUMENTS: Record<ReportName, (copy: () => Promise<string>) => Promise<string[]>> = {
+  chapters: async () => ['--bench', '--runs', '3', '--behaviour'],
+  mistakes: async (copy) => {
+    const [directory, mistakes] = [await copy(), await findMistakes(ROOT)];
+    return [...mistakes.map((one) => join(directory, one.directory)), '--behaviour'];
+  },
+  'mistake-times': async (copy) => [join(await copy(), TIMED_MISTAKE), '--bench', '--runs', '3'],
+  shapes: async () => ['.', 'scripts/shapes', '--bench', '--runs', '1', '--behaviour'],
+};
+
 async function measureAll(names: ReportName[], signal: AbortSignal): Promise<void> {
-  const copy = await copyWithMistakes(ROOT);
+  let copied: Promise<string> | undefined;
+  const copy = () => (copied ??= copyWithMistakes(ROOT));
   try {
-    for (const name of names) await measure(name, copy, signal);
+    for (const name of names) await measure(name, await ARGUMENTS[name](copy), signal);
   } finally {
-    await rm(dirname(copy), { recursive: true, force: true });
+    if (copied) await rm(dirname(await copied), { recursive: true, force: true });
   }
 }
 
-/** Measures one of the reports. The mistakes are measured in a copy of the chapters. */
-async function measure(name: ReportName, copy: string, signal: AbortSignal): Promise<void> {
-  const mistakes = (await findMistakes(copy)).map(({ directory }) => join(copy, directory));
-  const options: Record<ReportName, string[]> = {
-    chapters: ['--bench', '--runs', '3', '--behaviour'],
-    mistakes: [...mistakes, '--behaviour'],
-    'mistake-times': [join(copy, TIMED_MISTAKE), '--bench', '--runs', '3'],
-    shapes: ['.', 'scripts/shapes', '--bench', '--runs', '1', '--behaviour'],
-  };
+async function measure(name: ReportName, args: string[], signal: AbortSignal): Promise<void> {
   console.error(`Measuring ${name}`);
-  const invocation = readOptions([...options[name], '--json', REPORT_FILES[name]]);
+  const invocation = readOptions([...args, '--json', REPORT_FILES[name]]);
   const code = await compare(invocation, { root: ROOT, current: ROOT }, signal);
   // A mistake may be a container that does not start.
   if (code === EXIT.ok || name === 'mistakes') return;
   throw new ToolError(`${name} could not be measured. The lines above show the reason.`);
 }
 
-await runProgram(async (signal) => {
+await startProgram(async (signal) => {
   const known = Object.keys(REPORT_FILES) as ReportName[];
   const command = new Command('npm run docs --')
     .description(
       'Measures the reports that the documents show numbers of, and writes their numbers, tables and charts.',
     )
-    .argument('[reports...]', `the reports to measure: ${known.join(', ')} (default: all)`)
+    .addArgument(new Argument('[reports...]', 'the reports to measure (default: all)').choices(known))
     .option('--render', 'measure nothing: only write the documents from the existing reports')
     .addHelpText('after', HELP);
   throwUsageErrors(command, 'Try: npm run docs -- --help').parse();
-  const unknown = command.args.find((name) => !(name in REPORT_FILES));
-  if (unknown !== undefined) throw usageError(`There is no report "${unknown}".`, `Known: ${known.join(', ')}`);
   const requested = known.filter((name) => command.args.length === 0 || command.args.includes(name));
   if (!command.opts<{ render?: true }>().render) await measureAll(requested, signal);
   const changed = await writeAll(ROOT, await readReports(ROOT));

@@ -8,11 +8,11 @@ import { join } from 'node:path';
 const root = join(import.meta.dirname, '..');
 // Written after `npm ci`, which empties node_modules first: it exists only when the last installation was complete.
 const stamp = join(root, 'node_modules/.setup-lock-hash');
-const wanted = createHash('sha256')
+const expected = createHash('sha256')
   .update(readFileSync(join(root, 'package-lock.json')))
   .digest('hex');
 
-if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) {
+if (existsSync(stamp) && readFileSync(stamp, 'utf8') === expected) {
   console.error('dependencies: installed as in package-lock.json');
 } else {
   console.error('dependencies: running npm ci');
@@ -26,5 +26,5 @@ if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) {
     console.error(`npm ci failed${error ? `: ${error.message}` : ''}. The lines above say why.`);
     process.exit(1);
   }
-  writeFileSync(stamp, wanted);
+  writeFileSync(stamp, expected);
 }

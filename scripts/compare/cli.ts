@@ -27,7 +27,7 @@ const compareShape = {
   bench: flag('--bench', 'time starts, stops and builds, and read the memory (13 to 15 minutes for all chapters)'),
   runs: option('--runs <n>', 'how often --bench repeats each measurement (default: 5)', count(5)),
   behaviour: flag('--behaviour', 'check what a service should do: stop on SIGTERM, run read-only, become unhealthy, …'),
-  strict: flag('--strict', `--behaviour, with exit code 1 for a failed check, except of ${REFERENCE}, the "before"`),
+  strict: flag('--strict', `check --behaviour, and exit with 1 if a check fails, except for ${REFERENCE}`),
   keep: flag('--keep', 'keep the images and print their tags'),
   jobs: option('--jobs <n>', 'number of parallel builds (default: one per processor)', count(availableParallelism())),
   quiet: flag('--quiet', 'print only failures: neither progress nor the table'),
@@ -66,7 +66,7 @@ Exit codes:
      --strict failed, or something else failed
   2  wrong use
   3  there is no container engine
-  130  interrupted; the containers and images of this invocation are removed`;
+  129, 130, 143  ended by SIGHUP, Ctrl-C or SIGTERM; the containers and images of this invocation are removed`;
 
 /**
  * Reads the command line. After --help the program exits with 0.

@@ -5,13 +5,14 @@ import type { Engine } from '../engine/engine.ts';
 import { findEngine } from '../engine/find-engine.ts';
 import { EXIT, usageError } from '../lib/errors.ts';
 import { createProgress, quietProgress } from '../lib/progress.ts';
-import { buildSubjects, TEMPORARY_IMAGES } from './build/build-subjects.ts';
+import { buildSubjects } from './build/build-subjects.ts';
 import { keepImages } from './build/keep-images.ts';
 import { timeBuilds } from './build/time-builds.ts';
 import type { CompareOptions } from './cli.ts';
 import { findChapters } from './discover/chapters.ts';
 import { readBudgets } from './discover/config.ts';
-import { type Directories, selectSubjects } from './discover/select-subjects.ts';
+import type { Directories } from './discover/find-projects.ts';
+import { selectSubjects } from './discover/select-subjects.ts';
 import { findNamedImages, inspectImages } from './inspect/inspect-images.ts';
 import type { Invocation, Measurement } from './model/measurement.ts';
 import type { Report } from './model/report-schema.ts';
@@ -22,7 +23,6 @@ import { createReport } from './report/create-report.ts';
 import { explain } from './report/explain.ts';
 import { openOutputs } from './report/outputs.ts';
 import { readReport } from './report/read-report.ts';
-import { failures } from './report/terminal.ts';
 import { checkImages } from './run/check-images.ts';
 import { requestImages } from './run/request-images.ts';
 import { timeStarts } from './run/time-starts.ts';
@@ -38,19 +38,22 @@ export async function compare(options: CompareOptions, directories: Directories,
   const { root, current } = directories;
   const { names, given, images, from, check } = options;
   const selection =
-    from === undefined ? await selectSubjects({ names, given, images: images.length > 0, check }, directories) : null;
+    from === undefined
+      ? await selectSubjects({ names, given, hasImages: images.length > 0, check }, directories)
+      : null;
   const budgets = selection?.budgets ?? (check ? await readBudgets(root, await findChapters(root)) : undefined);
   const baseline = options.baseline === undefined ? undefined : await readReport(options.baseline, current);
   const outputs = await openOutputs(options, current);
+  if (options.strict && selection) requireRunnable(selection.subjects);
   const report = selection
     ? await measure(await findEngine(), selection.subjects, { ...options, root }, signal)
     : await readReport(from ?? '-', current);
-  if (options.strict) requireBehaviour(report);
+  if (options.strict && !selection) requireBehaviour(report);
   const results = budgets && checkBudgets(report, budgets);
   const changes = baseline && findChanges(report, baseline);
   await outputs.write(report, { inside: options.inside, check: results, changes });
   const isOverBudget = results?.some(({ status }) => status === 'FAIL');
-  const failed = failures(report).length > 0 || isOverBudget || (options.strict && hasMisses(report));
+  const failed = report.images.some(({ ok }) => !ok) || isOverBudget || (options.strict && hasMisses(report));
   return failed ? EXIT.failed : EXIT.ok;
 }
 
@@ -70,6 +73,7 @@ async function measure(
   const named: Measurement<NamedImage>[] = images.map((variant) => ({ subject: { chapter: NAMED_IMAGES, variant } }));
   const all = [...built, ...named];
   signal.addEventListener('abort', () => progress.note('Interrupted: removing what was made'));
+  let kept: string[] = [];
   try {
     await buildSubjects(invocation, built, jobs);
     await findNamedImages(invocation, named);
@@ -78,13 +82,18 @@ async function measure(
     if (behaviour) await checkImages(invocation, built, jobs);
     if (bench) await timeStarts(invocation, built, runs);
     if (bench) await timeBuilds(invocation, built, runs);
-    if (keep) await keepImages(invocation, built);
+    if (keep) kept = await keepImages(invocation, built);
     return createReport(engine.info, all);
   } finally {
     progress.close();
-    const isKept = (name: string) => keep && !signal.aborted && !name.startsWith(`${TEMPORARY_IMAGES}:`);
-    await cleanUp(engine, invocation.id, isKept);
+    await cleanUp(engine, invocation.id, kept);
   }
+}
+
+/** @throws {ToolError} when --strict would check nothing: an image that is given by name is not run. */
+function requireRunnable(subjects: Subject[]): void {
+  if (subjects.some(({ settings }) => settings.run)) return;
+  throw usageError('--strict has nothing to check: no image is run.');
 }
 
 /** @throws {ToolError} for a report that was made without --behaviour. */
@@ -93,7 +102,7 @@ function requireBehaviour({ images }: Report): void {
   throw usageError('The report has no behaviour in it: it was made without --behaviour.');
 }
 
-/** Whether an image does not behave as a service should. The reference may: the others improve on it. */
+/** Whether an image does not behave as a service should. `single` may: it is there to be improved on. */
 function hasMisses({ images }: Report): boolean {
   return images.some(({ variant, behaviour }) => variant !== REFERENCE && behaviour?.some(({ ok }) => ok === false));
 }

@@ -2,8 +2,9 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { findChapterDirectories } from '../compare/discover/chapters.ts';
 import { BEHAVIOURS } from '../compare/model/behaviours.ts';
-import type { ImageReport } from '../compare/model/report-schema.ts';
-import { compareSamples } from '../compare/model/samples.ts';
+import type { Report } from '../compare/model/report-schema.ts';
+import { differs } from '../compare/report/figures.ts';
+import { findImage } from '../compare/report/section.ts';
 import { bytes, duration } from '../lib/format.ts';
 import { spawnText } from '../lib/spawn.ts';
 import { copyFiles, readerEnvironment } from './documents.ts';
@@ -65,7 +66,7 @@ export function costsOf({ directory }: Mistake, reports: Reports): string[] {
     ...sizeCost('unpacked', mistake.size?.unpackedBytes, fixed.size?.unpackedBytes),
     ...sizeCost('download', mistake.size?.pullBytes, fixed.size?.pullBytes),
     ...sizeCost('build context', mistake.context?.bytes, fixed.context?.bytes),
-    ...timeCost(reports['mistake-times'].images.filter(({ chapter }) => chapter === name)),
+    ...timeCost(reports['mistake-times'], name),
     ...(mistake.findings ?? [])
       .filter(({ code }) => !fixed.findings?.some((finding) => finding.code === code))
       .map(({ level, code }) => `${level} ${code}`),
@@ -86,10 +87,10 @@ function sizeCost(name: string, mistake = 0, fixed = 0): string[] {
   return mistake > 1.01 * fixed ? [`${name} +${bytes(mistake - fixed)} (${bytes(fixed)} without it)`] : [];
 }
 
-function timeCost(images: ImageReport[]): string[] {
+function timeCost({ images }: Report, name: string): string[] {
   const [mistake, fixed] = ['mistake', 'fixed'].map(
-    (variant) => images.find((image) => image.variant === variant)?.bench?.buildAfterEditMs,
+    (variant) => findImage(images, name, variant)?.bench?.buildAfterEditMs,
   );
-  if (!mistake || !fixed || compareSamples(mistake, fixed, 0) !== 'more') return [];
+  if (!mistake || !fixed || differs('buildAfterEditMs', mistake, fixed) !== 'more') return [];
   return [`a build after an edit takes ${duration(mistake.median ?? 0)} instead of ${duration(fixed.median ?? 0)}`];
 }

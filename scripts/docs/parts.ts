@@ -4,11 +4,11 @@ import type { ImageReport, Report } from '../compare/model/report-schema.ts';
 import { REFERENCE, subjectName } from '../compare/model/subject.ts';
 import { behaviourSection } from '../compare/report/behaviour-table.ts';
 import { FIGURES, type FigureKey, showSamples } from '../compare/report/figures.ts';
-import type { Section } from '../compare/report/section.ts';
+import { isOfProject, type Section } from '../compare/report/section.ts';
 import { sizeSection } from '../compare/report/size-table.ts';
 import { renderSection, renderSizes } from '../compare/report/terminal.ts';
 import { timeSections } from '../compare/report/time-tables.ts';
-import { bytes, markdownText, painter } from '../lib/format.ts';
+import { markdownText, painter } from '../lib/format.ts';
 import { costsOf, type Mistake } from './mistakes.ts';
 import { onlyChapter, type Reports } from './reports.ts';
 
@@ -69,23 +69,23 @@ function mistakeTable(mistakes: Mistake[], chapter: string, reports: Reports): s
   return table('lll', [['the mistake', 'what it costs', 'instead'], ...rows]);
 }
 
+const SHAPE_SIZES = ['base image', 'unpacked', 'download'];
 const SHAPE_FIGURES: FigureKey[] = ['nodeStartMs', 'buildColdMs', 'buildAfterEditMs', 'buildAfterDependencyMs'];
 
 /** The public shapes and the chapters' Dockerfiles, which are bold, with what they miss. */
-function shapeTable({ images }: Report): string {
-  const isOfChapter = ({ chapter }: ImageReport) => /^\d\d-/.test(chapter);
-  const rows = images
-    .filter((image) => !isOfChapter(image) || image.variant !== REFERENCE)
-    .map((image) => [
-      isOfChapter(image) ? `**${subjectName(image)}**` : image.variant,
-      image.base?.split('/').at(-1) ?? 'n/a',
-      bytes(image.size?.unpackedBytes ?? 0),
-      bytes(image.size?.pullBytes ?? 0),
+function shapeTable(report: Report): string {
+  const { header, rows: sizes } = sizeSection(report);
+  const rows = report.images
+    .map((image, index) => ({ image, size: (name: string) => sizes[index]?.[header.indexOf(name)] ?? 'n/a' }))
+    .filter(({ image }) => isOfProject(image) || image.variant !== REFERENCE)
+    .map(({ image, size }) => [
+      isOfProject(image) ? image.variant : `**${subjectName(image)}**`,
+      ...SHAPE_SIZES.map(size),
       ...SHAPE_FIGURES.map((key) => (image.bench ? showSamples(key, image.bench[key]) : 'n/a')),
       misses(image),
     ]);
   const figures = SHAPE_FIGURES.map((key) => FIGURES[key].name);
-  return table('llrrrrrrl', [['Dockerfile', 'base image', 'unpacked', 'download', ...figures, 'misses'], ...rows]);
+  return table('llrrrrrrl', [['Dockerfile', ...SHAPE_SIZES, ...figures, 'misses'], ...rows]);
 }
 
 const MISSES: Record<string, string> = { healthy: 'no health check', 'pid-1': 'init as PID 1', 'memory-limit': 'heap' };

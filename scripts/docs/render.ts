@@ -1,6 +1,7 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { findChapterDirectories } from '../compare/discover/chapters.ts';
+import { writeChanged } from '../lib/write-changed.ts';
 import { drawSizes } from './chart.ts';
 import { findDocuments } from './documents.ts';
 import { factOf } from './facts.ts';
@@ -15,7 +16,7 @@ export async function renderAll(root: string, reports: Reports): Promise<Map<str
   for (const file of await findDocuments(root)) {
     const text = await readFile(join(root, file), 'utf8');
     try {
-      rendered.set(file, fill(text, factOf.bind(null, reports), partOf.bind(null, reports, mistakes)));
+      rendered.set(file, fillDocument(text, factOf.bind(null, reports), partOf.bind(null, reports, mistakes)));
     } catch (error) {
       throw new Error(`${file}: ${(error as Error).message}`);
     }
@@ -27,22 +28,14 @@ export async function renderAll(root: string, reports: Reports): Promise<Map<str
 }
 
 /** Writes what {@link renderAll} returns. Returns the files that have changed. */
-export async function writeAll(root: string, reports: Reports): Promise<string[]> {
-  const changed: string[] = [];
-  for (const [file, text] of await renderAll(root, reports)) {
-    if ((await readFile(join(root, file), 'utf8').catch(() => null)) === text) continue;
-    await writeFile(join(root, file), text);
-    changed.push(file);
-  }
-  return changed;
-}
+export const writeAll = async (root: string, reports: Reports) => writeChanged(root, await renderAll(root, reports));
 
 /** A value in the text, and a part that is generated as a whole. Their names are in their comments. */
 const VALUE = /<!-- = (.+?) -->(.*?)<!-- \/ -->/g;
 const PART = /(<!-- made: (.+?) -->\n)[\s\S]*?(<!-- \/made -->)/g;
 
 /** A document with its values and generated parts written again. Errors of the two functions are passed on. */
-export function fill(text: string, factOf: (name: string) => string, partOf: (name: string) => string): string {
+export function fillDocument(text: string, factOf: (name: string) => string, partOf: (name: string) => string): string {
   return text
     .replace(PART, (_all, begin: string, name: string, end: string) => `${begin}${partOf(name)}\n${end}`)
     .replace(VALUE, (_all, name: string) => `<!-- = ${name} -->${factOf(name)}<!-- / -->`);

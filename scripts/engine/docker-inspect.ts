@@ -72,9 +72,7 @@ export function readContainerFacts(json: string): ContainerFacts {
     startedAt: engineTime(state.StartedAt),
     endedAt: state.Running ? null : engineTime(state.FinishedAt),
     processId: state.Pid,
-    health: state.Health
-      ? { status: state.Health.Status, checks: (state.Health.Log ?? []).map(({ Output }) => ({ output: Output })) }
-      : null,
+    health: state.Health ? { status: state.Health.Status, output: state.Health.Log?.at(-1)?.Output ?? null } : null,
     address: binding ? { host: binding.HostIp, port: Number(binding.HostPort) } : null,
   };
 }

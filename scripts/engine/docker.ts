@@ -33,9 +33,8 @@ export function dockerEngine(info: EngineInfo): Engine {
 
     async build({ context, dockerfile, name, labels, signal, onLine, ...request }) {
       const args = ['build', '--progress=plain', '--file', dockerfile, '--tag', name, ...labelArgs(labels)];
-      const { target, buildArgs = {}, secrets = [], platform, noCache = false } = request;
+      const { target, buildArgs = {}, secrets = [], platform } = request;
       if (target) args.push('--target', target);
-      if (noCache) args.push('--no-cache');
       if (platform) args.push('--platform', platform);
       for (const [key, value] of Object.entries(buildArgs)) args.push('--build-arg', `${key}=${value}`);
       for (const secret of secrets) args.push('--secret', secret);
@@ -110,7 +109,6 @@ export function dockerEngine(info: EngineInfo): Engine {
 
     kill: (id, signal) => dockerVoid('kill', '--signal', signal, id),
     wait: async (id) => Number(await docker('wait', id)),
-    stop: (id, limitSeconds) => dockerVoid('stop', '-t', String(limitSeconds), id),
     removeContainer: (id) => dockerVoid('rm', '--force', '--volumes', id),
 
     async killedAt(id, endedAt) {

@@ -22,12 +22,11 @@ export interface BuildRequest {
   secrets?: string[];
   /** Such as `linux/arm64`; the platform of the engine when absent. */
   platform?: string;
-  noCache?: boolean;
   name: string;
   labels: Record<string, string>;
-  signal: AbortSignal;
+  signal?: AbortSignal;
   /** Called with every line that the builder prints. */
-  onLine(line: string): void;
+  onLine?(line: string): void;
 }
 
 /** The part of an image's configuration that we use. Lists and texts are empty where the image sets nothing. */
@@ -50,7 +49,7 @@ export interface ImageFacts {
   diffIds: string[];
 }
 
-export interface Built {
+export interface BuildResult {
   image: ImageFacts;
   /** How long the build took, in milliseconds, the start of the client included. */
   ms: number;
@@ -64,8 +63,8 @@ export interface ContainerFacts {
   endedAt: number | null;
   /** The id of the container's PID 1 outside of the container, on the engine's machine. */
   processId: number;
-  /** The health status, such as `healthy`, and the last checks that ended; null for an image without a health check. */
-  health: { status: string; checks: { output: string }[] } | null;
+  /** The health status, such as `healthy`, and what the last check printed; null for an image without a health check. */
+  health: { status: string; output: string | null } | null;
   /** The address of the published port, once the engine has bound it. */
   address: { host: string; port: number } | null;
 }
@@ -87,7 +86,7 @@ export interface Engine {
   readonly info: EngineInfo;
 
   /** Builds an image. @throws {ToolError} with the builder's last lines. */
-  build(request: BuildRequest): Promise<Built>;
+  build(request: BuildRequest): Promise<BuildResult>;
   /** The size of the builder's cache in bytes, of all users of the engine together. */
   builderCacheBytes(): Promise<number>;
   /** Pulls an image from its registry. @throws {ToolError} with the engine's last lines. */
@@ -111,7 +110,7 @@ export interface Engine {
   output(id: string): Promise<{ stdout: OutputLine[]; stderr: OutputLine[] }>;
   /** The memory that a container uses now. @throws {ToolError} when the engine does not count memory. */
   memory(id: string): Promise<MemoryFacts>;
-  /** The processes in a container, including zombies where the engine's machine lists them. */
+  /** The processes in a container. */
   processes(id: string): Promise<{ processId: number; command: string }[]>;
   /** Sends a signal, such as `SIGTERM`, to PID 1. */
   kill(id: string, signal: string): Promise<void>;
@@ -119,8 +118,6 @@ export interface Engine {
   killedAt(id: string, endedAt: number): Promise<number | null>;
   /** Waits until a container has ended, and returns its exit code. */
   wait(id: string): Promise<number>;
-  /** Sends SIGTERM, and SIGKILL after a limit. */
-  stop(id: string, limitSeconds: number): Promise<void>;
 
   /** Removes an image that is not in use. If it has several names, only this one is removed. */
   removeImage(image: string): Promise<void>;

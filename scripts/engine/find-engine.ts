@@ -1,5 +1,4 @@
 import { realpath } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import which from 'which';
 import { z } from 'zod';
 import { ToolError } from '../lib/errors.ts';
@@ -55,25 +54,8 @@ export async function findEngine(): Promise<Engine> {
   });
 }
 
-/** A note for users whose first client on the PATH, unlike `command`, does not use BuildKit by itself; or else null. */
-export async function defaultClientHint(command: string): Promise<string | null> {
-  const [first] = await findDockerClients();
-  if (first !== command) {
-    return `Note: in a terminal, docker is ${first}. It lacks its buildx plugin and falls back to the legacy builder,
-which cannot build chapter 04 and lean. To build by hand, enter this in each terminal:
-  export PATH=${dirname(command)}:$PATH DOCKER_BUILDKIT=1`;
-  }
-  if (process.env.DOCKER_BUILDKIT === '1') return null;
-  // Docker 23 made BuildKit the default: https://docs.docker.com/engine/release-notes/23.0/
-  const version = await spawnText(command, ['version', '--format', '{{.Client.Version}}']);
-  if (Number.parseInt(version, 10) >= 23) return null;
-  return `Note: this docker uses BuildKit, which chapter 04 and lean require, only on request.
-To build by hand, enter this in each terminal:
-  export DOCKER_BUILDKIT=1`;
-}
-
 /** Every `docker` on the PATH, in its order, the same file only once. */
-async function findDockerClients(): Promise<string[]> {
+export async function findDockerClients(): Promise<string[]> {
   const paths = (await which('docker', { all: true, nothrow: true })) ?? [];
   const files = await Promise.all(paths.map((path) => realpath(path)));
   return paths.filter((_, index) => files.indexOf(files[index] ?? '') === index);

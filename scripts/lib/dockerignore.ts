@@ -6,10 +6,13 @@ import dockerignore from '@balena/dockerignore';
 export interface IgnoreFile {
   /** Its path relative to the build context; null when there is none. */
   name: string | null;
-  /** Whether a path in the context, with forward slashes, is left out. */
-  ignores(path: string): boolean;
-  /** Whether everything below an ignored directory is ignored, because no pattern begins with `!`. */
-  wholeFolders: boolean;
+  /** Its text; null when there is none. */
+  text: string | null;
+  /**
+   * Whether a path in the context, with forward slashes, is left out; a directory with everything below it. A pattern that
+   * begins with `!` may let through files of a directory that matches another pattern.
+   */
+  skips(path: string, isDirectory: boolean): boolean;
 }
 
 /**
@@ -19,21 +22,19 @@ export interface IgnoreFile {
 export async function readIgnoreFile(context: string, dockerfile: string): Promise<IgnoreFile> {
   for (const path of [`${dockerfile}.dockerignore`, join(context, '.dockerignore')]) {
     const text = await readFile(path, 'utf8').catch(() => null);
-    if (text !== null) return { name: relative(context, path), ...ignorePatterns(text) };
+    if (text !== null) return { name: relative(context, path), text, ...ignorePatterns(text) };
   }
-  return { name: null, ...ignorePatterns('') };
+  return { name: null, text: null, ...ignorePatterns('') };
 }
 
 /** Reads patterns as Docker does. */
-export function ignorePatterns(text: string): Omit<IgnoreFile, 'name'> {
+export function ignorePatterns(text: string): Pick<IgnoreFile, 'skips'> {
   // Docker ignores a byte order mark, and takes these characters literally. The library does not.
   const lines = text
     .replace(/^\uFEFF/, '')
     .split(/\r?\n/)
     .map((line) => (line.startsWith('#') ? '' : line.replace(/[+(){}|]/g, '\\$&')));
   const matcher = dockerignore.default({ ignorecase: false }).add(lines);
-  return {
-    ignores: (path) => matcher.ignores(path),
-    wholeFolders: !lines.some((line) => line.trim().startsWith('!')),
-  };
+  const hasExceptions = lines.some((line) => line.trim().startsWith('!'));
+  return { skips: (path, isDirectory) => matcher.ignores(path) && !(isDirectory && hasExceptions) };
 }

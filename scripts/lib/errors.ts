@@ -21,7 +21,7 @@ const EXIT_CODES = {
 export type ErrorCode = keyof typeof EXIT_CODES;
 
 /** The exit codes that a program returns by itself, as `--help` lists them. */
-export const EXIT = { ok: 0, failed: EXIT_CODES.failed, usage: EXIT_CODES.usage } as const;
+export const EXIT = { ok: 0, failed: EXIT_CODES.failed } as const;
 
 /**
  * An error that a user can act on: printed without a stack trace.
@@ -57,4 +57,10 @@ export function describeError(error: unknown): string {
   if (!(error instanceof ToolError)) return error instanceof Error ? error.message : String(error);
   const lines = error.lines.map((line) => `  | ${redact(line)}`);
   return [error.message, ...lines, ...(error.hint ? [error.hint] : [])].join('\n');
+}
+
+/** An error in one line: its message, and the last line of the program that reported it. */
+export function summarizeError(error: unknown): string {
+  if (!(error instanceof ToolError)) return error instanceof Error ? error.message : String(error);
+  return [error.message, ...error.lines.slice(-1)].map((line) => line.trim()).join(' ');
 }

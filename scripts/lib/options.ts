@@ -44,7 +44,7 @@ export function addOptions(command: Command, table: Record<string, z.ZodType>): 
   }
 }
 
-/** The values of a table's options that were typed, and the defaults of the schemas. */
+/** The values of a table's options that the command line has, and the defaults of the schemas. */
 export function readOptionValues<T extends Record<string, z.ZodType>>(command: Command, table: T) {
   const typed = Object.keys(table).filter((key) => command.getOptionValueSource(key) === 'cli');
   return z.object(table).parse(Object.fromEntries(typed.map((key) => [key, command.getOptionValue(key)])));

@@ -6,7 +6,7 @@ const LIVE_INTERVAL_MS = 200;
 const PLAIN_INTERVAL_MS = 10_000;
 
 /** Something that takes time. */
-export interface Task {
+interface Task {
   /** Sets what it does now. A task without a text is not shown. */
   update(text: string): void;
   done(text: string): void;
@@ -81,7 +81,7 @@ export function createProgress(stream: NodeJS.WriteStream = process.stderr): Pro
 const seconds = (begin: number) => `${((Date.now() - begin) / 1000).toFixed(1)} s`;
 
 /** Shows `work` as a task. */
-export async function step<T>(
+export async function showTask<T>(
   progress: Progress,
   name: string,
   work: (report: Task['update']) => Promise<T>,

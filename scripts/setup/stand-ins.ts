@@ -7,7 +7,7 @@ import { readStepName } from '../compare/build/build-steps.ts';
 import type { Engine } from '../engine/engine.ts';
 import { STAND_IN_LABEL } from '../engine/labels.ts';
 import { ToolError } from '../lib/errors.ts';
-import { type Progress, step } from '../lib/progress.ts';
+import { type Progress, showTask } from '../lib/progress.ts';
 import { installPackages } from './debian.ts';
 import { DEBIAN, importDebian, prepareContext } from './stand-in-parts.ts';
 
@@ -54,7 +54,7 @@ export async function buildStandIns(
     });
   });
   if (!(await which('mmdebstrap', { nothrow: true }))) {
-    await step(progress, 'stand-ins: install mmdebstrap', (report) => installPackages(['mmdebstrap'], report));
+    await showTask(progress, 'stand-ins: install mmdebstrap', (report) => installPackages(['mmdebstrap'], report));
   }
   const directory = await mkdtemp(join(tmpdir(), 'multi-stage-node-'));
   try {
@@ -62,10 +62,12 @@ export async function buildStandIns(
     // Fetched first, because this fails at once where the npm registry cannot be reached.
     for (const major of new Set(recipes.map((recipe) => recipe.major).filter(Boolean))) {
       const name = `stand-ins: fetch Node ${major} and npm from the npm registry`;
-      versions.set(major, await step(progress, name, () => prepareContext(join(directory, major), major)));
+      versions.set(major, await showTask(progress, name, () => prepareContext(join(directory, major), major)));
     }
-    const [full, slim] = await step(progress, `stand-ins: make Debian ${DEBIAN} from its packages, full and slim`, () =>
-      Promise.all([importDebian(engine, 'full'), importDebian(engine, 'slim')]),
+    const [full, slim] = await showTask(
+      progress,
+      `stand-ins: make Debian ${DEBIAN} from its packages, full and slim`,
+      () => Promise.all([importDebian(engine, 'full'), importDebian(engine, 'slim')]),
     );
     for (const { name, target, major } of recipes) {
       const task = progress.task(`base image ${name}`);
@@ -77,7 +79,6 @@ export async function buildStandIns(
         buildArgs: { DEBIAN: full, DEBIAN_SLIM: slim, NODE_VERSION: version },
         name,
         labels: { [STAND_IN_LABEL]: name, [RECIPE_LABEL]: recipeHash },
-        signal: new AbortController().signal,
         onLine: (line) => task.update(readStepName(line) ?? 'building a stand-in'),
       });
       task.done(`built a stand-in${version && ` with Node ${version}`}: its registry cannot be reached`);

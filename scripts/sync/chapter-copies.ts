@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { findChapterDirectories } from '../compare/discover/chapters.ts';
-import { AFTER } from '../compare/model/subject.ts';
+import { RECOMMENDED } from '../compare/model/subject.ts';
 import { spawnText } from '../lib/spawn.ts';
+import { writeChanged } from '../lib/write-changed.ts';
 
 // The chapters repeat the same app, so that each is complete and their sizes can be compared. The first chapter has the
 // original. Only the name and the description in package.json belong to each chapter.
@@ -45,25 +46,30 @@ export async function syncCopies(root: string): Promise<string[]> {
   const changed: string[] = [];
   for (const chapter of await findChapterDirectories(root)) {
     const [expected, present] = [await expectedFiles(root, chapter), await appFiles(root, chapter)];
-    for (const name of new Set([...expected.keys(), ...present.keys()])) {
-      const [path, text] = [join(root, chapter, name), expected.get(name)];
-      if (present.get(name) === text) continue;
-      await mkdir(dirname(path), { recursive: true });
-      await (text === undefined ? rm(path) : writeFile(path, text));
+    const texts = [...expected].map(([name, text]): [string, string] => [join(chapter, name), text]);
+    changed.push(...(await writeChanged(root, texts)));
+    for (const name of [...present.keys()].filter((one) => !expected.has(one))) {
+      await rm(join(root, chapter, name));
       changed.push(join(chapter, name));
     }
     // `docker build .` builds the variant to ship, unless the chapter has a Dockerfile.
     const link = join(chapter, 'Dockerfile');
-    if (existsSync(join(root, link)) || !existsSync(join(root, `${link}.${AFTER}`))) continue;
-    await symlink(`Dockerfile.${AFTER}`, join(root, link));
+    if (existsSync(join(root, link)) || !existsSync(join(root, `${link}.${RECOMMENDED}`))) continue;
+    await symlink(`Dockerfile.${RECOMMENDED}`, join(root, link));
     changed.push(link);
   }
   return changed;
 }
 
-/** Updates the workspace's lockfile, and the original's with its versions. npm asks its registry for what neither has. */
-export async function syncLockfiles(root: string): Promise<void> {
+/**
+ * Updates the workspace's lockfile, and the original's with its versions. npm asks its registry for what neither has.
+ * Returns the paths of those that changed.
+ */
+export async function syncLockfiles(root: string): Promise<string[]> {
   const [original = ''] = await findChapterDirectories(root);
+  const lockfiles = ['package-lock.json', `${original}/package-lock.json`];
+  const readAll = () => Promise.all(lockfiles.map((path) => readFile(join(root, path), 'utf8').catch(() => null)));
+  const before = await readAll();
   const options = ['--package-lock-only', '--ignore-scripts', '--omit-lockfile-registry-resolved'];
   const install = ['install', ...options, '--no-audit', '--no-fund'];
   await spawnText('npm', install, { cwd: root });
@@ -72,6 +78,8 @@ export async function syncLockfiles(root: string): Promise<void> {
   await writeFile(join(root, original, 'package-lock.json'), json(lock));
   // Adds the package itself and removes what others require. Without the option, npm would update the whole workspace.
   await spawnText('npm', [...install, '--no-workspaces'], { cwd: join(root, original) });
+  const after = await readAll();
+  return lockfiles.filter((_, index) => before[index] !== after[index]);
 }
 
 /** The packages of one chapter in the workspace's lockfile. Its own versions are nested in its directory. */

@@ -6,8 +6,9 @@ import { findChapters } from '../compare/discover/chapters.ts';
 import { configSchema, projectSchema, readConfig } from '../compare/discover/config.ts';
 import { type Budgets, CONFIG_NAME } from '../compare/model/budgets.ts';
 import { reportSchema } from '../compare/model/report-schema.ts';
-import { NAMED_IMAGES, REFERENCE } from '../compare/model/subject.ts';
+import { NAMED_IMAGES, REFERENCE, type SubjectName } from '../compare/model/subject.ts';
 import { spawnText } from '../lib/spawn.ts';
+import { writeChanged } from '../lib/write-changed.ts';
 import { syncCopies, syncLockfiles } from './chapter-copies.ts';
 
 /** The published schemas, by their paths. */
@@ -22,24 +23,30 @@ export const toJsonSchema = (schema: z.ZodType) => `${JSON.stringify(z.toJSONSch
 /** Updates everything in the repository that is a copy of something else. Returns the paths of what changed. */
 export async function syncRepository(root: string): Promise<string[]> {
   // Twice, because the workspace's lockfile also has the dependencies of the copies' package.json.
-  const first = await syncCopies(root);
-  await syncLockfiles(root);
-  const changed = new Set([...first, ...(await syncCopies(root))]);
+  const copies = await syncCopies(root);
+  const lockfiles = await syncLockfiles(root);
+  const changed = new Set([...copies, ...lockfiles, ...(await syncCopies(root))]);
   if (await syncBudgets(root)) changed.add(CONFIG_NAME);
-  for (const [path, schema] of Object.entries(SCHEMAS)) await writeFile(join(root, path), toJsonSchema(schema));
-  return [...changed];
+  const schemas = Object.entries(SCHEMAS).map(([path, schema]): [string, string] => [path, toJsonSchema(schema)]);
+  return [...changed, ...(await writeChanged(root, schemas))];
 }
 
-/** Adds a first budget for each new variant and removes those of variants that are gone. Returns whether any changed. */
-async function syncBudgets(root: string): Promise<boolean> {
-  const { budgets, ...config } = (await readConfig(root, configSchema)) ?? { budgets: {} };
+/** The budgets with a first one for each new variant, without those of variants that are gone. */
+export function expectedBudgets(budgets: Budgets, subjects: SubjectName[]): Budgets {
   const { [NAMED_IMAGES]: named } = budgets;
   const expected: Budgets = named ? { [NAMED_IMAGES]: named } : {};
-  for (const { chapter, variant } of await findChapters(root)) {
-    // The reference may have warnings: the other variants improve on it.
+  for (const { chapter, variant } of subjects) {
+    // `single` may have warnings: it is there to be improved on.
     const first = { findings: [variant === REFERENCE ? 'error' : 'warning'] } satisfies Budgets[string][string];
     expected[chapter] = { ...expected[chapter], [variant]: budgets[chapter]?.[variant] ?? first };
   }
+  return expected;
+}
+
+/** Writes the budgets. Returns whether any changed. */
+async function syncBudgets(root: string): Promise<boolean> {
+  const { budgets, ...config } = (await readConfig(root, configSchema)) ?? { budgets: {} };
+  const expected = expectedBudgets(budgets, await findChapters(root));
   if (isDeepStrictEqual(expected, budgets)) return false;
   const path = join(root, CONFIG_NAME);
   await writeFile(path, JSON.stringify({ ...config, budgets: expected }, null, 2));

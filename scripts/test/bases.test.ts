@@ -1,6 +1,11 @@
 import { execFile } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
+import { baseImagesOf } from '../compare/discover/chapters.ts';
+import { findSubjects } from '../compare/discover/project.ts';
+import { mergeSettings } from '../compare/model/settings.ts';
 import { throwClassified } from '../engine/engine-errors.ts';
 import { ToolError } from '../lib/errors.ts';
 import { registryOf } from '../setup/base-images.ts';
@@ -15,6 +20,14 @@ test('the base images that have a stand-in', () => {
   for (const other of ['node', 'node:26.1.0', 'node:26-alpine3.24', 'debian:13', 'example.com/node:26']) {
     expect(recipeFor(other)).toBeNull();
   }
+});
+
+test('the base images of a project have the values of its build arguments', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'bases-'));
+  onTestFinished(() => rm(directory, { recursive: true }));
+  await writeFile(join(directory, 'Dockerfile'), 'ARG BASE\nFROM ${BASE}\n');
+  const settings = mergeSettings({ buildArgs: { BASE: 'node:26' } });
+  expect(await baseImagesOf(await findSubjects('x', directory, {}, settings))).toEqual(['node:26']);
 });
 
 test('the registry of an image name', () => {
@@ -45,9 +58,9 @@ test('only an error of the command line is classified', () => {
 });
 
 test.each([
-  ['no-such', /^There is no directory .*scripts\/no-such\.\nTry: npm run setup -- --help\n$/],
-  ['start.mjs', /^There is no directory .*scripts\/start\.mjs\.\nTry: npm run setup -- --help\n$/],
-  ['lib', /^There is no Dockerfile in .*scripts\/lib\.\n$/],
+  ['no-such', /^There is no chapter and no directory "no-such"\.\n/],
+  ['start.mjs', /^"start\.mjs" is a file, not a directory\.\n/],
+  ['lib', /^There is no Dockerfile in .*scripts\/lib\.\n/],
 ])('setup refuses to provide the base images of %s', async (name, message) => {
   const scripts = join(import.meta.dirname, '..');
   // It looks before it starts anything: the PATH has no engine.

@@ -17,7 +17,7 @@ import { cleanUp } from '../engine/clean-up.ts';
 import type { Engine, ImageFacts } from '../engine/engine.ts';
 import { findEngine } from '../engine/find-engine.ts';
 import { EXIT, ToolError, usageError } from '../lib/errors.ts';
-import { runProgram } from '../lib/program.ts';
+import { startProgram } from '../lib/program.ts';
 import { createProgress } from '../lib/progress.ts';
 
 /** How long reading may take at most, as a multiple of what save and gzip take. */
@@ -107,11 +107,11 @@ async function bench(rounds: number, signal: AbortSignal): Promise<boolean> {
     return ratio <= BOUND;
   } finally {
     progress.close();
-    await cleanUp(engine, invocation.id, () => false);
+    await cleanUp(engine, invocation.id, []);
   }
 }
 
-await runProgram(async (signal) => {
+await startProgram(async (signal) => {
   const rounds = Number(process.argv[2] ?? 3);
   if (!Number.isInteger(rounds) || rounds < 1) {
     throw usageError('Expected a number of rounds, such as: npm run bench:sizes -w scripts 3');

@@ -1,4 +1,4 @@
-import { access, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { access, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
@@ -6,13 +6,10 @@ import { addDependency } from '../compare/build/add-dependency.ts';
 import { readBuildSteps } from '../compare/build/build-steps.ts';
 import { copyContext, editSource } from '../compare/build/copy-context.ts';
 import { buildSamples } from '../compare/build/time-builds.ts';
-import { findSubjects } from '../compare/discover/project.ts';
 import { compareSamples, median, samplesOf } from '../compare/model/samples.ts';
-import { mergeSettings } from '../compare/model/settings.ts';
-import type { Subject } from '../compare/model/subject.ts';
 import { startSamples } from '../compare/run/time-starts.ts';
 import { engineTime, memoryFacts } from '../engine/docker-output.ts';
-import { withRange } from '../lib/format.ts';
+import { readIgnoreFile } from '../lib/dockerignore.ts';
 
 test('the median of odd and even numbers of samples', () => {
   expect(median([5, 1, 9])).toBe(5);
@@ -125,12 +122,6 @@ test('memory is calculated from the counters of both cgroup versions, and an err
   expect(() => memoryFacts({})).toThrow('does not count');
 });
 
-test('a range has the unit of its median', () => {
-  expect(withRange('time', 410.4, 374, 1447)).toBe('410 ms (374–1447)');
-  expect(withRange('time', 6540, 980, 12_000)).toBe('6.54 s (0.98–12.00)');
-  expect(withRange('bytes', 21_400_000, 900_000, 121_000_000)).toBe('21.4 MB (0.9–121.0)');
-});
-
 async function createDirectory(files: Record<string, string>): Promise<string> {
   const path = await mkdtemp(join(tmpdir(), 'context-'));
   onTestFinished(() => rm(path, { recursive: true }));
@@ -139,12 +130,6 @@ async function createDirectory(files: Record<string, string>): Promise<string> {
     await writeFile(join(path, name), text);
   }
   return path;
-}
-
-async function subjectIn(context: string): Promise<Subject> {
-  await writeFile(join(context, 'Dockerfile'), 'FROM scratch\n');
-  const [subject] = await findSubjects('x', context, {}, mergeSettings());
-  return subject as Subject;
 }
 
 test('the copy of a build context has the same files, and only the copy is edited', async () => {
@@ -158,7 +143,7 @@ test('the copy of a build context has the same files, and only the copy is edite
   };
   const context = await createDirectory(files);
   const copied = join(await createDirectory({}), 'context');
-  await copyContext(await subjectIn(context), copied);
+  await copyContext(context, await readIgnoreFile(context, join(context, 'Dockerfile')), copied);
   const isCopied = (path: string) =>
     access(join(copied, path)).then(
       () => true,
@@ -171,9 +156,16 @@ test('the copy of a build context has the same files, and only the copy is edite
 });
 
 test('the copy has what a .dockerignore with exceptions lets through', async () => {
-  const context = await createDirectory({ '.dockerignore': 'dist\n!dist/keep.js\n', 'dist/keep.js': '' });
+  const context = await createDirectory({ '.dockerignore': 'dist\nlink*\n!dist/keep.js\n', 'dist/keep.js': '' });
+  // Left out as well, wherever they lead.
+  for (const [name, target] of [
+    ['link', 'no-such'],
+    ['links', 'dist'],
+  ] as const)
+    await symlink(target, join(context, name));
   const copied = join(await createDirectory({}), 'context');
-  await copyContext(await subjectIn(context), copied);
+  await copyContext(context, await readIgnoreFile(context, join(context, 'Dockerfile')), copied);
+  expect((await readdir(copied)).sort()).toEqual(['.dockerignore', 'dist']);
   await access(join(copied, 'dist/keep.js'));
   await expect(editSource(copied, undefined)).rejects.toThrow('no source file');
 });

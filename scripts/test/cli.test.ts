@@ -125,6 +125,7 @@ test.each([
   [['--expect-status', '20'], /--expect-status.*100 to 599/],
   [['--platform', 'arm64'], /--platform.*linux\/arm64/],
   [['--no-run', '--behaviour'], /--no-run cannot be combined with --behaviour/],
+  [['--image', 'node:26', '--strict'], /--strict has nothing to check: no image is run/],
   [['--from', 'x.json', '--port', '80'], /--from only shows a report/],
   [['--json', '/no/such/directory/x.json'], /Cannot write \/no\/such\/directory\/x.json: its directory does not exist/],
 ])('compare %j is refused with exit code 2', async (args, message) => {

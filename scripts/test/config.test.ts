@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { findChapters } from '../compare/discover/chapters.ts';
 import { readBudgets } from '../compare/discover/config.ts';
 import { CONFIG_NAME, parseLimit } from '../compare/model/budgets.ts';
-import { SCHEMAS, toJsonSchema } from '../sync/sync-repository.ts';
+import { expectedBudgets, SCHEMAS, toJsonSchema } from '../sync/sync-repository.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const SUBJECTS = ['single', 'multi'].map((variant) => ({ chapter: 'a', variant }));
@@ -93,4 +93,24 @@ test('the published schemas describe budgets and options, but not the flags of t
   expect(properties.run.description).toMatch(/^false: only build/);
   expect(properties.budgets.additionalProperties).toMatchObject({ type: 'object', additionalProperties: false });
   expect(Object.keys(properties.budgets.additionalProperties.properties)).toEqual(['unpacked', 'download', 'findings']);
+});
+
+test('sync gives new variants a first budget, drops those that are gone, and keeps all limits', async () => {
+  const chapters = await findChapters(ROOT);
+  const budgets = await readBudgets(ROOT, chapters);
+  expect(expectedBudgets(budgets, chapters)).toEqual(budgets);
+  const named = { 'my/app:1': { download: '60 MB' } };
+  const added = [
+    { chapter: '02-multi-stage', variant: 'slim' },
+    { chapter: '05-new', variant: 'single' },
+    { chapter: '05-new', variant: 'multi' },
+  ];
+  const more = expectedBudgets({ ...budgets, image: named }, [...chapters, ...added]);
+  expect(more).toEqual({
+    ...budgets,
+    image: named,
+    '02-multi-stage': { ...budgets['02-multi-stage'], slim: { findings: ['warning'] } },
+    '05-new': { single: { findings: ['error'] }, multi: { findings: ['warning'] } },
+  });
+  expect(expectedBudgets(more, chapters)).toEqual({ ...budgets, image: named });
 });

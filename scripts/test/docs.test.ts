@@ -9,10 +9,12 @@ import { drawSizes } from '../docs/chart.ts';
 import { findDocuments } from '../docs/documents.ts';
 import { factOf } from '../docs/facts.ts';
 import { costsOf, findMistakes } from '../docs/mistakes.ts';
-import { fill, renderAll } from '../docs/render.ts';
+import { fillDocument, renderAll } from '../docs/render.ts';
 import { onlyChapter, readReports } from '../docs/reports.ts';
+import { INVOCATION_LABEL } from '../engine/labels.ts';
 import { blocksOf, commandsOf, placeOf, splitCommands, withBlock } from './images/code-blocks.ts';
 import { difference, refreshed, tidyOutput } from './images/compare-output.ts';
+import { CLAIMS } from './mistake-claims.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const documents = await findDocuments(ROOT);
@@ -32,7 +34,7 @@ const NOT_MEASURED: Record<string, string> = {
 function proseOf(text: string): string[] {
   const empty = () => '';
   const prose: string[] = [];
-  visit(fromMarkdown(fill(text, empty, empty)), (node) => {
+  visit(fromMarkdown(fillDocument(text, empty, empty)), (node) => {
     if (node.type !== 'text' && node.type !== 'html') return;
     prose.push(...node.value.replace(/<!--[\s\S]*?-->/g, '').split('\n'));
   });
@@ -87,8 +89,30 @@ describe('the documents', () => {
 
   test('.ci/run runs the commands that no test runs', async () => {
     const ci = await readText('.ci/run');
-    for (const command of ['run setup', 'run compare', 'test'])
+    for (const command of ['run setup', 'run compare', 'test', 'run test:rest'])
       expect(ci).toMatch(new RegExp(`^step ${command}( |$)`, 'm'));
+  });
+
+  test('the README names the label that compare uses', async () => {
+    expect(await readText('README.md')).toContain(`label=${INVOCATION_LABEL}`);
+  });
+
+  test('docs/claims.md: whether a claim holds follows from the numbers beside it', async () => {
+    const rows = fillDocument(
+      await readText('docs/claims.md'),
+      (name) => factOf(reports, name),
+      () => '',
+    )
+      .replace(/<!--.*?-->/g, '')
+      .split('\n')
+      .filter((line) => /\| (yes|roughly|no)(; download: \w+)? \|$/.test(line))
+      .map((line) => line.split('|').map((cell) => cell.trim()));
+    expect(rows.length).toBeGreaterThanOrEqual(11);
+    for (const [, , claim = '', , unpacked = '', download = '', holds = ''] of rows) {
+      const [, ofUnpacked, ofDownload] = /^(yes|roughly|no)(?:; download: (yes|roughly|no))?$/.exec(holds) ?? [];
+      expect([claim, ofUnpacked]).toEqual([claim, verdict(claim, unpacked)]);
+      if (ofDownload !== undefined) expect([claim, ofDownload]).toEqual([claim, verdict(claim, download)]);
+    }
   });
 });
 
@@ -103,6 +127,59 @@ function anchorsOf(text: string): string[] {
       .replaceAll(' ', '-'),
   );
 }
+
+/** Whether a measured value agrees with a claim, by the rules at the top of docs/claims.md. */
+function verdict(claim: string, measured: string): string {
+  const [claimed, value] = [claim.replace('six', '6'), measured].map((text) => {
+    const [, number, unit = ''] = /([\d.]+) (MB|GB|%|times)/.exec(text) ?? [];
+    return { amount: Number(number) * (unit === 'GB' ? 1000 : 1), unit: unit.replace('GB', 'MB') };
+  }) as [Claimed, Claimed];
+  expect(value.unit).toBe(claimed.unit);
+  if (/\b(over|under)\b/.test(claim)) {
+    return value.amount > claimed.amount === claim.includes('over') ? 'yes' : 'no';
+  }
+  const isPercent = claimed.unit === '%';
+  const distance = Math.abs(value.amount - claimed.amount) / (isPercent ? 1 : claimed.amount);
+  const [near, far] = isPercent ? [5, 15] : [0.1, 0.25];
+  if (distance <= near) return 'yes';
+  return distance <= far ? 'roughly' : 'no';
+}
+
+interface Claimed {
+  amount: number;
+  unit: string;
+}
+
+describe('the mistakes', async () => {
+  const mistakes = await findMistakes(ROOT);
+
+  test('are in all chapters, and the image tests have a claim for each', () => {
+    const directories = mistakes.map(({ directory }) => directory);
+    expect([...new Set(directories.map((one) => one.split('/')[0]))]).toEqual(lessons.map(({ chapter }) => chapter));
+    expect(Object.keys(CLAIMS).sort()).toEqual([...directories].sort());
+  });
+
+  test.each(mistakes)(
+    '$directory: a few lines differ, and the file is short',
+    async ({ directory, mistake, fixed }) => {
+      for (const comment of [mistake, fixed]) expect(comment).toMatch(/^([A-Z]|npm |package\.json ).{20,150}\.$/);
+      const texts = await Promise.all(['mistake', 'fixed'].map((name) => readText(`${directory}/Dockerfile.${name}`)));
+      for (const text of texts) {
+        expect(text.split('\n').length).toBeLessThanOrEqual(24);
+        expect(text.split('\n').filter((line) => line.length > 125)).toEqual([]);
+      }
+      const [before = [], after = []] = texts.map((text) => text.split('\n').filter((line) => !/^(#.*)?$/.test(line)));
+      const changed = [
+        ...before.filter((line) => !after.includes(line)),
+        ...after.filter((line) => !before.includes(line)),
+      ];
+      // The same lines in another order are a difference as well, and a missing ignore file is one without any line.
+      const isSame = before.join() === after.join();
+      expect(isSame).toBe(directory.endsWith('/no-dockerignore'));
+      expect(changed.length).toBeLessThanOrEqual(8);
+    },
+  );
+});
 
 describe('the lessons', () => {
   const headingsOf = (text: string) => text.match(/^## .*$/gm) ?? [];
@@ -176,7 +253,7 @@ describe('a document is read', () => {
   test('values and parts are written again, and the prose has none of them', () => {
     const text =
       'It has <!-- = a b -->1 MB<!-- / -->.\n<!-- made: c -->\n```text\nold 2 MB\n```\n<!-- /made -->\nand 3 MB `4 MB`';
-    const filled = fill(
+    const filled = fillDocument(
       text,
       (name) => `<${name}>`,
       (name) => `[${name}]`,

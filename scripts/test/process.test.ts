@@ -99,7 +99,7 @@ test('a stream into a program arrives whole', async () => {
 /** A program that spawns another, which prints its process id. */
 const parent = (main: string, afterStart: string) => `
   import { spawnLines } from '${join(import.meta.dirname, '../lib/spawn.ts')}';
-  import { runProgram } from '${join(import.meta.dirname, '../lib/program.ts')}';
+  import { startProgram } from '${join(import.meta.dirname, '../lib/program.ts')}';
   const wait = () => spawnLines(process.execPath, ['-e', 'console.log(process.pid); setInterval(() => {}, 1000)'], {
     onLine: (line) => {
       console.log(line);
@@ -144,7 +144,7 @@ test.each([
 
 test.each(['SIGTERM', 'SIGINT'] as const)('%s kills no program before the clean-up has ended', async (signal) => {
   const script = `
-    await runProgram(async (signal) => {
+    await startProgram(async (signal) => {
       const waiting = wait();
       await new Promise((resolve) => signal.addEventListener('abort', resolve));
       await new Promise((resolve) => setTimeout(resolve, 1000));

@@ -108,7 +108,12 @@ test('what an image holds cannot command a terminal, nor begin anything in Markd
   for (const one of contents.waste) Object.assign(one, { path: evil, instruction: evil, removedBy: evil });
   for (const one of findings) one.evidence = [{ path: evil, layer: 0, note: evil }];
   for (const one of size.layers) one.instruction = evil;
-  for (const one of copy.images) Object.assign(one, { base: evil, error: evil, config: { user: evil } });
+  const ignorable = [{ path: evil, files: 1, bytes: 1e6 }];
+  for (const one of copy.images) {
+    const context = { bytes: 1e6, files: 1, ignoreFile: null, largest: ignorable, ignorable };
+    const names = { chapter: evil, variant: evil + one.variant };
+    Object.assign(one, { ...names, base: evil, error: evil, ok: false, config: { user: evil }, context });
+  }
   const changes = { ...extras.changes, images: extras.changes.images.map((one) => ({ ...one, image: evil })) };
   const check = extras.check.map((one) => ({ ...one, image: evil, text: evil }));
   const terminal = renderTerminal(copy, false, { inside: true, changes, check });

@@ -4,7 +4,8 @@ import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { checkPlatform } from '../compare/build/build-subjects.ts';
 import { toImageName } from '../compare/build/keep-images.ts';
-import { type SelectionRequest, selectSubjects } from '../compare/discover/select-subjects.ts';
+import type { SelectionRequest } from '../compare/discover/find-projects.ts';
+import { selectSubjects } from '../compare/discover/select-subjects.ts';
 import { mergeSettings, resolvePaths, secretFile } from '../compare/model/settings.ts';
 import { referenceOf, subjectName } from '../compare/model/subject.ts';
 
@@ -34,7 +35,7 @@ async function files(texts: Record<string, string>): Promise<void> {
 }
 
 const select = (names: string[], request: Partial<SelectionRequest> = {}) =>
-  selectSubjects({ names, images: false, given: {}, check: false, ...request }, { root, current });
+  selectSubjects({ names, hasImages: false, given: {}, check: false, ...request }, { root, current });
 
 const selected = async (...args: Parameters<typeof select>) =>
   (await select(...args)).subjects.map((subject) => subjectName(subject));
@@ -52,7 +53,7 @@ test('chapters are selected by name or number, in their order; no name and the r
   expect(await selected(['2', '01'])).toEqual(['01-a x', '02-b single']);
   expect(await selected(['../repository/02-b/', '02'])).toEqual(['02-b single']);
   expect(await selected(['10'])).toEqual(['10-ten x']);
-  expect(await selected([], { images: true })).toEqual([]);
+  expect(await selected([], { hasImages: true })).toEqual([]);
   for (const wrong of ['0', '3', 'b', '02-bb']) {
     await expect(select([wrong])).rejects.toThrow(refused(/no chapter and no directory/, /02-b/));
   }
@@ -201,13 +202,18 @@ test('the command line replaces the settings of a project; variables and secrets
   ]);
 });
 
-test('PORT of an environment file is a setting, but the variables of the command line come first', async () => {
-  await files({ 'work/app.env': '# comment\nPORT=5000\nOTHER=1\n', 'work/no-port.env': 'OTHER=1\n' });
-  const environment = async (given: SelectionRequest['given']) =>
-    (await select(['app'], { given })).subjects[0]?.settings.env;
-  expect(await environment({ envFile: 'app.env' })).toEqual({ PORT: '5000' });
-  expect(await environment({ envFile: 'app.env', env: { PORT: '6000' } })).toEqual({ PORT: '6000' });
-  expect(await environment({ envFile: 'no-port.env' })).toEqual({});
+test('PORT of an environment file is the port to request, where nothing else says which', async () => {
+  const quoted = 'PORT="5000"\nPORT=5000 # comment\n#PORT=5000\n';
+  await files({ 'work/app.env': '# comment\nPORT=4000\n PORT=5000\nOTHER=1\n', 'work/quoted.env': quoted });
+  const settings = async (given: SelectionRequest['given']) =>
+    (await select(['app'], { given })).subjects[0]?.settings ?? {};
+  expect(await settings({ envFile: 'app.env' })).toMatchObject({ port: 5000, env: {} });
+  expect(await settings({ envFile: 'app.env', port: 1 })).toMatchObject({ port: 1, env: {} });
+  const given = await settings({ envFile: 'app.env', env: { PORT: '6000' } });
+  expect(given).toMatchObject({ env: { PORT: '6000' } });
+  expect(given).not.toHaveProperty('port');
+  // Docker takes quotes and comments as a part of the value.
+  expect(await settings({ envFile: 'quoted.env' })).not.toHaveProperty('port');
 });
 
 test('budgets of chapters are in the repository, those of a project in the project', async () => {

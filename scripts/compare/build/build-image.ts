@@ -1,4 +1,4 @@
-import type { BuildRequest, Built } from '../../engine/engine.ts';
+import type { BuildRequest, BuildResult } from '../../engine/engine.ts';
 import { INVOCATION_LABEL } from '../../engine/labels.ts';
 import { ToolError } from '../../lib/errors.ts';
 import type { Invocation } from '../model/measurement.ts';
@@ -21,7 +21,7 @@ export async function buildImage(
   { engine, id, signal }: Invocation,
   request: ImageRequest,
   onStep: (name: string) => void = () => {},
-): Promise<Built & { steps: BuildStep[] }> {
+): Promise<BuildResult & { steps: BuildStep[] }> {
   const lines: string[] = [];
   const onLine = (line: string) => {
     lines.push(line);
@@ -29,7 +29,7 @@ export async function buildImage(
     if (step) onStep(step);
   };
   try {
-    // They make the image different from every other one: removing it cannot remove somebody else's.
+    // The labels make the image unique, so that removing it cannot remove somebody else's.
     const labels = { [INVOCATION_LABEL]: id, [NAME_LABEL]: request.name };
     const built = await engine.build({ ...request, labels, signal, onLine });
     return { ...built, steps: readBuildSteps(lines) };

@@ -1,8 +1,9 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ToolError } from '../../lib/errors.ts';
-import { type Invocation, summarizeError } from '../model/measurement.ts';
+import { readIgnoreFile } from '../../lib/dockerignore.ts';
+import { summarizeError, ToolError } from '../../lib/errors.ts';
+import type { Invocation } from '../model/measurement.ts';
 import type { Subject } from '../model/subject.ts';
 import type { PackageFiles } from './add-dependency.ts';
 import { buildImage, type ImageRequest, toBuildRequest } from './build-image.ts';
@@ -62,8 +63,11 @@ export async function timeBuildSequence(
     return buildImage(invocation, request, report);
   };
   try {
-    await copyContext(subject, context);
+    const ignore = await readIgnoreFile(subject.context, subject.dockerfile);
+    await copyContext(subject.context, ignore, context);
     const dockerfile = await saltDockerfile(subject, directory, name, build);
+    // Named after the Dockerfile, it counts wherever it was before.
+    if (ignore.text !== null) await writeFile(`${dockerfile}.dockerignore`, ignore.text);
     const buildArgs = { ...subject.settings.buildArgs, BUILDKIT_CACHE_MOUNT_NS: name };
     const request = { ...toBuildRequest(subject), context, dockerfile, buildArgs };
     const time = (key: BuildKey): Promise<TimedBuild> =>

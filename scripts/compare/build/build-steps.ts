@@ -1,3 +1,4 @@
+import { shorten } from '../../lib/format.ts';
 import { redact } from '../../lib/redact.ts';
 
 /** What BuildKit did for one instruction. */
@@ -17,9 +18,9 @@ const NAME_LENGTH = 90;
  * versions of BuildKit put the values of build arguments in it.
  */
 export function readStepName(line: string): string | null {
-  const text = /^#\d+ (\[(?!internal\]).+?\] .+)$/.exec(line)?.[1]?.replace(/\s+/g, ' ');
+  const text = /^#\d+ (\[(?!internal\]).+?\] .+)$/.exec(line)?.[1];
   // Redacted first: half a secret would not be recognized.
-  return text ? redact(text).slice(0, NAME_LENGTH) : null;
+  return text ? shorten(redact(text), NAME_LENGTH) : null;
 }
 
 /**

@@ -1,20 +1,16 @@
-import { appendFile, cp, stat } from 'node:fs/promises';
+import { appendFile, cp, lstat, stat } from 'node:fs/promises';
 import { extname, join, relative, sep } from 'node:path';
-import { readIgnoreFile } from '../../lib/dockerignore.ts';
+import type { IgnoreFile } from '../../lib/dockerignore.ts';
 import { ToolError } from '../../lib/errors.ts';
-import type { Subject } from '../model/subject.ts';
 
-/** Copies a subject's build context to `directory`, without what its ignore file leaves out. */
-export async function copyContext({ context, dockerfile }: Subject, directory: string): Promise<void> {
-  const ignore = await readIgnoreFile(context, dockerfile);
+/** Copies a build context to `directory`, without what its ignore file leaves out. */
+export async function copyContext(context: string, ignore: IgnoreFile, directory: string): Promise<void> {
   await cp(context, directory, {
     recursive: true,
     verbatimSymlinks: true,
     filter: async (source) => {
       const path = relative(context, source).split(sep).join('/');
-      // The builder reads the ignore file in the copy, too.
-      if (path === '' || path === ignore.name || !ignore.ignores(path)) return true;
-      return !ignore.wholeFolders && (await stat(source)).isDirectory();
+      return path === '' || !ignore.skips(path, (await lstat(source)).isDirectory());
     },
   });
 }

@@ -37,8 +37,8 @@ export async function measureContext(context: string, ignore: IgnoreFile, signal
     const directory: ContextNode = { path, bytes: 0, files: 0, parts: [] };
     for (const entry of await readdir(join(context, path), { withFileTypes: true })) {
       const entryPath = `${path}${entry.name}`;
-      if (ignore.ignores(entryPath) && (!entry.isDirectory() || ignore.wholeFolders)) continue;
-      const isIgnorable = !isListed && USUALLY_IGNORED.ignores(entryPath);
+      if (ignore.skips(entryPath, entry.isDirectory())) continue;
+      const isIgnorable = !isListed && USUALLY_IGNORED.skips(entryPath, entry.isDirectory());
       const part = entry.isDirectory()
         ? await measureDirectory(`${entryPath}/`, isListed || isIgnorable)
         : { path: entryPath, parts: [], ...(await measureFile(join(context, entryPath))) };

@@ -26,10 +26,6 @@ export async function saltDockerfile(
   };
   const copy = join(directory, 'Dockerfile');
   await writeFile(copy, replaceBases(await readFile(dockerfile, 'utf8'), dockerfile, replaceBase, settings));
-  // A Dockerfile may have an ignore file of its own:
-  // https://docs.docker.com/build/concepts/context/#filename-and-location
-  const ignore = await readFile(`${dockerfile}.dockerignore`, 'utf8').catch(() => null);
-  if (ignore !== null) await writeFile(`${copy}.dockerignore`, ignore);
 
   const context = join(directory, 'base');
   await mkdir(context);

@@ -1,4 +1,4 @@
-import { describeError } from '../../lib/errors.ts';
+import { summarizeError } from '../../lib/errors.ts';
 import { bytes } from '../../lib/format.ts';
 import { redact } from '../../lib/redact.ts';
 import { type Invocation, type Measurement, timeRounds } from '../model/measurement.ts';
@@ -27,7 +27,7 @@ export async function timeBuilds(
   const options = { name: 'builds', rounds };
   const builds = await timeRounds(invocation, measurements, options, async (measurement, round, onStep) => {
     const { context } = measurement.subject;
-    const withDependency = packageFiles.get(context) ?? (await addDependency(context, signal).catch(describeError));
+    const withDependency = packageFiles.get(context) ?? (await addDependency(context, signal).catch(summarizeError));
     packageFiles.set(context, withDependency);
     const name = `${TEMPORARY_IMAGES}:${id}-${round}-${measurements.indexOf(measurement)}`;
     return timeBuildSequence(invocation, measurement.subject, { name, withDependency, onStep });

@@ -26,7 +26,7 @@ export async function findChapters(root: string): Promise<Subject[]> {
  * @throws {ToolError} for a Dockerfile that does not parse.
  */
 export async function baseImagesOf(subjects: Subject[]): Promise<string[]> {
-  const readBases = async ({ dockerfile }: Subject) =>
-    readDockerfile(await readFile(dockerfile, 'utf8'), dockerfile).bases;
+  const readBases = async ({ dockerfile, file, settings }: Subject) =>
+    readDockerfile(await readFile(dockerfile, 'utf8'), file, settings).bases;
   return [...new Set((await Promise.all(subjects.map(readBases))).flat())];
 }

@@ -59,7 +59,7 @@ export async function readBudgets(root: string, subjects: SubjectName[]): Promis
  * @throws {ToolError} with the code `usage`.
  */
 export function checkBudgetNames(directory: string, budgets: Budgets, subjects: SubjectName[]): void {
-  const known = subjects.map(subjectName);
+  const known = [...new Set(subjects.map(subjectName))];
   const problems = Object.entries(budgets).flatMap(([chapter, variants]) => {
     if (chapter === NAMED_IMAGES) return [];
     if (!subjects.some((subject) => subject.chapter === chapter)) return `there is no chapter ${chapter}`;

@@ -11,7 +11,7 @@ export interface SelectionRequest {
   /** Chapters by name or number, and directories of projects by path. When there is nothing else: all chapters. */
   names: string[];
   /** Whether images are given by name: then nothing else is measured where `names` is empty. */
-  images: boolean;
+  hasImages: boolean;
   /** Settings of the command line. Their paths are relative to the directory where the user runs the command. */
   given: PartialSettings;
   /** Whether to read the budgets. */
@@ -52,11 +52,11 @@ export async function findProjects(request: SelectionRequest, { root, current }:
 }
 
 /** The names of a request, or else the directory that --context or --dockerfile implies. Undefined for all chapters. */
-function requestedPaths({ names, images, given }: SelectionRequest, current: string): string[] | undefined {
+function requestedPaths({ names, hasImages, given }: SelectionRequest, current: string): string[] | undefined {
   const implied = given.context ?? (given.dockerfiles?.[0] && dirname(given.dockerfiles[0]));
   if (names.length > 0) return names;
   if (implied !== undefined) return [resolve(current, implied)];
-  return images ? [] : undefined;
+  return hasImages ? [] : undefined;
 }
 
 /** The directory that a name such as `02`, `02-multi-stage`, `02/mistakes/chown-layer` or `../my-app` stands for. */

@@ -2,7 +2,7 @@ import { readdir, realpath, stat } from 'node:fs/promises';
 import { basename, join, posix, relative, sep } from 'node:path';
 import { usageError } from '../../lib/errors.ts';
 import type { Layout, Settings } from '../model/settings.ts';
-import { AFTER, REFERENCE, type Subject } from '../model/subject.ts';
+import { RECOMMENDED, REFERENCE, type Subject } from '../model/subject.ts';
 
 /** A Dockerfile in a directory, and its name. */
 interface Variant {
@@ -53,7 +53,7 @@ async function nameVariants(paths: string[], directory: string): Promise<Variant
 }
 
 /**
- * The Dockerfiles in a directory, not below it: `Dockerfile`, `Dockerfile.*` and `*.Dockerfile`, `single` first. A link to
+ * The Dockerfiles in a directory, not below it: `Dockerfile`, `Dockerfile.*` and `*.Dockerfile`, `single`, `Dockerfile` and `multi` first. A link to
  * another of them is left out.
  */
 async function findVariants(directory: string): Promise<Variant[]> {
@@ -70,7 +70,7 @@ async function findVariants(directory: string): Promise<Variant[]> {
     const isTaken = [...found.values()].some((other) => other.variant === variant);
     if (!found.has(dockerfile)) found.set(dockerfile, { variant: isTaken ? name : variant, dockerfile });
   }
-  const rank = ({ variant }: Variant) => [REFERENCE, 'Dockerfile', AFTER, variant].indexOf(variant);
+  const rank = ({ variant }: Variant) => [REFERENCE, 'Dockerfile', RECOMMENDED, variant].indexOf(variant);
   return [...found.values()].sort((a, b) => rank(a) - rank(b) || a.variant.localeCompare(b.variant, 'en'));
 }
 

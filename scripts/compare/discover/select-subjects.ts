@@ -1,7 +1,6 @@
 import { existsSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
-import { parseEnv } from 'node:util';
 import { type ToolError, usageError } from '../../lib/errors.ts';
 import { type Budgets, CONFIG_NAME } from '../model/budgets.ts';
 import { mergeSettings, type PartialSettings, resolvePaths, type Settings, secretFile } from '../model/settings.ts';
@@ -9,8 +8,6 @@ import { findChapters } from './chapters.ts';
 import { BUDGETS_EXAMPLE, checkBudgetNames, projectSchema, readBudgets, readConfig } from './config.ts';
 import { type Directories, findProjects, type Project, type SelectionRequest } from './find-projects.ts';
 import { findSubjects, searchDockerfiles } from './project.ts';
-
-export type { Directories, SelectionRequest } from './find-projects.ts';
 
 /**
  * Selects the subjects of a request, and reads the budgets of their chapters and projects when they are requested. The
@@ -27,7 +24,7 @@ export async function selectSubjects(request: SelectionRequest, directories: Dir
   }
   const selected = await Promise.all(projects.map((project) => selectProject(project, given, directories.current)));
   const subjects = selected.flatMap((project) => project.subjects);
-  return { subjects, budgets: check ? await collectBudgets(selected, request.images, directories.root) : undefined };
+  return { subjects, budgets: check ? await collectBudgets(selected, request.hasImages, directories.root) : undefined };
 }
 
 type SelectedProject = Awaited<ReturnType<typeof selectProject>>;
@@ -42,30 +39,35 @@ async function selectProject(project: Project, given: PartialSettings, current: 
   // Only the Dockerfiles of the command line may be relative to the project as well.
   const findDockerfile = (path: string) => resolve(existsSync(resolve(current, path)) ? current : directory, path);
   if (given.dockerfiles) typed.dockerfiles = given.dockerfiles.map(findDockerfile);
-  const settings = await readSettingsFiles(mergeSettings(fromFile, typed));
+  const settings = await addPort(mergeSettings(fromFile, typed));
+  await requireFiles(settings);
   const subjects = await findSubjects(name, directory, { ...fromFile, ...typed }, settings);
   if (subjects.length === 0) throw await missingDockerfile(directory, current);
   if (budgets) {
+    // Also those that the command line does not select.
     const configuredSubjects = await findSubjects(name, directory, fromFile, settings);
     checkBudgetNames(directory, { [name]: budgets }, [...configuredSubjects, ...subjects]);
   }
   return { ...project, subjects, budgets };
 }
 
-/**
- * Adds PORT of the file with environment variables to the settings.
- *
- * @throws {ToolError} with the code `usage` for a file that does not exist: the engine would fail only later.
- */
-async function readSettingsFiles(settings: Settings): Promise<Settings> {
-  const { secrets, envFile, env } = settings;
+/** @throws {ToolError} with the code `usage` for a file that does not exist: the engine would fail only later. */
+async function requireFiles({ secrets, envFile }: Settings): Promise<void> {
   const files = [...secrets.map((secret) => ['secret', secretFile(secret)]), ['environment file', envFile]];
   for (const [what, path] of files) {
     const isFile = path === undefined || (await stat(path).catch(() => null))?.isFile();
     if (!isFile) throw usageError(`There is no file ${path} for the ${what}.`);
   }
-  const { PORT } = envFile === undefined ? {} : parseEnv(await readFile(envFile, 'utf8'));
-  return PORT === undefined ? settings : { ...settings, env: { PORT, ...env } };
+}
+
+/** The port to request is PORT of the file with environment variables, where nothing else says which. */
+async function addPort(settings: Settings): Promise<Settings> {
+  const { port, env, envFile } = settings;
+  if (envFile === undefined || port !== undefined || env.PORT !== undefined) return settings;
+  const text = await readFile(envFile, 'utf8').catch(() => '');
+  // As docker run reads the file: quotes and comments after a value are part of the value.
+  const [, value] = [...text.matchAll(/^[ \t]*PORT=(\d+)\r?$/gm)].at(-1) ?? [];
+  return value === undefined ? settings : { ...settings, port: Number(value) };
 }
 
 async function missingDockerfile(directory: string, current: string): Promise<ToolError> {

@@ -1,5 +1,5 @@
-import { GROUPS, type Group } from '../model/groups.ts';
-import type { Contents, Finding } from '../model/report-schema.ts';
+import type { Group } from '../model/groups.ts';
+import { type Contents, type Finding, GROUP_NAMES } from '../model/report-schema.ts';
 import { findFindings } from './find-findings.ts';
 import type { IndexedImage } from './index-image.ts';
 import type { ImageFile } from './merge-layers.ts';
@@ -29,7 +29,7 @@ export function inspectImage(indexed: IndexedImage): { contents: Contents; findi
 
 /** The bytes of all files: by group, by package, and by what is listed as one. */
 function sumFiles({ tree, packages, groupOf }: IndexedImage): Pick<Contents, 'groups' | 'largest' | 'packages'> {
-  const groups = Object.fromEntries(Object.keys(GROUPS).map((name) => [name, 0])) as Contents['groups'];
+  const groups = Object.fromEntries(GROUP_NAMES.map((name) => [name, 0])) as Contents['groups'];
   const items = new Map<string, Contents['largest'][number]>();
   const packageBytes = new Map<string, number>();
   for (const file of tree.all) {

@@ -6,8 +6,8 @@ import { readArchive } from './read-archive.ts';
 
 /**
  * Measures images from their own layers, so that the result does not depend on how the engine stores them. Images whose
- * layers are all in the cache are not saved at all; the others are saved in one archive, which holds shared layers once,
- * and is read as a stream.
+ * layers and instructions are all in the cache are not saved at all; the others are saved in one archive, which holds
+ * shared layers once, and is read as a stream.
  *
  * @returns what each image is made of, by image id.
  * @throws {ToolError} when the engine cannot save them, or a layer is missing from what it saved.

@@ -1,6 +1,9 @@
 /** What a service in a container should do. `head` is the heading of its column, `means` explains it below the table. */
 export const BEHAVIOURS = {
-  'same-responses': { head: 'responses', means: 'the same status, headers and body as single' },
+  'same-responses': {
+    head: 'responses',
+    means: 'the same status, headers and body as the variant that it is compared with',
+  },
   'in-flight': { head: 'in flight', means: 'a request that is in flight when SIGTERM arrives still gets its response' },
   'pid-1': { head: 'PID 1', means: 'PID 1 is node, so that signals reach it' },
   'exit-code': { head: 'exit code', means: 'it ends with exit code 0 after SIGTERM' },

@@ -33,11 +33,11 @@ export type WithImage<M extends Measurement = Measurement> = M & { image: ImageF
 export const withoutErrors = <M extends Measurement>(measurements: M[]) =>
   measurements.filter(({ error }) => error === undefined);
 
-/** Those of them that have an image. */
+/** The measurements without an error that have an image. */
 export const withImages = <M extends Measurement>(measurements: M[]): WithImage<M>[] =>
   withoutErrors(measurements).filter((measurement): measurement is WithImage<M> => measurement.image !== undefined);
 
-/** Those of them whose image can be run by itself. */
+/** The measurements without an error whose image is to be run. */
 export const withRunnableImages = (measurements: Measurement<Subject>[]) =>
   withImages(measurements).filter(({ subject }) => subject.settings.run);
 
@@ -113,10 +113,4 @@ export async function timeRounds<M extends Measurement, T>(
   }
   task.done('timed');
   return results;
-}
-
-/** An error in one line: its message, and the last line of the program that reported it. */
-export function summarizeError(error: unknown): string {
-  if (!(error instanceof ToolError)) return error instanceof Error ? error.message : String(error);
-  return [error.message, ...error.lines.slice(-1)].map((line) => line.trim()).join(' ');
 }

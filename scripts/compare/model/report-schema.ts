@@ -60,7 +60,7 @@ const builds = (description: string) =>
 
 const bench = z.object({
   runs: z.int().positive().describe('How many times each figure was measured'),
-  startMs: sampled(milliseconds, 'From asking the engine to run the image to the first expected response'),
+  startMs: sampled(milliseconds, 'From asking the engine to run the image to the first HTTP response other than 503'),
   nodeStartMs: sampled(milliseconds, "From the start of PID 1 to the line that says it listens, by the engine's clock"),
   memoryBytes: sampled(bytes, 'At rest, after the first response').extend({
     counter: optionalText.describe("The engine's counters that the figure is calculated from"),

@@ -31,8 +31,8 @@ export const subjectName = ({ chapter, variant }: SubjectName) => `${chapter} ${
 /** The variant that the others are compared with. */
 export const REFERENCE = 'single';
 
-/** The variant to ship, with which the variants after it are compared as well. */
-export const AFTER = 'multi';
+/** The variant to ship. Variants other than `single` are also compared with it. */
+export const RECOMMENDED = 'multi';
 
 /** The variant that the others of its chapter are compared with: `single`, or else the first. Named images have none. */
 export function referenceOf<T>(all: T[], chapter: string, nameOf: (one: T) => SubjectName): T | undefined {

@@ -2,7 +2,7 @@ import { bytes, distinctBytes, percent } from '../../lib/format.ts';
 import { type Budget, type Budgets, CONFIG_NAME, parseLimit } from '../model/budgets.ts';
 import { LEVELS } from '../model/finding-catalog.ts';
 import type { ImageReport, Report, Size } from '../model/report-schema.ts';
-import { findImage, imageLabel, isOfProject, listPlaces, type Section } from './section.ts';
+import { findImage, imageLabel, listPlaces, type Section } from './section.ts';
 
 export interface CheckResult {
   status: 'PASS' | 'FAIL' | 'SKIP';
@@ -51,29 +51,28 @@ function checkLimit(image: ImageReport, key: SizeKey, text: string, images: Imag
   if (size === undefined) return { status: 'SKIP', text: 'it was not measured' };
   const limit = parseLimit(text);
   if ('bytes' in limit) {
-    if (!image.standIn) return compareSize(image, size, limit.bytes, '; at most');
+    if (!image.standIn) return compareSize(size, limit.bytes, '; at most');
     const figures = `${bytes(size)}; the limit of ${bytes(limit.bytes)}`;
     return { status: 'SKIP', text: `${figures} is for the real base image, and this one is a stand-in` };
   }
   const reference = findImage(images, image.chapter, limit.of)?.size?.[key];
   if (reference === undefined) return { status: 'SKIP', text: `there is no ${limit.of} to compare with` };
   const shares = `, ${percent(size / reference, 1)} of ${limit.of}; at most ${percent(limit.ratio, 1)},`;
-  return compareSize(image, size, Math.floor(limit.ratio * reference), shares);
+  return compareSize(size, Math.floor(limit.ratio * reference), shares);
 }
 
-function compareSize(image: ImageReport, size: number, limit: number, relation: string): Outcome {
+function compareSize(size: number, limit: number, relation: string): Outcome {
   const [sizeText, limitText, difference] = distinctBytes(size, limit, Math.abs(size - limit));
   const figures = `${sizeText}${relation} ${limitText}: ${difference}`;
   if (size <= limit) return { status: 'PASS', text: `${figures} to spare` };
-  const name = image.dockerfile === null ? `--image ${image.variant}` : image.chapter;
-  const command = isOfProject(image) ? 'the same command with --inside' : `npm run compare -- ${name} --inside`;
-  const advice = `To see what takes the space: ${command}. To allow more, change ${CONFIG_NAME}.`;
+  const advice = `To see what takes the space: the same command with --inside. To allow more, change ${CONFIG_NAME}.`;
   return { status: 'FAIL', text: `${figures} too much`, advice };
 }
 
 function checkFindings({ findings }: ImageReport, failing: NonNullable<Budget['findings']>): Outcome[] {
   if (findings === null) return [{ status: 'SKIP', text: 'its files were not read' }];
-  const levels = LEVELS.filter((_level, index) => LEVELS.slice(0, index + 1).some((level) => failing.includes(level)));
+  const lowest = LEVELS.findIndex((level) => failing.includes(level));
+  const levels = lowest < 0 ? [] : LEVELS.slice(lowest);
   const failed = findings.filter(({ code, level }) => failing.includes(code) || levels.includes(level));
   if (failed.length === 0) {
     const names = failing.map((name) => (LEVELS.some((level) => level === name) ? `level ${name} or worse` : name));

@@ -15,7 +15,7 @@ const FORMATS = {
 type Format = keyof typeof FORMATS;
 const FORMAT_NAMES: Format[] = ['json', 'markdown'];
 
-/** Where to write each format, as the user typed it; `-` is standard output. */
+/** Where to write each format, as the command line has it; `-` is standard output. */
 type OutputOptions = { [format in Format]?: string } & { quiet: boolean };
 
 /**

@@ -85,7 +85,7 @@ function colourOf(text: string) {
 
 /** What `--check` found, a line for each limit or only for those that failed, and how many there are of each. */
 export function renderCheck(results: CheckResult[], paint: Paint, onlyFailed = false): string {
-  const count = (wanted: CheckResult['status']) => results.filter(({ status }) => status === wanted).length;
+  const count = (expected: CheckResult['status']) => results.filter(({ status }) => status === expected).length;
   const shown = results.filter(({ status }) => !onlyFailed || status === 'FAIL');
   const lines = shown.flatMap(({ status, image, what, text, advice }) => [
     `${paint(STATUS_COLOURS[status], status)}  ${printable(`${image}, ${what}: ${text}`)}`,

@@ -1,14 +1,14 @@
 import { duration, percent, shorten } from '../../lib/format.ts';
 import type { Bench, ImageReport, Report } from '../model/report-schema.ts';
-import { AFTER, referenceOf, subjectName } from '../model/subject.ts';
+import { RECOMMENDED, referenceOf, subjectName } from '../model/subject.ts';
 import { BUILD_FIGURES, differs, FIGURE_KEYS, FIGURES, type FigureKey, START_FIGURES, showSamples } from './figures.ts';
 import { type Column, findImage, imageTable, type Section, VARIANT } from './section.ts';
 
-type Benched = ImageReport & { bench: Bench };
+type TimedImage = ImageReport & { bench: Bench };
 
 /** What --bench timed: starts, builds, and how each variant differs from its reference. Empty when nothing was timed. */
 export function timeSections(report: Report): Section[] {
-  const images = report.images.filter((image): image is Benched => image.bench !== null);
+  const images = report.images.filter((image): image is TimedImage => image.bench !== null);
   const bench = images[0]?.bench;
   if (!bench) return [];
   const samples = bench.runs === 1 ? 'measured once' : `median of ${bench.runs} (lowest–highest)`;
@@ -40,17 +40,17 @@ export function timeSections(report: Report): Section[] {
   ];
 }
 
-const sampleCell = ({ bench }: Benched, key: FigureKey) => showSamples(key, bench[key]);
+const sampleCell = ({ bench }: TimedImage, key: FigureKey) => showSamples(key, bench[key]);
 const figureColumns = (keys: readonly FigureKey[], cell = sampleCell) =>
-  keys.map((key): Column<Benched> => [FIGURES[key].name, (image) => cell(image, key)]);
+  keys.map((key): Column<TimedImage> => [FIGURES[key].name, (image) => cell(image, key)]);
 
-function cachedSteps({ bench }: Benched): string {
+function cachedSteps({ bench }: TimedImage): string {
   const steps = BUILD_FIGURES.map((key) => bench[key].steps);
   const total = steps.find((one) => one)?.total;
   return total === undefined ? 'n/a' : `${steps.map((one) => one?.cached ?? '?').join(' · ')} of ${total}`;
 }
 
-const slowestSteps = (images: Benched[]) =>
+const slowestSteps = (images: TimedImage[]) =>
   images.flatMap((image) => {
     const slowest = image.bench.buildColdMs.steps?.slowest ?? [];
     const steps = slowest.map(({ name, ms }) => `${stepName(name)} ${duration(ms)}`).join(', ');
@@ -64,17 +64,17 @@ function stepName(name: string): string {
   return stage === '' || stage === 'stage-0' ? command : `${stage}: ${command}`;
 }
 
-const reasonNotes = (images: Benched[], keys: readonly FigureKey[]) =>
+const reasonNotes = (images: TimedImage[], keys: readonly FigureKey[]) =>
   images.flatMap((image) => {
     const missing = keys.filter((key) => image.bench[key].reason !== null);
     return missing.map((key) => `n/a: ${subjectName(image)}, ${FIGURES[key].name}: ${image.bench[key].reason}`);
   });
 
 /** Each variant against the reference of its chapter, and further variants also against `multi`. */
-function againstSections(report: Report, images: Benched[]): Section[] {
-  const referenceTo = ({ chapter }: Benched) => referenceOf(images, chapter, (image) => image);
-  const afterOf = (image: Benched) => {
-    const after = findImage(images, image.chapter, AFTER);
+function againstSections(report: Report, images: TimedImage[]): Section[] {
+  const referenceTo = ({ chapter }: TimedImage) => referenceOf(images, chapter, (image) => image);
+  const afterOf = (image: TimedImage) => {
+    const after = findImage(images, image.chapter, RECOMMENDED);
     return [image, after].includes(referenceTo(image)) ? undefined : after;
   };
   return [referenceTo, afterOf].flatMap((against) => {

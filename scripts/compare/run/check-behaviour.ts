@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Engine, ImageFacts } from '../../engine/engine.ts';
-import { ToolError } from '../../lib/errors.ts';
+import { summarizeError, ToolError } from '../../lib/errors.ts';
+import { shorten } from '../../lib/format.ts';
 import { redact } from '../../lib/redact.ts';
 import type { Behaviour } from '../model/behaviours.ts';
-import { summarizeError } from '../model/measurement.ts';
 import type { BehaviourResult } from '../model/report-schema.ts';
 import { type Responses, readResponses } from './compare-responses.ts';
 import { requestDuringShutdown } from './request-during-shutdown.ts';
@@ -28,11 +28,11 @@ function createOutcome(ok: boolean | null, reason = ''): Outcome {
 /** What is checked in a container that has responded. For behaviours that are not listed, the response is enough. */
 const CHECKS: Partial<Record<Behaviour, (container: RunningContainer) => Promise<Outcome>>> = {
   async 'pid-1'({ engine, id, options }) {
-    if (!options.node) return createOutcome(null, 'the image has no Node');
+    if (!options.hasNode) return createOutcome(null, 'the image has no Node');
     const { processId } = await engine.container(id);
     const command = (await engine.processes(id)).find((process) => process.processId === processId)?.command;
     if (command === undefined) return createOutcome(null, 'the engine does not list PID 1');
-    return createOutcome(/^(?:\S*\/)?node(?:\s|$)/.test(command), `PID 1 is: ${command.slice(0, 80)}`);
+    return createOutcome(/^(?:\S*\/)?node(?:\s|$)/.test(command), `PID 1 is: ${shorten(command, 80)}`);
   },
   async 'in-flight'({ engine, id, address }) {
     const reason = await requestDuringShutdown(address, () => engine.kill(id, 'SIGTERM'));
@@ -44,15 +44,18 @@ const CHECKS: Partial<Record<Behaviour, (container: RunningContainer) => Promise
   },
   async logs({ engine, id }) {
     const { stdout, stderr } = await engine.output(id);
-    if (stderr[0]) return createOutcome(false, `it writes to standard error: ${stderr[0].text.slice(0, 80)}`);
+    if (stderr[0]) return createOutcome(false, `it writes to standard error: ${shorten(stderr[0].text, 80)}`);
     if (stdout.length === 0) return createOutcome(false, 'it writes nothing to standard output');
     // An indented line continues the line before it. A log collector takes them for two entries.
     const continued = stdout.find(({ text }) => text === '' || /^\s/.test(text));
-    return createOutcome(!continued, `a log entry has more than one line: ${continued?.text.trim().slice(0, 80)}`);
+    return createOutcome(
+      !continued,
+      `a log entry has more than one line: ${shorten(continued?.text.trim() ?? '', 80)}`,
+    );
   },
   // `/info` of the chapters' app reports what the process itself sees, which cannot be read from outside.
   async 'memory-limit'({ address, options }) {
-    if (!options.node) return createOutcome(null, 'it serves; the image has no Node');
+    if (!options.hasNode) return createOutcome(null, 'it serves; the image has no Node');
     const { status, body } = await sendRequest(address, '/info');
     const limit = Number(/"heapLimitBytes":\s*(\d+)/.exec(body)?.[1]);
     if (Number.isNaN(limit))
@@ -62,9 +65,9 @@ const CHECKS: Partial<Record<Behaviour, (container: RunningContainer) => Promise
     return createOutcome(limit < MEMORY_LIMIT_BYTES, reason);
   },
   async healthy(container) {
-    const { status, checks } = await waitForHealth(container, 'starting');
-    const output = checks.at(-1)?.output.trim().split('\n').at(-1);
-    return createOutcome(status === 'healthy', `it is ${status}${output ? `: ${output}` : ''}`);
+    const { status, output } = await waitForHealth(container, 'starting');
+    const lastLine = output?.trim().split('\n').at(-1);
+    return createOutcome(status === 'healthy', `it is ${status}${lastLine ? `: ${lastLine}` : ''}`);
   },
   async unhealthy(container) {
     const { engine, id } = container;
@@ -80,7 +83,7 @@ const CHECKS: Partial<Record<Behaviour, (container: RunningContainer) => Promise
 async function waitForHealth({ engine, id, options }: RunningContainer, from: keyof typeof HEALTH_LIMITS_MS) {
   const end = performance.now() + HEALTH_LIMITS_MS[from];
   while (true) {
-    const health = (await engine.container(id)).health ?? { status: 'none', checks: [] };
+    const health = (await engine.container(id)).health ?? { status: 'none', output: null };
     if (health.status !== from || performance.now() > end) return health;
     await sleep(HEALTH_POLL_MS, undefined, { signal: options.signal });
   }
@@ -110,7 +113,7 @@ export async function checkBehaviour(
     if (names[0]) onCheck(names[0]);
     try {
       if (names.includes('healthy') && !image.healthcheck) throw new ToolError('its Dockerfile has no HEALTHCHECK');
-      const allArgs = [...(options.args ?? []), ...args];
+      const allArgs = [...options.args, ...args];
       await runContainer(engine, image.id, { ...options, args: allArgs }, async (container) => {
         responses ??= await readResponses(container.address, options.path);
         for (const name of names) {

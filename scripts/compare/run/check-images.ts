@@ -1,6 +1,6 @@
 import { BEHAVIOURS, type Behaviour } from '../model/behaviours.ts';
 import { type Invocation, type Measurement, measureEach, withRunnableImages } from '../model/measurement.ts';
-import type { BehaviourResult } from '../model/report-schema.ts';
+import { BEHAVIOUR_NAMES, type BehaviourResult } from '../model/report-schema.ts';
 import { referenceOf, type Subject } from '../model/subject.ts';
 import { checkBehaviour } from './check-behaviour.ts';
 import { compareResponses, type Responses } from './compare-responses.ts';
@@ -20,11 +20,12 @@ export async function checkImages(
     checked.set(measurement, await checkBehaviour(invocation.engine, measurement.image, containers));
   });
 
-  const names = Object.keys(BEHAVIOURS);
   for (const [measurement, { results, responses }] of checked) {
     const reference = referenceOf(measurements, measurement.subject.chapter, ({ subject }) => subject);
     const same = checkSameResponses(measurement, responses, reference && checked.get(reference)?.responses);
-    measurement.behaviour = [same, ...results].sort((a, b) => names.indexOf(a.name) - names.indexOf(b.name));
+    measurement.behaviour = [same, ...results].sort(
+      (a, b) => BEHAVIOUR_NAMES.indexOf(a.name) - BEHAVIOUR_NAMES.indexOf(b.name),
+    );
   }
 }
 

@@ -11,7 +11,7 @@ const VOLATILE_HEADERS = new Set(['date', 'age', 'connection', 'keep-alive']);
  * Requests a page, the same without its body, the health check, a page that does not exist, and a path that cannot be
  * decoded. What is not HTTP counts as a response with status 0.
  */
-export async function readResponses(address: Address, path = '/'): Promise<Responses> {
+export async function readResponses(address: Address, path: string): Promise<Responses> {
   const responses: Responses = new Map();
   for (const request of [`GET ${path}`, `HEAD ${path}`, 'GET /healthz', 'GET /no-such-page', 'GET /%E0%A4%A']) {
     const [method, requestPath = '/'] = request.split(' ');
@@ -29,8 +29,8 @@ export function compareResponses(responses: Responses, reference: Responses): st
     if (response.status !== expected.status) return `${request}: status ${response.status}, not ${expected.status}`;
     for (const header of Object.keys({ ...response.headers, ...expected.headers })) {
       if (VOLATILE_HEADERS.has(header)) continue;
-      const [value, wanted] = [response, expected].map(({ headers }) => String(headers[header] ?? 'none'));
-      if (value !== wanted) return redact(`${request}: header ${header} is ${value}, not ${wanted}`);
+      const [value, expectedValue] = [response, expected].map(({ headers }) => String(headers[header] ?? 'none'));
+      if (value !== expectedValue) return redact(`${request}: header ${header} is ${value}, not ${expectedValue}`);
     }
     if (response.body !== expected.body) return `${request}: another body`;
   }

@@ -21,6 +21,14 @@ export function containerOptions(
   const args = Object.entries(env).flatMap(([name, value]) => ['--env', `${name}=${value}`]);
   if (envFile !== undefined) args.push('--env-file', envFile);
   if (platform !== undefined) args.push('--platform', platform);
-  const common = { exposed, path, ready, signal, args, node: hasNode(measurement), labels: { [INVOCATION_LABEL]: id } };
+  const common = {
+    exposed,
+    path,
+    ready,
+    signal,
+    args,
+    hasNode: hasNode(measurement),
+    labels: { [INVOCATION_LABEL]: id },
+  };
   return { ...common, port: port ?? appPort ?? exposed[0] ?? DEFAULT_PORT };
 }

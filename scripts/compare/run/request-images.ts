@@ -6,12 +6,9 @@ import { containerOptions } from './container-options.ts';
 import { type RunningContainer, runContainer } from './run-container.ts';
 import type { Response } from './send-request.ts';
 
-/** How long a container may take to stop, in seconds: how it stops is not measured here. */
-const STOP_LIMIT_SECONDS = 3;
-
 /**
- * Runs every image and requests it, one at a time, because what is timed must not share the machine. A response with
- * another status, or other than that of the reference, is an error.
+ * Runs every image and requests it, one at a time, because what is timed must not share the machine. An unexpected status,
+ * or a body that differs from the reference's, is an error.
  */
 export async function requestImages(invocation: Invocation, measurements: Measurement<Subject>[]): Promise<void> {
   const { engine } = invocation;
@@ -20,11 +17,7 @@ export async function requestImages(invocation: Invocation, measurements: Measur
   await measureEach(invocation, withRunnableImages(measurements), progress, async (measurement) => {
     const { subject, image } = measurement;
     const options = containerOptions(invocation, measurement);
-    const request = () =>
-      runContainer(engine, image.id, options, async (container) => {
-        await engine.stop(container.id, STOP_LIMIT_SECONDS).catch(() => {}); // It may have ended already.
-        return container;
-      });
+    const request = () => runContainer(engine, image.id, options, async (container) => container);
     const { response, firstResponseMs } = await request();
     const { status, body } = response;
     const { path, anyAnswer } = subject.settings;

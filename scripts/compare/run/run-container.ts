@@ -20,17 +20,17 @@ const LOG_LINES = 15;
 const GRACE_MS = 10_000;
 
 /** How an image is run and requested: as the settings say, and with more options for the engine's `run`. */
-export interface ContainerOptions extends Partial<Pick<Settings, 'path' | 'ready'>> {
+export interface ContainerOptions extends Pick<Settings, 'path' | 'ready'> {
   /** The port that the app listens on. */
   port: number;
   /** The ports that the image exposes, for a hint. */
-  exposed?: number[];
-  /** Whether the app is one for Node. */
-  node: boolean;
+  exposed: number[];
+  /** Whether the image has Node in it. */
+  hasNode: boolean;
   labels: Record<string, string>;
   signal: AbortSignal;
   /** Such as `--read-only`. */
-  args?: string[];
+  args: string[];
 }
 
 /** A container that has responded. */
@@ -69,7 +69,7 @@ export async function runContainer<T>(
 async function waitForResponse(
   engine: Engine,
   id: string,
-  { port, exposed = [], path = '/', signal }: ContainerOptions,
+  { port, exposed, path, signal }: ContainerOptions,
   begin: number,
 ) {
   let [elapsedMs, checkedMs] = [0, Number.NEGATIVE_INFINITY];

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Engine } from '../../engine/engine.ts';
-import { type Invocation, type Measurement, summarizeError, timeRounds } from '../model/measurement.ts';
+import { summarizeError } from '../../lib/errors.ts';
+import { type Invocation, type Measurement, timeRounds } from '../model/measurement.ts';
 import { samplesOf, timeSamples } from '../model/samples.ts';
 import type { Subject } from '../model/subject.ts';
 import { containerOptions } from './container-options.ts';
@@ -57,8 +58,8 @@ export function measureStart(engine: Engine, image: string, options: ContainerOp
   });
 }
 
-async function readNodeStart({ engine, id, options: { node, ready } }: RunningContainer): Promise<number | string> {
-  if (!node) return 'the image has no Node';
+async function readNodeStart({ engine, id, options: { hasNode, ready } }: RunningContainer): Promise<number | string> {
+  if (!hasNode) return 'the image has no Node';
   const [{ startedAt }, { stdout, stderr }] = await Promise.all([engine.container(id), engine.output(id)]);
   const isReady = (text: string) => (ready === undefined ? LISTENING.test(text) : text.includes(ready));
   const line = [...stdout, ...stderr].find(({ text }) => isReady(text));

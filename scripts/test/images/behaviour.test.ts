@@ -42,10 +42,7 @@ async function image(server: string, instructions: string): Promise<ImageFacts> 
 
 async function checkResults(checked: ImageFacts): Promise<Map<Behaviour, BehaviourResult>> {
   const { results } = await checkBehaviour(engine, checked, {
-    port: 3000,
-    labels: bench.labels,
-    signal: new AbortController().signal,
-    node: true,
+    ...bench.containerOptions,
     onCheck: () => {},
   });
   return new Map(results.map((result) => [result.name, result]));

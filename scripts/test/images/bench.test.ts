@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { addDependency } from '../../compare/build/add-dependency.ts';
 import { type BuildKey, type TimedBuild, timeBuildSequence } from '../../compare/build/build-sequence.ts';
 import { findSubjects } from '../../compare/discover/project.ts';
@@ -65,9 +65,8 @@ describe('timed builds', () => {
   test('begin with an empty cache, reuse what they may, and do not touch the caches and files of the user', {
     timeout: 240_000,
   }, async () => {
-    const temporary = async () =>
-      (await readdir(tmpdir())).filter((name) => name.startsWith('multi-stage-node-bench-'));
-    const before = await temporary();
+    const temporary = await mkdtemp(join(tmpdir(), 'bench-tmp-'));
+    vi.stubEnv('TMPDIR', temporary);
     await bench.build(context, 'Dockerfile', { buildArgs: { WHO: 'first' } });
     const subject = await subjectAt(join(context, 'Dockerfile'));
     const withDependency = await addDependency(context, signal);
@@ -97,7 +96,9 @@ describe('timed builds', () => {
     }
     await bench.build(context, 'Dockerfile', { buildArgs: { WHO: 'second' } });
 
-    expect(await temporary()).toEqual(before);
+    vi.unstubAllEnvs();
+    expect(await readdir(temporary)).toEqual([]);
+    await rm(temporary, { recursive: true });
     expect(await docker('images', '--quiet', ...bench.filterArgs, 'multi-stage-node/test')).not.toBe('');
     expect(await docker('images', '--format', '{{.Tag}}', 'multi-stage-node/test')).not.toMatch(`${bench.id}-1-`);
     for (const [name, text] of Object.entries(FILES)) {
@@ -131,7 +132,7 @@ describe('a timed start', () => {
     try {
       await writeFile(join(directory, 'Dockerfile'), dockerfile);
       const image = await bench.build(directory, 'Dockerfile');
-      return await measureStart(engine, image, { port: 3000, labels: bench.labels, signal, node: true });
+      return await measureStart(engine, image, bench.containerOptions);
     } finally {
       await rm(directory, { recursive: true });
     }

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { findChapters } from '../../compare/discover/chapters.ts';
 import type { BehaviourResult } from '../../compare/model/report-schema.ts';
+import { subjectName } from '../../compare/model/subject.ts';
 import { checkBehaviour } from '../../compare/run/check-behaviour.ts';
 import type { ImageFacts } from '../../engine/engine.ts';
 import { readDockerfile } from '../../lib/dockerfile.ts';
@@ -21,7 +22,7 @@ const USERS: Record<string, number> = {
   '04-three-stage single': 1000,
 };
 
-/** Any but root, by a number. A file before need not have one. */
+/** Any but root, by a number. `single` need not have one. */
 function userOf(name: string, facts: ImageFacts | undefined): number {
   const listed = USERS[name] ?? (name.endsWith(' single') ? 0 : undefined);
   if (listed !== undefined) return listed;
@@ -29,11 +30,16 @@ function userOf(name: string, facts: ImageFacts | undefined): number {
   return Number(facts?.user);
 }
 
-/** What the files before do not set yet, and chapter 01 neither. */
+/** What `single` does not set yet, and chapter 01 neither. */
 const forProduction = (name: string) => (name.endsWith(' single') ? name.startsWith('04') : !name.startsWith('01'));
 
 const subjects = await findChapters(ROOT);
 const chapters = [...new Set(subjects.map(({ chapter }) => chapter))];
+
+test('each listed user is of a variant that exists', () => {
+  expect(subjects.map(subjectName)).toEqual(expect.arrayContaining(Object.keys(USERS)));
+});
+
 const images = new Map<string, string>();
 const tried = new Map<string, BehaviourResult[]>();
 const image = (name: string) => images.get(name) as string;
@@ -50,13 +56,7 @@ describe.each(chapters)('%s', (chapter) => {
       facts.push(built);
       images.set(`${chapter} ${variant}`, built.id);
     }
-    const options = {
-      port: 3000,
-      labels: bench.labels,
-      signal: new AbortController().signal,
-      node: true,
-      onCheck: () => {},
-    };
+    const options = { ...bench.containerOptions, onCheck: () => {} };
     // Side by side, because health checks take their time.
     const found = await Promise.all(facts.map((one) => checkBehaviour(engine, one, options)));
     for (const [index, variant] of variants.entries()) tried.set(`${chapter} ${variant}`, found[index]?.results ?? []);
@@ -99,7 +99,7 @@ describe.each(chapters)('%s', (chapter) => {
       files = await filesOf(image(name));
     });
 
-    test('its CMD is a list that begins with no shell, and its user is a number', async () => {
+    test('its CMD is in exec form and begins with no shell, and its user is a number', async () => {
       const config = JSON.parse(await docker('inspect', '--format', '{{json .Config}}', image(name)));
       expect(config.Cmd.at(-1)).toBe(variant === 'lean' ? 'start.cjs' : 'dist/index.js');
       expect([...(config.Entrypoint ?? []), ...config.Cmd][0]).not.toMatch(/\/(ba|da)?sh$/);
@@ -120,7 +120,7 @@ describe.each(chapters)('%s', (chapter) => {
       expect(writable.map(({ path }) => path)).toEqual([]);
     });
 
-    test('ships no sources, and from chapter 02 on no development dependency and no npm leftovers', async () => {
+    test('ships no source code, and from chapter 02 on no development dependency and no npm leftovers', async () => {
       const paths = files.map(({ path }) => path);
       expect(paths.filter((path) => /^\/app\/(src|test)\//.test(path))).toEqual([]);
       const lock = JSON.parse(await readFile(join(ROOT, chapter, 'package-lock.json'), 'utf8'));
@@ -134,7 +134,7 @@ describe.each(chapters)('%s', (chapter) => {
         return;
       }
       expect(shipped).toEqual([]);
-      // The type declarations that packages bring are theirs; our own sources and the compiler are not there.
+      // The type declarations that packages bring are theirs; our own source code and the compiler are not there.
       const own = paths.filter((path) => path.startsWith('/app/') && !path.startsWith('/app/node_modules/'));
       expect(own.filter((path) => path.endsWith('.ts'))).toEqual([]);
       expect(paths.filter((path) => /\/node_modules\/(typescript|\.bin\/tsc)/.test(path))).toEqual([]);

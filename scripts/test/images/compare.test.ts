@@ -3,6 +3,8 @@ import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { TEMPORARY_IMAGES } from '../../compare/build/build-subjects.ts';
+import { BEHAVIOURS } from '../../compare/model/behaviours.ts';
 import { reportSchema } from '../../compare/model/report-schema.ts';
 import { INVOCATION_LABEL } from '../../engine/labels.ts';
 import { docker, ROOT, startCompare } from './test-engine.ts';
@@ -124,7 +126,7 @@ describe('compare', () => {
     try {
       for (let round = 0; round < 2; round += 1) {
         const { code, stderr } = await compare('6', '--keep').ended;
-        expect(await docker('images', '--quiet', 'multi-stage-node/compare')).toBe('');
+        expect(await docker('images', '--quiet', TEMPORARY_IMAGES)).toBe('');
         expect(stderr).toContain(`kept ${name}`);
         expect(code).toBe(0);
         // The image that the first round kept was replaced, not piled up.
@@ -195,7 +197,7 @@ process.on('SIGTERM', () => server.close());`;
       expect(bench?.runs).toBe(2);
       expect(bench?.startMs.samples.length).toBe(2);
       expect(bench?.buildAfterDependencyMs.samples.length).toBe(2);
-      expect(behaviour?.length).toBe(11);
+      expect(behaviour?.length).toBe(Object.keys(BEHAVIOURS).length);
     }
     expect(stderr).toMatch(/builds: timed/);
   });
@@ -236,7 +238,7 @@ process.on('SIGTERM', () => server.close());`;
     const { child, output, ended } = compare('9', '--bench', '--runs', '1');
     await expect.poll(() => output.stderr, { timeout: 100_000, interval: 100 }).toContain('starts: timed');
     await expect
-      .poll(async () => (await docker('images', '--quiet', 'multi-stage-node/compare')).split('\n').length, {
+      .poll(async () => (await docker('images', '--quiet', TEMPORARY_IMAGES)).split('\n').length, {
         timeout: 60_000,
         interval: 100,
       })

@@ -18,11 +18,18 @@ export async function setup(project: TestProject): Promise<(() => Promise<void>)
   const engine = await findEngine();
   // Every process that the tests start inherits this, and every image and container of theirs carries it as a label.
   process.env.TEST_INVOCATION = randomUUID();
+  process.env.TEST_LABEL = `multi-stage-node.test-${process.env.TEST_INVOCATION}`;
   // The names that documents give to what they make, a line each.
   process.env.TEST_NAMES = join(tmpdir(), `multi-stage-node-test-${process.env.TEST_INVOCATION}`);
   const reaper = spawn(
     process.execPath,
-    [join(import.meta.dirname, 'reaper.mjs'), engine.info.command, process.env.TEST_INVOCATION, process.env.TEST_NAMES],
+    [
+      join(import.meta.dirname, 'reaper.mjs'),
+      engine.info.command,
+      process.env.TEST_INVOCATION,
+      process.env.TEST_LABEL,
+      process.env.TEST_NAMES,
+    ],
     { stdio: ['pipe', 'ignore', 'inherit'], detached: true, env: { ...process.env, TEST_INVOCATION: '' } },
   );
   return async () => {

@@ -2,6 +2,7 @@ import { lstat, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { TEMPORARY_IMAGES } from '../../compare/build/build-subjects.ts';
 import { measureContext } from '../../compare/build/measure-context.ts';
 import { type ImageReport, reportSchema } from '../../compare/model/report-schema.ts';
 import { readIgnoreFile } from '../../lib/dockerignore.ts';
@@ -94,7 +95,7 @@ describe('projects', () => {
     const kept = [...stderr.matchAll(/^kept (multi-stage-node\/my-app-\S+)$/gm)].map(([, name = '']) => name);
     await docker('rmi', ...kept);
     expect(kept.length).toBe(2);
-    expect(await docker('images', '--quiet', 'multi-stage-node/compare')).toBe('');
+    expect(await docker('images', '--quiet', TEMPORARY_IMAGES)).toBe('');
 
     expect(code).toBe(1);
     expect(stdout).toMatch(/^project +variant /m);

@@ -35,8 +35,11 @@ async function freshCopy(description = randomUUID()): Promise<string> {
   const directory = await newDirectory();
   const filter = (path: string) => !/\/(node_modules|dist|\.turbo)$/.test(path);
   await cp(CHAPTER, directory, { recursive: true, verbatimSymlinks: true, filter });
-  const manifest = join(directory, 'package.json');
-  await writeFile(manifest, (await readFile(manifest, 'utf8')).replace(/("description": ").*"/, `$1${description}"`));
+  const packageFile = join(directory, 'package.json');
+  await writeFile(
+    packageFile,
+    (await readFile(packageFile, 'utf8')).replace(/("description": ").*"/, `$1${description}"`),
+  );
   return directory;
 }
 

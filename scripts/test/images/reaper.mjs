@@ -5,8 +5,8 @@ import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 
-const [docker, invocation, namesFile] = process.argv.slice(2);
-const filter = ['--filter', `label=multi-stage-node.test-${invocation}`];
+const [docker, invocation, label, namesFile] = process.argv.slice(2);
+const filter = ['--filter', `label=${label}`];
 /** How long a process may take to clean up after SIGTERM, in milliseconds. */
 const GRACE_MS = 5000;
 

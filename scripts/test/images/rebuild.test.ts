@@ -8,7 +8,7 @@ import { findChanges } from '../../compare/report/changes.ts';
 import { createReport } from '../../compare/report/create-report.ts';
 import type { ImageFacts } from '../../engine/engine.ts';
 import { look } from './look.ts';
-import { Bench, engine, ROOT } from './test-engine.ts';
+import { Bench, docker, engine, ROOT } from './test-engine.ts';
 
 const bench = new Bench();
 afterAll(() => bench.cleanUp());
@@ -25,7 +25,20 @@ describe('rebuild', () => {
       return createReport(engine.info, [{ subject, image, size, contents, findings }]);
     };
     const before = await reportOf(await bench.buildImage(context, 'Dockerfile.single'));
-    const after = await reportOf(await bench.buildImage(context, 'Dockerfile.single', { noCache: true }));
+    const tag = `multi-stage-node/test:${bench.id}-rebuilt`;
+    await docker(
+      'build',
+      '--no-cache',
+      ...bench.labelArgs,
+      '--tag',
+      tag,
+      '--file',
+      join(context, 'Dockerfile.single'),
+      context,
+    );
+    const rebuilt = await engine.image(tag);
+    if (!rebuilt) throw new Error(`${tag} was not built.`);
+    const after = await reportOf(rebuilt);
     const digests = ({ images }: Report) =>
       images.flatMap(({ size }) => size?.layers.map(({ digest }) => digest) ?? []);
     expect(digests(after)).not.toEqual(digests(before));

@@ -12,9 +12,9 @@ import { spawnStream, spawnText } from '../../lib/spawn.ts';
 
 /**
  * Tests label what they make with this, not with compare's label: a test of compare checks what compare leaves. The name
- * contains the id of the tests' invocation, for reaper.mjs; the value is the id of a bench.
+ * comes from global-setup.ts, for reaper.mjs; the value is the id of a bench.
  */
-const TEST_LABEL = `multi-stage-node.test-${process.env.TEST_INVOCATION}`;
+const TEST_LABEL = process.env.TEST_LABEL ?? 'multi-stage-node.test';
 
 export const ROOT = join(import.meta.dirname, '../../..');
 
@@ -50,6 +50,16 @@ export class Bench {
   /** For the engine's command line: to make something, and to list what was made. */
   readonly labelArgs = ['--label', `${TEST_LABEL}=${this.id}`];
   readonly filterArgs = ['--filter', `label=${TEST_LABEL}=${this.id}`];
+  /** How a test's image is run: as compare runs one of which it knows nothing. */
+  readonly containerOptions = {
+    port: 3000,
+    exposed: [],
+    path: '/',
+    args: [],
+    hasNode: true,
+    labels: this.labels,
+    signal: new AbortController().signal,
+  };
   #count = 0;
 
   /** Builds an image and returns its id. */
@@ -64,7 +74,6 @@ export class Bench {
     options: {
       target?: string;
       buildArgs?: Record<string, string>;
-      noCache?: boolean;
       onLine?: (line: string) => void;
     } = {},
   ) {
@@ -74,8 +83,6 @@ export class Bench {
       dockerfile: join(context, dockerfile),
       name: `multi-stage-node/test:${this.id}-${this.#count}`,
       labels: { ...this.labels, count: String(this.#count) },
-      signal: new AbortController().signal,
-      onLine: () => {},
       ...options,
     });
     return image;
