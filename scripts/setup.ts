@@ -6,20 +6,27 @@ import { throwUsageErrors } from './lib/options.ts';
 import { startProgram, userDirectory } from './lib/program.ts';
 import { setUp } from './setup/set-up.ts';
 
-const HELP = `
+const DESCRIPTION = `Shows what this machine has, and installs what is missing:
   1. the repository's dependencies (npm ci)
-  2. a container engine that answers; on Debian and Ubuntu, as root or with sudo, Docker is installed and started
-  3. the base images of the chapters, and of the Dockerfiles in the directories that you name, such as scripts/shapes:
-     pulled, or built as stand-ins where no image registry can be reached
+  2. a container engine that answers: on Debian and Ubuntu, as root or with
+     sudo, Docker is installed and started
+  3. the base images of the chapters, and of the projects that you name, such
+     as scripts/shapes: pulled, or built as stand-ins where no image registry
+     can be reached`;
 
-Exit codes: 0 everything is there, 1 a step failed, 2 wrong use, 3 no container engine that this user may use, with what to
-do; ended by a signal: 129 SIGHUP, 130 Ctrl-C, 143 SIGTERM`;
+const EXIT_CODES = `
+Exit codes:
+  0  everything is there
+  1  a step failed
+  2  wrong use
+  3  there is no container engine that this user may use
+  129, 130, 143  ended by SIGHUP, Ctrl-C or SIGTERM`;
 
 await startProgram(async (signal) => {
   const command = new Command('npm run setup --')
-    .description('Shows what this machine has, and installs what is missing:')
+    .description(DESCRIPTION)
     .argument('[directories...]', 'projects whose base images are provided as well')
-    .addHelpText('after', HELP);
+    .addHelpText('after', EXIT_CODES);
   throwUsageErrors(command, 'Try: npm run setup -- --help').parse();
   // The child processes end with this one. Steps that are not finished are repeated by the next setup.
   signal.addEventListener('abort', () => process.exit(exitCodeOf(signal.reason)));

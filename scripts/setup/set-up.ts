@@ -7,7 +7,7 @@ import { findEngine } from '../engine/find-engine.ts';
 import { ToolError } from '../lib/errors.ts';
 import { createProgress, type Progress, showTask } from '../lib/progress.ts';
 import { provideBaseImages } from './base-images.ts';
-import { describeDefaultClient } from './describe-clients.ts';
+import { describeDefaultClient } from './describe-default-client.ts';
 import { installDocker } from './install-docker.ts';
 
 /** Provides an engine, and the base images of the chapters and of the Dockerfiles in `projects`. */

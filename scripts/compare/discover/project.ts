@@ -53,8 +53,8 @@ async function nameVariants(paths: string[], directory: string): Promise<Variant
 }
 
 /**
- * The Dockerfiles in a directory, not below it: `Dockerfile`, `Dockerfile.*` and `*.Dockerfile`, `single`, `Dockerfile` and `multi` first. A link to
- * another of them is left out.
+ * The Dockerfiles in a directory, not below it: `Dockerfile`, `Dockerfile.*` and `*.Dockerfile`. The variants `single`,
+ * `Dockerfile` and `multi` come first. A link to another of them is left out.
  */
 async function findVariants(directory: string): Promise<Variant[]> {
   const found = new Map<string, Variant>();
