@@ -114,7 +114,10 @@ export interface Engine {
   processes(id: string): Promise<{ processId: number; command: string }[]>;
   /** Sends a signal, such as `SIGTERM`, to PID 1. */
   kill(id: string, signal: string): Promise<void>;
-  /** When the last signal before `endedAt` was sent; both in milliseconds since 1970 by the engine's clock. */
+  /**
+   * When the signal was sent that ended a container at `endedAt`; both in milliseconds since 1970 by the engine's clock. Null
+   * when the engine has not noted one within a second.
+   */
   killedAt(id: string, endedAt: number): Promise<number | null>;
   /** Waits until a container has ended, and returns its exit code. */
   wait(id: string): Promise<number>;

@@ -73,8 +73,9 @@ async function timeStop(container: RunningContainer): Promise<number | string> {
   const code = await waitForExit(container);
   if (typeof code === 'string') return code;
   const { endedAt } = await engine.container(id);
-  const killedAt = endedAt === null ? null : await engine.killedAt(id, endedAt);
-  if (killedAt === null || endedAt === null) return 'the engine does not report when it ended';
+  if (endedAt === null) return 'the engine does not report when it ended';
+  const killedAt = await engine.killedAt(id, endedAt);
+  if (killedAt === null) return 'the engine does not report when it sent SIGTERM';
   // The engine records the kill once it is done: a program that ends at once may have ended before.
   return Math.max(0, endedAt - killedAt);
 }

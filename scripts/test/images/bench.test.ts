@@ -127,16 +127,17 @@ describe('a timed start', () => {
   const server = (more: string, listening = "console.log('listening')") =>
     `FROM node:26-alpine\nEXPOSE 3000\nCMD ["node", "-e", "${more}require('http').createServer((q, s) => s.end('x')).listen(3000, () => ${listening})"]\n`;
 
-  async function start(dockerfile: string) {
+  async function build(dockerfile: string): Promise<string> {
     const directory = await mkdtemp(join(tmpdir(), 'start-'));
     try {
       await writeFile(join(directory, 'Dockerfile'), dockerfile);
-      const image = await bench.build(directory, 'Dockerfile');
-      return await measureStart(engine, image, bench.containerOptions);
+      return await bench.build(directory, 'Dockerfile');
     } finally {
       await rm(directory, { recursive: true });
     }
   }
+
+  const start = async (dockerfile: string) => measureStart(engine, await build(dockerfile), bench.containerOptions);
 
   test('is timed by the clock of the engine, and so is the stop', async () => {
     // The app takes 700 ms before it listens, and 500 ms to stop.
@@ -158,5 +159,15 @@ describe('a timed start', () => {
     expect(figures.nodeStartMs).toMatch(/^the app prints no line that says that it listens: --ready/);
     // As PID 1, Node does not end on a signal that it does not handle.
     expect(figures.stopMs).toBe('it still runs 10 s after SIGTERM');
+  });
+
+  test('finds a signal that the engine notes after the end', async () => {
+    const { id } = await bench.serve(await build(server("process.on('SIGTERM', process.exit); ")));
+    const before = Date.now() - 2;
+    await engine.kill(id, 'SIGTERM');
+    await engine.wait(id);
+    // As if the container had ended before the engine noted the signal, by less and by more than a second.
+    expect(await engine.killedAt(id, before)).toBeGreaterThan(before);
+    expect(await engine.killedAt(id, before - 5000)).toBeNull();
   });
 });
