@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { findChapterDirectories } from '../compare/discover/chapters.ts';
-import { RECOMMENDED } from '../compare/model/subject.ts';
+import { SHIPPED } from '../compare/model/subject.ts';
 import { spawnText } from '../lib/spawn.ts';
 import { writeChanged } from '../lib/write-changed.ts';
 
@@ -54,8 +54,8 @@ export async function syncCopies(root: string): Promise<string[]> {
     }
     // `docker build .` builds the variant to ship, unless the chapter has a Dockerfile.
     const link = join(chapter, 'Dockerfile');
-    if (existsSync(join(root, link)) || !existsSync(join(root, `${link}.${RECOMMENDED}`))) continue;
-    await symlink(`Dockerfile.${RECOMMENDED}`, join(root, link));
+    if (existsSync(join(root, link)) || !existsSync(join(root, `${link}.${SHIPPED}`))) continue;
+    await symlink(`Dockerfile.${SHIPPED}`, join(root, link));
     changed.push(link);
   }
   return changed;

@@ -2,7 +2,7 @@ import { readdir, realpath, stat } from 'node:fs/promises';
 import { basename, join, posix, relative, sep } from 'node:path';
 import { usageError } from '../../lib/errors.ts';
 import type { Layout, Settings } from '../model/settings.ts';
-import { RECOMMENDED, REFERENCE, type Subject } from '../model/subject.ts';
+import { REFERENCE, SHIPPED, type Subject } from '../model/subject.ts';
 
 /** A Dockerfile in a directory, and its name. */
 interface Variant {
@@ -70,7 +70,7 @@ async function findVariants(directory: string): Promise<Variant[]> {
     const isTaken = [...found.values()].some((other) => other.variant === variant);
     if (!found.has(dockerfile)) found.set(dockerfile, { variant: isTaken ? name : variant, dockerfile });
   }
-  const rank = ({ variant }: Variant) => [REFERENCE, 'Dockerfile', RECOMMENDED, variant].indexOf(variant);
+  const rank = ({ variant }: Variant) => [REFERENCE, 'Dockerfile', SHIPPED, variant].indexOf(variant);
   return [...found.values()].sort((a, b) => rank(a) - rank(b) || a.variant.localeCompare(b.variant, 'en'));
 }
 

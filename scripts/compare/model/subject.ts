@@ -32,7 +32,7 @@ export const subjectName = ({ chapter, variant }: SubjectName) => `${chapter} ${
 export const REFERENCE = 'single';
 
 /** The variant to ship. Variants other than `single` are also compared with it. */
-export const RECOMMENDED = 'multi';
+export const SHIPPED = 'multi';
 
 /** The variant that the others of its chapter are compared with: `single`, or else the first. Named images have none. */
 export function referenceOf<T>(all: T[], chapter: string, nameOf: (one: T) => SubjectName): T | undefined {

@@ -1,6 +1,6 @@
 import { duration, percent, shorten } from '../../lib/format.ts';
 import type { Bench, ImageReport, Report } from '../model/report-schema.ts';
-import { RECOMMENDED, referenceOf, subjectName } from '../model/subject.ts';
+import { referenceOf, SHIPPED, subjectName } from '../model/subject.ts';
 import { BUILD_FIGURES, differs, FIGURE_KEYS, FIGURES, type FigureKey, START_FIGURES, showSamples } from './figures.ts';
 import { type Column, findImage, imageTable, type Section, VARIANT } from './section.ts';
 
@@ -74,7 +74,7 @@ const reasonNotes = (images: TimedImage[], keys: readonly FigureKey[]) =>
 function againstSections(report: Report, images: TimedImage[]): Section[] {
   const referenceTo = ({ chapter }: TimedImage) => referenceOf(images, chapter, (image) => image);
   const afterOf = (image: TimedImage) => {
-    const after = findImage(images, image.chapter, RECOMMENDED);
+    const after = findImage(images, image.chapter, SHIPPED);
     return [image, after].includes(referenceTo(image)) ? undefined : after;
   };
   return [referenceTo, afterOf].flatMap((against) => {
