@@ -1,5 +1,6 @@
-import { Copy, type Dockerfile, DockerfileParser, From } from 'dockerfile-ast';
+import { Copy, type Dockerfile, DockerfileParser, From, type Instruction, Run } from 'dockerfile-ast';
 import { ToolError } from './errors.ts';
+import { expandVariables } from './expand-variables.ts';
 
 /** The options of a build that change the images that a Dockerfile is built on. */
 interface DockerfileOptions {
@@ -14,7 +15,8 @@ interface DockerfileOptions {
  * Reads the images of a Dockerfile. Variables in FROM have the values of the build arguments, or the defaults of the ARG
  * lines above the first FROM (https://docs.docker.com/reference/dockerfile/#understand-how-arg-and-from-interact).
  *
- * @returns `bases`: every image that is not a stage of this file, of FROM and of `COPY --from`, each once, in order.
+ * @returns `bases`: every image that is not a stage of this file, of FROM, `COPY --from` and `RUN --mount=from`, each once,
+ * in order.
  * `finalBase`: the image that the last stage, or the stages below it, is built on; may be `scratch`.
  * @throws {ToolError} when there is no FROM, or one with a variable that has no value.
  */
@@ -53,50 +55,78 @@ export function replaceBases(
  */
 function findImageUses(text: string, name: string, options: DockerfileOptions) {
   const file = DockerfileParser.parse(text);
-  const expand = readVariables(file, options);
+  const expand = readVariables(file, name, options);
   const uses = [];
   const stages = new Map<string, string>();
   let count = 0;
   for (const instruction of file.getInstructions()) {
-    const from = instruction instanceof From ? instruction : null;
-    const flag = instruction instanceof Copy ? instruction.getFlags().find((one) => one.getName() === 'from') : null;
-    const [value, range] = [from?.getImage() ?? flag?.getValue(), from?.getImageRange() ?? flag?.getValueRange()];
-    if (!value || !range) continue;
-    const reference = expand(value);
-    const variable = value.match(VARIABLE)?.[0].match(/\w+/)?.[0];
-    if (variable !== undefined && /^$|^[:@/]|[:@/]$/.test(reference)) {
-      throw new ToolError(`${name}: ${value} requires a value for ${variable}, but its ARG has none`);
+    for (const { value, range } of findReferences(instruction)) {
+      const reference = expand(value);
+      const variable = /\$\{?(\w+)/.exec(value)?.[1];
+      if (variable !== undefined && /^$|^[:@/]|[:@/]$/.test(reference)) {
+        throw new ToolError(`${name}: ${value} requires a value for ${variable}, but its ARG has none`);
+      }
+      // FROM knows stages only by their names.
+      const isNumber = instruction instanceof From && /^\d+$/.test(reference);
+      const base = isNumber ? undefined : stages.get(reference.toLowerCase());
+      const image = base ?? reference;
+      uses.push({ image, isStage: base !== undefined, ...range });
+      if (!(instruction instanceof From)) continue;
+      const stage = instruction.getBuildStage()?.toLowerCase();
+      if (stage) stages.set(stage, image);
+      stages.set(String(count++), image);
     }
-    const base = stages.get(reference.toLowerCase());
-    const image = base ?? reference;
-    uses.push({ image, isStage: base !== undefined, ...range });
-    if (!from) continue;
-    const stage = from.getBuildStage()?.toLowerCase();
-    if (stage) stages.set(stage, image);
-    stages.set(String(count++), image);
   }
   return { uses, stages };
 }
 
-/** `$NAME`, `${NAME}`, `${NAME:-other}`, `${NAME:+other}`: https://docs.docker.com/reference/dockerfile/#environment-replacement */
-const VARIABLE = /\$(?:\{(\w+)(?:(:?[-+])([^}]*))?\}|(\w+))/g;
+/** A part of a text: lines and characters count from 0, and `end` is not part of it. */
+interface TextRange {
+  start: { line: number; character: number };
+  end: { line: number; character: number };
+}
+
+/** The images and stages that an instruction names, and where. */
+function findReferences(instruction: Instruction): { value: string; range: TextRange }[] {
+  if (instruction instanceof From) {
+    const [value, range] = [instruction.getImage(), instruction.getImageRange()];
+    return value && range ? [{ value, range }] : [];
+  }
+  if (!(instruction instanceof Copy || instruction instanceof Run)) return [];
+  return instruction.getFlags().flatMap((flag) => {
+    const [value, range] = [flag.getValue(), flag.getValueRange()];
+    // https://docs.docker.com/reference/dockerfile/#run---mounttypebind
+    const pattern = instruction instanceof Run ? /(?<=^(?:.*,)?from=)[^,]+/ : /^.+/;
+    const found = flag.getName() === (instruction instanceof Run ? 'mount' : 'from') && pattern.exec(value ?? '');
+    if (!found || !range) return [];
+    const { line, character } = range.start;
+    const start = { line, character: character + found.index };
+    return [{ value: found[0], range: { start, end: { line, character: start.character + found[0].length } } }];
+  });
+}
 
 const MACHINE = `linux/${process.arch === 'x64' ? 'amd64' : process.arch}`;
 
-/** Reads the variables of FROM lines. Returns a function that replaces them in a text; what has no value is empty. */
-function readVariables(file: Dockerfile, { buildArgs = {}, platform = MACHINE }: DockerfileOptions) {
+/** Reads the variables of FROM lines. Returns a function that expands them in a word. */
+function readVariables(file: Dockerfile, name: string, { buildArgs = {}, platform = MACHINE }: DockerfileOptions) {
   const variables = new Map([...platformVariables('TARGET', platform), ...platformVariables('BUILD', MACHINE)]);
-  const expand = (text: string): string =>
-    text.replace(VARIABLE, (_match, braced, operator, word = '', plain) => {
-      const value = variables.get(braced ?? plain);
-      if (operator?.endsWith('+')) return value ? expand(word) : '';
-      return value || expand(word);
-    });
+  // These may be given without an ARG line.
+  for (const variable of variables.keys())
+    variables.set(variable, buildArgs[variable] ?? variables.get(variable) ?? '');
+  const expand = (word: string): string => {
+    try {
+      return expandVariables(word, (variable) => variables.get(variable), file.getEscapeCharacter());
+    } catch (error) {
+      throw new ToolError(`${name}: ${word} cannot be read: ${(error as Error).message}`);
+    }
+  };
   for (const argument of file.getInitialARGs()) {
-    const property = argument.getProperty();
-    const name = property?.getName() ?? '';
-    // A default may have the variables above it.
-    variables.set(name, buildArgs[name] ?? expand(property?.getValue() ?? variables.get(name) ?? ''));
+    for (const property of argument.getPropertyArguments().map((one) => one.getValue())) {
+      const [, variable = '', value] = /^(\w+)(?:=(.*))?$/s.exec(property) ?? [];
+      // A default may have the variables above it.
+      const given = buildArgs[variable] ?? (value === undefined ? variables.get(variable) : expand(value));
+      if (given !== undefined) variables.set(variable, given);
+    }
   }
   return expand;
 }

@@ -67,8 +67,34 @@ test('FROM may have the variables of the platform', () => {
   expect(readDockerfile(text, 'x', { platform: 'linux/amd64' }).finalBase).toBe('a-amd64');
 });
 
+test('a variable of the platform keeps its value in an ARG line without one, and may be given', () => {
+  // Docker 20.10 takes the ARG line for an empty value.
+  const text = 'ARG TARGETARCH\nFROM a-$TARGETARCH-$TARGETVARIANT\n';
+  const options = { platform: 'linux/arm64', buildArgs: { TARGETVARIANT: 'v9' } };
+  expect(readDockerfile(text, 'x', options).finalBase).toBe('a-arm64-v9');
+});
+
+test('FROM and a number is an image, not a stage; the escape character may be another', () => {
+  expect(read('FROM a\nFROM 0\nCOPY --from=0 /x /x\n')).toEqual({ bases: ['a', '0'], finalBase: '0' });
+  expect(read('# escape=`\nARG V=1\nFROM a:`v$V `\n  AS b\n').finalBase).toBe('a:v1');
+});
+
 test('a variable may be empty when the image still has a name', () => {
   const text = 'ARG REGISTRY=\nARG MIRROR\nARG IMAGE=${MIRROR}node\nFROM ${REGISTRY}${IMAGE}:26\n';
   expect(read(text).bases).toEqual(['node:26']);
   expect(readDockerfile(text, 'x', { buildArgs: { MIRROR: 'm.example/' } }).bases).toEqual(['m.example/node:26']);
+});
+
+test('variables are nested, and several are in one ARG', () => {
+  const text = 'ARG A B=26\nFROM node:${A:-${B}}-alpine\n';
+  expect(read(text).finalBase).toBe('node:26-alpine');
+  expect(readDockerfile(text, 'x', { buildArgs: { A: '24' } }).finalBase).toBe('node:24-alpine');
+  expect(() => read('FROM node:${V\n')).toThrow('Dockerfile: node:${V cannot be read: it has no closing }');
+});
+
+test('an image of RUN --mount=from is a base image, a stage is not', () => {
+  const text =
+    'FROM node:26 AS a\nRUN --mount=type=bind,from=busybox:1,target=/b --mount=from=a,target=/a \\\n  --mount=type=cache,target=/from=c true\n';
+  expect(read(text).bases).toEqual(['node:26', 'busybox:1']);
+  expect(replaceBases(text, 'Dockerfile', () => 'x')).toBe(text.replace('node:26', 'x').replace('busybox:1', 'x'));
 });
