@@ -1,15 +1,19 @@
-import { access, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import { access, link, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { addDependency } from '../compare/build/add-dependency.ts';
 import { readBuildSteps } from '../compare/build/build-steps.ts';
-import { copyContext, editSource } from '../compare/build/copy-context.ts';
+import { copyContext } from '../compare/build/copy-context.ts';
+import { addDependency, editSource } from '../compare/build/edit-copy.ts';
 import { buildSamples } from '../compare/build/time-builds.ts';
 import { compareSamples, median, samplesOf } from '../compare/model/samples.ts';
 import { startSamples } from '../compare/run/time-starts.ts';
 import { engineTime, memoryFacts } from '../engine/docker-output.ts';
 import { readIgnoreFile } from '../lib/dockerignore.ts';
+import { spawnText } from '../lib/spawn.ts';
 
 test('the median of odd and even numbers of samples', () => {
   expect(median([5, 1, 9])).toBe(5);
@@ -178,21 +182,79 @@ test('another source file is edited when it is named, with an empty line where i
   expect(await readFile(join(directory, 'src/app.js'), 'utf8')).toBe('');
 });
 
-test('a dependency is added to package.json, and to the lockfile where there is one', async () => {
-  const { signal } = new AbortController();
-  const packageJson = '{"name": "x", "version": "1.0.0", "dependencies": {}}\n';
-  const without = await addDependency(await createDirectory({ 'package.json': packageJson }), signal);
-  expect([...without.keys()]).toEqual(['package.json']);
-  expect(JSON.parse(without.get('package.json') ?? '').dependencies).toEqual({ mitt: '3.0.1' });
-  const lockfile = '{"name": "x", "version": "1.0.0", "lockfileVersion": 3, "requires": true, "packages": {}}\n';
-  const both = await addDependency(
-    await createDirectory({ 'package.json': packageJson, 'package-lock.json': lockfile }),
-    signal,
-  );
-  expect(JSON.parse(both.get('package-lock.json') ?? '').packages['node_modules/mitt'].version).toBe('3.0.1');
-  await expect(addDependency(await createDirectory({}), signal)).rejects.toThrow('no package.json');
-  const pnpm = await createDirectory({ 'package.json': packageJson, 'pnpm-lock.yaml': '' });
-  await expect(addDependency(pnpm, signal)).rejects.toThrow('not one of npm');
-  const workspace = await createDirectory({ 'package.json': '{"workspaces": ["a"]}' });
-  await expect(addDependency(workspace, signal)).rejects.toThrow('a workspace');
+test.each([1, 2, 3])('a dependency is added so that npm accepts a lockfile of version %i', async (version) => {
+  const directory = await createDirectory({
+    'package.json': '\uFEFF{"name": "x", "version": "1.0.0", "dependencies": {"ms": "2.1.3"}}\n',
+  });
+  const npm = (...args: string[]) => spawnText('npm', [...args, '--no-audit', '--no-fund'], { cwd: directory });
+  await npm('install', '--package-lock-only', `--lockfile-version=${version}`);
+  await addDependency(directory);
+  await npm('ci');
+  expect((await readdir(join(directory, 'node_modules'))).sort()).toEqual(['.package-lock.json', 'mitt', 'ms']);
+});
+
+test('a dependency is added without a lockfile; a package that the project has is not', async () => {
+  const directory = await createDirectory({ 'package.json': '{}' });
+  const dependencies = async () => JSON.parse(await readFile(join(directory, 'package.json'), 'utf8')).dependencies;
+  await addDependency(directory);
+  expect(await dependencies()).toEqual({ mitt: '3.0.1' });
+  await addDependency(directory);
+  expect(await dependencies()).toEqual({ mitt: '3.0.1', 'tiny-invariant': '1.3.3' });
+  await expect(addDependency(directory)).rejects.toThrow('has the packages already');
+});
+
+test('why no dependency is added', async () => {
+  const add = async (files: Record<string, string>) => addDependency(await createDirectory(files));
+  await expect(add({})).rejects.toThrow('the build context has no package.json');
+  await expect(add({ 'package.json': '{}', 'pnpm-lock.yaml': '' })).rejects.toThrow('not one of npm');
+  await expect(add({ 'package.json': '{' })).rejects.toThrow('package.json is not a JSON object');
+  await expect(add({ 'package.json': 'null' })).rejects.toThrow('package.json is not a JSON object');
+  await expect(add({ 'package.json': '{}', 'package-lock.json': '[]' })).rejects.toThrow('package-lock.json is not a');
+});
+
+test('nothing outside of the copy is edited: neither by a path nor through a link', async () => {
+  const outside = await createDirectory({ 'victim.txt': 'mine\n', 'package.json': '{}' });
+  const directory = await createDirectory({ 'lib/main.rb': '' });
+  for (const name of ['package.json', 'victim.txt']) await symlink(join(outside, name), join(directory, name));
+  await symlink(join(outside, 'victim.txt'), join(directory, 'index.js'));
+  await symlink('lib', join(directory, 'link'));
+  const path = `/../../../../../../../..${join(outside, 'victim.txt')}`;
+  for (const file of [path, 'victim.txt', undefined]) {
+    await expect(editSource(directory, file)).rejects.toThrow('leads out of the build context');
+  }
+  await expect(addDependency(directory)).rejects.toThrow('package.json leads out of the build context');
+  await editSource(directory, 'link/main.rb');
+  expect(await readFile(join(directory, 'lib/main.rb'), 'utf8')).toBe('\n');
+  expect(await readFile(join(outside, 'victim.txt'), 'utf8')).toBe('mine\n');
+  expect(await readFile(join(outside, 'package.json'), 'utf8')).toBe('{}');
+});
+
+test('a context that is a link is copied, and only the copy is edited', async () => {
+  const original = await createDirectory({ 'app/index.js': '' });
+  await symlink('app', join(original, 'link'));
+  const copied = join(await createDirectory({}), 'context');
+  const context = join(original, 'link');
+  await copyContext(context, await readIgnoreFile(context, join(context, 'Dockerfile')), copied);
+  await editSource(copied, undefined);
+  expect(await readFile(join(copied, 'index.js'), 'utf8')).toMatch('BENCH_EDIT');
+  expect(await readFile(join(original, 'app/index.js'), 'utf8')).toBe('');
+});
+
+test('what is not a file is neither copied nor edited; a hard link is copied as a file', async () => {
+  const outside = await createDirectory({ victim: 'mine\n' });
+  const context = await createDirectory({ 'a.rb': '', 'd/x': '' });
+  await link(join(outside, 'victim'), join(context, 'hard.rb'));
+  execFileSync('mkfifo', [join(context, 'fifo.rb')]);
+  const socket = createServer().listen(join(context, 'socket.rb'));
+  onTestFinished(() => void socket.close());
+  await once(socket, 'listening');
+  const copied = join(await createDirectory({}), 'context');
+  await copyContext(context, await readIgnoreFile(context, join(context, 'Dockerfile')), copied);
+  expect((await readdir(copied)).sort()).toEqual(['a.rb', 'd', 'hard.rb']);
+  await editSource(copied, 'hard.rb');
+  expect(await readFile(join(copied, 'hard.rb'), 'utf8')).toBe('mine\n\n');
+  expect(await readFile(join(outside, 'victim'), 'utf8')).toBe('mine\n');
+  for (const name of ['d', '.', '..', 'fifo.rb', 'a.rb/', 'd/../../victim', 'a\0b']) {
+    await expect(editSource(copied, name)).rejects.toThrow(/no file|leads out/);
+  }
 });

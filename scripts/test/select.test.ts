@@ -174,7 +174,7 @@ test('the command line replaces the settings of a project; variables and secrets
       run: false,
       env: { A: '1', B: '1' },
       buildArgs: { C: '1' },
-      secrets: ['id=x,src=token', 'id=y,env=Y'],
+      secrets: ['id=x,src=token', 'id=y,src=token'],
       context: 'src',
       targets: ['t'],
     }),
@@ -246,6 +246,40 @@ test.each([
 ])('a project with the configuration %s is refused', async (text, message) => {
   await files({ 'work/app/compare.config.json': text });
   await expect(select(['app'])).rejects.toMatchObject({ exitCode: 2, message: expect.stringMatching(message) });
+});
+
+test('a configuration file names only what is inside of its project or repository; what is typed may lie anywhere', async () => {
+  const outside = join(top, 'outside');
+  const inRepository = JSON.stringify({ context: '..', dockerfiles: ['../Dockerfile.single'] });
+  await files({
+    'outside/Dockerfile': '',
+    'repository/02-b/mistake/compare.config.json': inRepository,
+    'work/mono/.git/HEAD': '',
+    'work/mono/app/compare.config.json': JSON.stringify({ context: '..' }),
+    'work/mono/app/Dockerfile': '',
+  });
+  await symlink(outside, join(current, 'app/link'));
+  const configured = [
+    { context: '../..' },
+    { context: outside },
+    { context: 'link' },
+    { dockerfiles: ['link/Dockerfile'] },
+    { envFile: '../../outside/Dockerfile' },
+    { secrets: ['id=x,src=../../outside/Dockerfile'] },
+    { secrets: ['id=x,env=HOME'] },
+    { secrets: ['id=HOME'] },
+  ];
+  for (const config of configured) {
+    await files({ 'work/app/compare.config.json': JSON.stringify(config) });
+    await expect(select(['app'])).rejects.toThrow(
+      refused(/app\/compare\.config\.json: .* is outside of the directory of the project/, /Type it instead: --/),
+    );
+  }
+  expect(await selected(['app'], { given: { secrets: ['id=HOME'] } })).toEqual(['app Dockerfile']);
+  await files({ 'work/app/compare.config.json': '{"context": ".."}' });
+  expect((await select(['app'], { given: { context: outside } })).subjects).toMatchObject([{ context: outside }]);
+  expect((await select(['mono/app'])).subjects).toMatchObject([{ context: join(current, 'mono') }]);
+  expect((await select(['02/mistake'])).subjects).toMatchObject([{ context: join(root, '02-b') }]);
 });
 
 test('the file of a secret may have any name', () => {

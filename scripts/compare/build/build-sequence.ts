@@ -1,14 +1,13 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readIgnoreFile } from '../../lib/dockerignore.ts';
-import { summarizeError, ToolError } from '../../lib/errors.ts';
+import { summarizeError } from '../../lib/errors.ts';
 import type { Invocation } from '../model/measurement.ts';
 import type { Subject } from '../model/subject.ts';
-import type { PackageFiles } from './add-dependency.ts';
 import { buildImage, type ImageRequest, toBuildRequest } from './build-image.ts';
 import type { BuildStep } from './build-steps.ts';
-import { copyContext, editSource } from './copy-context.ts';
+import { copyContext } from './copy-context.ts';
+import { addDependency, editSource } from './edit-copy.ts';
 import { saltDockerfile } from './salt-dockerfile.ts';
 
 /** One timed build, in milliseconds. */
@@ -33,8 +32,6 @@ type TimedBuilds = Record<BuildKey, TimedBuild | string>;
 interface SequenceOptions {
   /** Begins the names of the images that are built, and makes this sequence different from every other one. */
   name: string;
-  /** The package files with one more dependency, or why there are none. */
-  withDependency: PackageFiles | string;
   onStep(text: string): void;
 }
 
@@ -52,10 +49,10 @@ interface SequenceOptions {
 export async function timeBuildSequence(
   invocation: Invocation,
   subject: Subject,
-  { name, withDependency, onStep }: SequenceOptions,
+  { name, onStep }: SequenceOptions,
 ): Promise<TimedBuilds> {
   const { engine, signal } = invocation;
-  const directory = await mkdtemp(join(tmpdir(), 'multi-stage-node-bench-'));
+  const directory = await mkdtemp(join(invocation.directory, 'bench-'));
   const context = join(directory, 'context');
   const images: string[] = [];
   const build = (request: ImageRequest, report?: (step: string) => void) => {
@@ -81,15 +78,11 @@ export async function timeBuildSequence(
         return summarizeError(error);
       }
     };
-    const addDependency = async () => {
-      if (typeof withDependency === 'string') throw new ToolError(withDependency);
-      for (const [file, text] of withDependency) await writeFile(join(context, file), text);
-    };
     return {
       buildColdMs: await time('buildColdMs'),
       buildNoopMs: await time('buildNoopMs'),
       buildAfterEditMs: await timeAfter(() => editSource(context, subject.settings.edit), 'buildAfterEditMs'),
-      buildAfterDependencyMs: await timeAfter(addDependency, 'buildAfterDependencyMs'),
+      buildAfterDependencyMs: await timeAfter(() => addDependency(context), 'buildAfterDependencyMs'),
     };
   } finally {
     await rm(directory, { recursive: true, force: true });

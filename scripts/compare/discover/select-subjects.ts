@@ -8,6 +8,7 @@ import { findChapters } from './chapters.ts';
 import { BUDGETS_EXAMPLE, checkBudgetNames, projectSchema, readBudgets, readConfig } from './config.ts';
 import { type Directories, findProjects, type Project, type SelectionRequest } from './find-projects.ts';
 import { findSubjects, searchDockerfiles } from './project.ts';
+import { refuseOutsidePaths } from './project-boundary.ts';
 
 /**
  * Selects the subjects of a request, and reads the budgets of their chapters and projects when they are requested. The
@@ -22,7 +23,7 @@ export async function selectSubjects(request: SelectionRequest, directories: Dir
     const hint = `Write them to the ${CONFIG_NAME} of each, as "dockerfiles" and "context".`;
     throw usageError('--dockerfile and --context belong to one directory, but there are several.', hint);
   }
-  const selected = await Promise.all(projects.map((project) => selectProject(project, given, directories.current)));
+  const selected = await Promise.all(projects.map((project) => selectProject(project, given, directories)));
   const subjects = selected.flatMap((project) => project.subjects);
   return { subjects, budgets: check ? await collectBudgets(selected, request.hasImages, directories.root) : undefined };
 }
@@ -30,12 +31,13 @@ export async function selectSubjects(request: SelectionRequest, directories: Dir
 type SelectedProject = Awaited<ReturnType<typeof selectProject>>;
 
 /** The subjects of a project, and its budgets by variant. The repository's configuration has those of chapters. */
-async function selectProject(project: Project, given: PartialSettings, current: string) {
+async function selectProject(project: Project, given: PartialSettings, { root, current }: Directories) {
   const { name, directory, isChapter } = project;
   const config = isChapter ? undefined : await readConfig(directory, projectSchema);
   const { $schema, budgets, ...configured } = config ?? {};
   const fromFile = resolvePaths(configured, directory);
   const typed = resolvePaths(given, current);
+  await refuseOutsidePaths(fromFile, typed, directory, root);
   // Only the Dockerfiles of the command line may be relative to the project as well.
   const findDockerfile = (path: string) => resolve(existsSync(resolve(current, path)) ? current : directory, path);
   if (given.dockerfiles) typed.dockerfiles = given.dockerfiles.map(findDockerfile);

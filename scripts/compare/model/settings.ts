@@ -91,7 +91,7 @@ export function resolvePaths(settings: PartialSettings, directory: string): Part
 }
 
 /** The fields of a secret, which is a line of CSV: https://docs.docker.com/reference/cli/docker/buildx/build/#secret */
-function readSecret(line: string): Record<string, string> {
+export function readSecret(line: string): Record<string, string> {
   const fields = [...line.matchAll(/"((?:[^"]|"")*)"|[^,]+/g)].map(
     ([field, quoted]) => /^(.*?)=(.*)$/s.exec(quoted?.replaceAll('""', '"') ?? field) ?? [field, field],
   );

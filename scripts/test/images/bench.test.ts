@@ -3,7 +3,6 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { addDependency } from '../../compare/build/add-dependency.ts';
 import { type BuildKey, type TimedBuild, timeBuildSequence } from '../../compare/build/build-sequence.ts';
 import { findSubjects } from '../../compare/discover/project.ts';
 import type { Invocation } from '../../compare/model/measurement.ts';
@@ -15,7 +14,7 @@ import { Bench, docker, engine } from './test-engine.ts';
 
 const bench = new Bench();
 const { signal } = new AbortController();
-const invocation: Invocation = { engine, id: bench.id, signal, progress: quietProgress() };
+const invocation: Invocation = { engine, id: bench.id, directory: tmpdir(), signal, progress: quietProgress() };
 const mount = `test-bench-${randomUUID()}`;
 let context = '';
 
@@ -69,11 +68,10 @@ describe('timed builds', () => {
     vi.stubEnv('TMPDIR', temporary);
     await bench.build(context, 'Dockerfile', { buildArgs: { WHO: 'first' } });
     const subject = await subjectAt(join(context, 'Dockerfile'));
-    const withDependency = await addDependency(context, signal);
     // Twice: the second sequence must not find what the first one left.
     for (const round of [1, 2]) {
       const name = `multi-stage-node/test:${bench.id}-${round}`;
-      const builds = await timeBuildSequence(invocation, subject, { name, withDependency, onStep: () => {} });
+      const builds = await timeBuildSequence(invocation, subject, { name, onStep: () => {} });
       const {
         buildColdMs: cold,
         buildNoopMs: noop,
@@ -111,7 +109,6 @@ describe('timed builds', () => {
     await writeFile(dockerfile, 'FROM node:26-alpine\nRUN echo before && exit 7\n');
     const building = timeBuildSequence(invocation, await subjectAt(dockerfile), {
       name: `multi-stage-node/test:${bench.id}-broken`,
-      withDependency: new Map(),
       onStep: () => {},
     });
     await expect(building).rejects.toMatchObject({
