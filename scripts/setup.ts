@@ -1,18 +1,19 @@
 // `npm run setup`: installs what this machine lacks for `npm run compare`.
 import { join } from 'node:path';
-import { Command } from 'commander';
-import { EXIT, exitCodeOf } from './lib/errors.ts';
+import { Command, Option } from 'commander';
+import { EXIT, usageError } from './lib/errors.ts';
 import { throwUsageErrors } from './lib/options.ts';
 import { startProgram, userDirectory } from './lib/program.ts';
-import { setUp } from './setup/set-up.ts';
+import { removeAllStandIns, setUp } from './setup/set-up.ts';
 
 const DESCRIPTION = `Shows what this machine has, and installs what is missing:
   1. the repository's dependencies (npm ci)
   2. a container engine that answers: on Debian and Ubuntu, as root or with
      sudo, Docker is installed and started
   3. the base images of the chapters, and of the projects that you name, such
-     as scripts/shapes: pulled, or built as stand-ins where no image registry
-     can be reached`;
+     as scripts/shapes: pulled. Where a registry cannot be reached, stand-ins
+     are built under the names of the official images; on a terminal, setup
+     asks first`;
 
 const EXIT_CODES = `
 Exit codes:
@@ -22,14 +23,20 @@ Exit codes:
   3  there is no container engine that this user may use
   129, 130, 143  ended by SIGHUP, Ctrl-C or SIGTERM`;
 
+const HINT = 'Try: npm run setup -- --help';
+
 await startProgram(async (signal) => {
   const command = new Command('npm run setup --')
     .description(DESCRIPTION)
     .argument('[directories...]', 'projects whose base images are provided as well')
+    .addOption(new Option('--stand-ins', 'build stand-ins without asking a registry'))
+    .addOption(new Option('--remove-stand-ins', 'only remove all stand-ins').conflicts('standIns'))
     .addHelpText('after', EXIT_CODES);
-  throwUsageErrors(command, 'Try: npm run setup -- --help').parse();
-  // The child processes end with this one. Steps that are not finished are repeated by the next setup.
-  signal.addEventListener('abort', () => process.exit(exitCodeOf(signal.reason)));
-  await setUp(command.args, { root: join(import.meta.dirname, '..'), current: userDirectory() });
+  throwUsageErrors(command, HINT).parse();
+  const { standIns = false, removeStandIns } = command.opts<{ standIns?: boolean; removeStandIns?: boolean }>();
+  const projects = command.args;
+  if (removeStandIns && projects.length > 0) throw usageError('--remove-stand-ins expects no directories.', HINT);
+  if (removeStandIns) await removeAllStandIns(signal);
+  else await setUp({ projects, standIns }, { root: join(import.meta.dirname, '..'), current: userDirectory() }, signal);
   return EXIT.ok;
 });

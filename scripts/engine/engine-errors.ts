@@ -2,24 +2,56 @@ import { type ErrorCode, ToolError } from '../lib/errors.ts';
 
 // The engines' command lines report errors only as text. No other file reads that text.
 
-const PATTERNS: [ErrorCode, RegExp][] = [
-  ['image-not-found', /no such image/i],
-  ['registry-unreachable', /no such host|server misbehaving|name resolution|network is unreachable|no route to host/i],
-  ['registry-unreachable', /timeout|timed out|deadline exceeded|awaiting headers|connection (refused|reset)/i],
-  // A proxy that the engine does not trust responds instead of the registry.
-  ['registry-unreachable', /proxyconnect|x509|: EOF/i],
+/**
+ * Why a registry does not give an image, in the words of Go's network library and of the engines. The first that fits counts.
+ * All of them have spaces where the name of an image cannot have any: an image may be called timeout.
+ */
+const REGISTRY_PATTERNS: [ErrorCode, RegExp][] = [
+  ['registry-unreliable', /i\/o timeout|handshake timeout|Client\.Timeout exceeded|deadline exceeded|awaiting headers/],
+  ['registry-unreliable', /connection (?:reset|timed out)|broken pipe|: (?:unexpected )?EOF/],
+  // In Windows' words.
+  ['registry-unreliable', /did not properly respond|forcibly closed/],
+  // A proxy or something else responds instead of the registry.
+  ['registry-unreliable', /proxyconnect tcp|x509: |tls: |server gave HTTP response to HTTPS client/],
+  ['registry-unreliable', /\bstatus\b.*: (?:407|5\d\d) [A-Z]|HTTP (?:407|5\d\d) response/],
+  // The status text alone is that of a proxy which refuses the connection.
+  [
+    'registry-unreliable',
+    /": (?:Forbidden|Proxy Authentication Required|Bad Gateway|Service Unavailable|Gateway Timeout)$/,
+  ],
+  ['registry-unreachable', /no such host|server misbehaving|failure in name resolution/],
+  ['registry-unreachable', /network is unreachable|no route to host|connection refused|actively refused/],
 ];
 
-/** Throws an error of the engine's command line, with the code that its last lines stand for if there is one. */
-export function throwClassified(error: unknown): never {
-  if (!(error instanceof ToolError) || error.code !== 'program-failed') throw error;
-  const text = error.lines.join('\n');
-  const [code] = PATTERNS.find(([, pattern]) => pattern.test(text)) ?? [];
-  throw code ? new ToolError(error.message, { code, lines: error.lines, hint: error.hint }) : error;
+/** A line in which BuildKit says that a request to a registry failed. Other lines may have any text of the project. */
+const FAILED_REQUEST =
+  /^(?:ERROR: )?(?:failed to build: )?failed to solve.*(?:failed to (?:do request|fetch \w+ token)|pulling from host \S+ failed|unexpected status)/;
+
+/** Throws an error of `docker pull`, with a code that says whether the registry can be reached. */
+export function throwPullError(error: unknown): never {
+  throw classify(error, REGISTRY_PATTERNS, () => true);
+}
+
+/** Throws an error of `docker build`, with a code if a base image could not be pulled. */
+export function throwBuildError(error: unknown): never {
+  throw classify(error, REGISTRY_PATTERNS, (line) => FAILED_REQUEST.test(line));
+}
+
+/** Throws an error of a command that names an image or a container. */
+export function throwObjectError(error: unknown): never {
+  throw classify(error, [['image-not-found', /^(?:Error(?: response from daemon)?: )?No such image: /i]], () => true);
+}
+
+function classify(error: unknown, patterns: [ErrorCode, RegExp][], isRelevant: (line: string) => boolean): unknown {
+  if (!(error instanceof ToolError) || error.code !== 'program-failed') return error;
+  const lines = error.lines.filter(isRelevant);
+  const [code] = patterns.find(([, pattern]) => lines.some((line) => pattern.test(line))) ?? [];
+  return code ? new ToolError(error.message, { code, lines: error.lines, hint: error.hint }) : error;
 }
 
 /** Whether the engine runs, but this user may not use it. */
-export const isForbidden = ({ lines }: ToolError) => lines.some((line) => /permission denied/i.test(line));
+export const isForbidden = ({ lines }: ToolError) =>
+  lines.some((line) => /permission denied while trying to connect/i.test(line));
 
 /** Whether installing an engine would help. */
 export const isInstallable = (error: unknown): error is ToolError =>

@@ -20,7 +20,7 @@ const START_LIMIT_MS = 30_000;
  *
  * @throws {ToolError} with exit code 3 and what to do by hand, when it cannot.
  */
-export async function installDocker(report: (line: string) => void): Promise<Engine> {
+export async function installDocker(report: (line: string) => void, signal: AbortSignal): Promise<Engine> {
   if (!(await canInstallPackages())) {
     throw new ToolError('No container engine answers, and setup cannot install one on this machine.', {
       code: 'engine-not-found',
@@ -34,18 +34,19 @@ On Debian and Ubuntu, setup does it by itself as root or with sudo.`,
     report("installing Docker from the distribution's packages");
     // Newer releases have the client and buildx in packages of their own.
     await installPackages(['docker.io', 'docker-cli', 'docker-buildx', 'ca-certificates'], report);
+    signal.throwIfAborted();
   }
   report('starting Docker');
   // https://www.freedesktop.org/software/systemd/man/latest/sd_booted.html
   if (existsSync('/run/systemd/system')) {
     await spawnText(...asRoot('systemctl', 'start', 'docker'));
-    return waitForEngine(() => spawnText(...asRoot('journalctl', '-u', 'docker', '-n', '10', '--no-pager')));
+    return waitForEngine(() => spawnText(...asRoot('journalctl', '-u', 'docker', '-n', '10', '--no-pager')), signal);
   }
   // The init script gives up where it may not raise its limits, as inside a container. The engine itself does not.
   await spawnSucceeds(...asRoot('service', 'docker', 'start'));
-  if (await spawnSucceeds(...asRoot('service', 'docker', 'status'))) return waitForEngine(async () => '');
+  if (await spawnSucceeds(...asRoot('service', 'docker', 'status'))) return waitForEngine(async () => '', signal);
   const log = await startDaemon((await findDaemon()) ?? 'dockerd');
-  return waitForEngine(() => readFile(log, 'utf8'));
+  return waitForEngine(() => readFile(log, 'utf8'), signal);
 }
 
 /** Starts the daemon, which stays when setup has ended: not through lib/spawn.ts. Returns the path of its log. */
@@ -58,15 +59,15 @@ async function startDaemon(daemon: string): Promise<string> {
   return path;
 }
 
-async function waitForEngine(readLog: () => Promise<string>): Promise<Engine> {
+async function waitForEngine(readLog: () => Promise<string>, signal: AbortSignal): Promise<Engine> {
   const until = Date.now() + START_LIMIT_MS;
   while (Date.now() < until) {
     try {
-      return await findEngine();
+      return await findEngine(signal);
     } catch (error) {
       if (!isInstallable(error)) throw error;
     }
-    await sleep(250);
+    await sleep(250, undefined, { signal });
   }
   const log = await readLog().catch((error) => describeError(error));
   throw new ToolError(`Docker was started, but does not answer after ${START_LIMIT_MS / 1000} s.`, {

@@ -3,44 +3,87 @@ import type { Directories } from '../compare/discover/find-projects.ts';
 import { selectSubjects } from '../compare/discover/select-subjects.ts';
 import type { Engine } from '../engine/engine.ts';
 import { isInstallable } from '../engine/engine-errors.ts';
-import { findEngine } from '../engine/find-engine.ts';
+import { findChosenEngine, findEngine } from '../engine/find-engine.ts';
 import { ToolError } from '../lib/errors.ts';
 import { createProgress, type Progress, showTask } from '../lib/progress.ts';
 import { provideBaseImages } from './base-images.ts';
+import { confirmStandIns } from './confirm-stand-ins.ts';
 import { describeDefaultClient } from './describe-default-client.ts';
 import { installDocker } from './install-docker.ts';
+import { listStandIns, removeStandIns } from './remove-stand-ins.ts';
+import { recipeFor } from './stand-ins.ts';
 
-/** Provides an engine, and the base images of the chapters and of the Dockerfiles in `projects`. */
-export async function setUp(projects: string[], directories: Directories): Promise<void> {
-  const progress = createProgress();
-  try {
+export interface SetupOptions {
+  /** The directories of projects whose base images are provided as well. */
+  projects: string[];
+  /** Whether stand-ins are built without asking a registry. */
+  standIns: boolean;
+}
+
+/** Provides an engine, and the base images of the chapters and of the Dockerfiles in the projects. */
+export function setUp(
+  { projects, standIns: requested }: SetupOptions,
+  directories: Directories,
+  signal: AbortSignal,
+): Promise<void> {
+  return withProgress(signal, async (progress) => {
     const selection = { names: projects, hasImages: false, given: {}, check: false };
     const { subjects } = projects.length > 0 ? await selectSubjects(selection, directories) : { subjects: [] };
     const bases = await baseImagesOf([...(await findChapters(directories.root)), ...subjects]);
-    const engine = await provideEngine(progress);
+    const engine = await provideEngine(progress, signal);
     const { version, command, imageStore } = engine.info;
     progress.note(`engine: Docker ${version}, image store ${imageStore}, BuildKit through ${command}`);
-    await provideBaseImages(engine, bases, progress);
-    const hint = await describeDefaultClient(command);
+    const confirm = (names: string[]) => confirmStandIns(names, signal);
+    const isOnline = await provideBaseImages(engine, bases, progress, { requested, confirm, signal });
+    // Those of other projects as well: their official images can be pulled now.
+    if (isOnline) await removeStandIns(engine, await listStandIns(engine), progress);
+    const standIns = (await listStandIns(engine)).filter((name) => recipeFor(name));
+    if (standIns.length > 0) progress.note(describeStandIns(standIns));
+    const hint = await describeDefaultClient(command, signal);
     progress.note(['Ready: npm run compare', ...(hint ? [hint] : [])].join('\n'));
+  });
+}
+
+/** Removes all stand-ins from the engine. @throws {ToolError} when some are in use. */
+export function removeAllStandIns(signal: AbortSignal): Promise<void> {
+  return withProgress(signal, async (progress) => {
+    const engine = await findEngine(signal);
+    const names = await listStandIns(engine);
+    if (names.length === 0) progress.note('There are no stand-ins on this engine.');
+    const staying = await removeStandIns(engine, names, progress);
+    if (staying.length === 0) return;
+    throw new ToolError(`Stand-ins that were not removed: ${staying.join(', ')}.`, {
+      hint: 'Remove the containers that use them (docker ps --all), and try again.',
+    });
+  });
+}
+
+async function withProgress(signal: AbortSignal, work: (progress: Progress) => Promise<void>): Promise<void> {
+  const progress = createProgress();
+  signal.addEventListener('abort', () => progress.note('Interrupted: removing what is unfinished'));
+  try {
+    await work(progress);
   } finally {
     progress.close();
   }
 }
 
+/** What stand-ins mean for the user's other projects. */
+function describeStandIns(names: string[]): string {
+  return `
+These names are stand-ins on this engine, not the official images: ${names.join(', ')}
+Every project on this machine that builds on these names builds on the stand-ins. When setup can reach the registries, it
+replaces them. To remove them now: npm run setup -- --remove-stand-ins
+`;
+}
+
 /** Finds an engine, or installs Docker. An engine that the user has chosen is never replaced by another one. */
-async function provideEngine(progress: Progress): Promise<Engine> {
+async function provideEngine(progress: Progress, signal: AbortSignal): Promise<Engine> {
   try {
-    return await findEngine();
+    return await findEngine(signal);
   } catch (error) {
-    if (!isInstallable(error)) throw error;
+    if (!isInstallable(error) || findChosenEngine()) throw error;
     progress.note(`engine: ${error.message}`);
-    const chosen = ['DOCKER_HOST', 'DOCKER_CONTEXT'].find((name) => process.env[name]);
-    if (!chosen) return showTask(progress, 'engine: install and start Docker', installDocker);
-    throw new ToolError(`${chosen}=${process.env[chosen]} names an engine that does not answer.`, {
-      code: 'engine-not-found',
-      lines: error.lines,
-      hint: `Start that engine, or unset ${chosen} to use the one of this machine.`,
-    });
+    return showTask(progress, 'engine: install and start Docker', (report) => installDocker(report, signal));
   }
 }

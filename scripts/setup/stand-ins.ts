@@ -1,15 +1,15 @@
 import { createHash } from 'node:crypto';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import which from 'which';
 import { readStepName } from '../compare/build/build-steps.ts';
 import type { Engine } from '../engine/engine.ts';
-import { STAND_IN_LABEL } from '../engine/labels.ts';
+import { STAND_IN_LABEL, shortenName } from '../engine/labels.ts';
 import { ToolError } from '../lib/errors.ts';
 import { type Progress, showTask } from '../lib/progress.ts';
+import { createWorkDirectory, removeAbandonedDirectories } from '../lib/work-directory.ts';
 import { installPackages } from './debian.ts';
-import { DEBIAN, importDebian, prepareContext } from './stand-in-parts.ts';
+import { DEBIAN, DEBIAN_IMAGES, importDebian, prepareContext } from './stand-in-parts.ts';
 
 /** The label with the hash of the recipe that a stand-in was built by. */
 export const RECIPE_LABEL = 'multi-stage-node.stand-in-recipe';
@@ -26,7 +26,7 @@ export async function hashRecipe(): Promise<string> {
 
 /** The stage of stand-ins.Dockerfile and Node's major version ('' for no Node) for an image; null without a stand-in. */
 export function recipeFor(image: string): { target: string; major: string } | null {
-  const name = image.replace(/^(docker\.io\/)?(library\/)?/, '');
+  const name = shortenName(image);
   if (name === 'debian:trixie-slim') return { target: 'debian-slim', major: '' };
   const [, nodeMajor, suffix = ''] = /^node:(\d+)(-slim|-alpine)?$/.exec(name) ?? [];
   if (nodeMajor) return { target: `node${suffix}`, major: nodeMajor };
@@ -43,32 +43,34 @@ export function recipeFor(image: string): { target: string; major: string } | nu
 export async function buildStandIns(
   engine: Engine,
   names: string[],
-  recipeHash: string,
-  progress: Progress,
+  { progress, signal }: { progress: Progress; signal: AbortSignal },
 ): Promise<void> {
   const recipes = names.map((name) => {
     const recipe = recipeFor(name);
     if (recipe) return { name, ...recipe };
-    throw new ToolError(`${name} cannot be pulled, and there is no stand-in for it.`, {
+    throw new ToolError(`There is no stand-in for ${name}.`, {
       hint: 'Stand-ins exist for node:NN, node:NN-slim, node:NN-alpine, gcr.io/distroless/nodejsNN-debian13:nonroot and debian:trixie-slim.',
     });
   });
   if (!(await which('mmdebstrap', { nothrow: true }))) {
     await showTask(progress, 'stand-ins: install mmdebstrap', (report) => installPackages(['mmdebstrap'], report));
+    signal.throwIfAborted();
   }
-  const directory = await mkdtemp(join(tmpdir(), 'multi-stage-node-'));
+  const recipeHash = await hashRecipe();
+  await removeAbandonedDirectories();
+  const directory = await createWorkDirectory();
   try {
     const versions = new Map<string, string>();
     // Fetched first, because this fails at once where the npm registry cannot be reached.
     for (const major of new Set(recipes.map((recipe) => recipe.major).filter(Boolean))) {
       const name = `stand-ins: fetch Node ${major} and npm from the npm registry`;
-      versions.set(major, await showTask(progress, name, () => prepareContext(join(directory, major), major)));
+      versions.set(major, await showTask(progress, name, () => prepareContext(join(directory, major), major, signal)));
     }
-    const [full, slim] = await showTask(
-      progress,
-      `stand-ins: make Debian ${DEBIAN} from its packages, full and slim`,
-      () => Promise.all([importDebian(engine, 'full'), importDebian(engine, 'slim')]),
-    );
+    await showTask(progress, `stand-ins: make Debian ${DEBIAN} from its packages, full and slim`, async () => {
+      // Both have ended when the directory is removed, also when one fails.
+      const variants = (['full', 'slim'] as const).map((variant) => importDebian(engine, variant, directory, signal));
+      for (const result of await Promise.allSettled(variants)) if (result.status === 'rejected') throw result.reason;
+    });
     for (const { name, target, major } of recipes) {
       const task = progress.task(`base image ${name}`);
       const version = versions.get(major) ?? '';
@@ -76,14 +78,15 @@ export async function buildStandIns(
         context: join(directory, major),
         dockerfile: join(import.meta.dirname, 'stand-ins.Dockerfile'),
         target,
-        buildArgs: { DEBIAN: full, DEBIAN_SLIM: slim, NODE_VERSION: version },
+        buildArgs: { DEBIAN: DEBIAN_IMAGES.full, DEBIAN_SLIM: DEBIAN_IMAGES.slim, NODE_VERSION: version },
         name,
         labels: { [STAND_IN_LABEL]: name, [RECIPE_LABEL]: recipeHash },
         onLine: (line) => task.update(readStepName(line) ?? 'building a stand-in'),
       });
-      task.done(`built a stand-in${version && ` with Node ${version}`}: its registry cannot be reached`);
+      task.done(`built a stand-in${version && ` with Node ${version}`}`);
     }
   } finally {
+    for (const name of Object.values(DEBIAN_IMAGES)) await engine.removeImage(name).catch(() => {});
     await rm(directory, { recursive: true, force: true });
   }
 }

@@ -6,10 +6,20 @@ import { expect, onTestFinished, test } from 'vitest';
 import { baseImagesOf } from '../compare/discover/chapters.ts';
 import { findSubjects } from '../compare/discover/project.ts';
 import { mergeSettings } from '../compare/model/settings.ts';
-import { throwClassified } from '../engine/engine-errors.ts';
-import { ToolError } from '../lib/errors.ts';
+import { isStandIn } from '../engine/labels.ts';
 import { registryOf } from '../setup/base-images.ts';
 import { recipeFor } from '../setup/stand-ins.ts';
+
+/** What setup prints, with a PATH that has no engine: it checks its arguments before it starts anything. */
+async function setup(args: string[]) {
+  const cwd = join(import.meta.dirname, '..');
+  const env = { ...process.env, INIT_CWD: cwd, PATH: '' };
+  return new Promise((resolve) => {
+    const child = execFile(process.execPath, ['start.mjs', 'setup', ...args], { cwd, env }, (_, stdout, stderr) =>
+      resolve({ code: child.exitCode, stdout, stderr }),
+    );
+  });
+}
 
 test('the base images that have a stand-in', () => {
   expect(recipeFor('node:26')).toEqual({ target: 'node', major: '26' });
@@ -20,6 +30,15 @@ test('the base images that have a stand-in', () => {
   for (const other of ['node', 'node:26.1.0', 'node:26-alpine3.24', 'debian:13', 'example.com/node:26']) {
     expect(recipeFor(other)).toBeNull();
   }
+});
+
+test('a stand-in is known by all names of its image, and not by those of images that inherit its label', () => {
+  const image = { labels: { 'multi-stage-node.stand-in': 'docker.io/library/node:26' } };
+  for (const name of ['node:26', 'library/node:26', 'docker.io/library/node:26']) {
+    expect(isStandIn(image, name)).toBe(true);
+  }
+  for (const name of ['node:26-slim', 'example.com/node:26', 'my/app:1']) expect(isStandIn(image, name)).toBe(false);
+  expect(isStandIn(null, 'node:26')).toBe(false);
 });
 
 test('the base images of a project have the values of its build arguments', async () => {
@@ -38,46 +57,25 @@ test('the registry of an image name', () => {
 });
 
 test.each([
-  ['dial tcp: lookup registry.example on 10.0.0.1:53: no such host', true],
-  ['net/http: request canceled while waiting for connection (Client.Timeout exceeded while awaiting headers)', true],
-  ['dial tcp 10.0.0.1:443: connect: connection refused', true],
-  ['x509: certificate signed by unknown authority', true],
-  ['toomanyrequests: You have reached your pull rate limit', false],
-  ['pull access denied for nope, repository does not exist or may require docker login', false],
-  ['manifest for node:99 not found: manifest unknown', false],
-])('%s: unreachable is %s', (line, unreachable) => {
-  const error = new ToolError('docker pull failed:', { code: 'program-failed', lines: [line] });
-  const code = unreachable ? 'registry-unreachable' : 'program-failed';
-  expect(classify(error)).toMatchObject({ code, message: error.message, lines: [line] });
-});
-
-test('only an error of the command line is classified', () => {
-  for (const error of [new Error('no such host'), new ToolError('x', { lines: ['no such host'] })]) {
-    expect(classify(error)).toBe(error);
-  }
-});
-
-test.each([
   ['no-such', /^There is no chapter and no directory "no-such"\.\n/],
   ['start.mjs', /^"start\.mjs" is a file, not a directory\.\n/],
   ['lib', /^There is no Dockerfile in .*scripts\/lib\.\n/],
 ])('setup refuses to provide the base images of %s', async (name, message) => {
-  const scripts = join(import.meta.dirname, '..');
-  // It looks before it starts anything: the PATH has no engine.
-  const env = { ...process.env, INIT_CWD: scripts, PATH: '' };
-  const result = await new Promise((resolve) => {
-    const child = execFile(process.execPath, ['start.mjs', 'setup', name], { cwd: scripts, env }, (_, stdout, stderr) =>
-      resolve({ code: child.exitCode, stdout, stderr }),
-    );
-  });
+  const result = await setup([name]);
   expect(result).toEqual({ code: 2, stdout: '', stderr: expect.stringMatching(message) });
 });
 
-/** What `throwClassified` throws. */
-function classify(error: unknown): unknown {
-  try {
-    return throwClassified(error);
-  } catch (classified) {
-    return classified;
-  }
-}
+test.each([
+  [['--stand-ins', '--remove-stand-ins'], /^option '--remove-stand-ins' cannot be used with option '--stand-ins'\n/],
+  [['--remove-stand-ins', 'lib'], /^--remove-stand-ins expects no directories\.\n/],
+])('setup refuses %j', async (args, message) => {
+  expect(await setup(args)).toEqual({ code: 2, stdout: '', stderr: expect.stringMatching(message) });
+});
+
+test('setup --help names both options', async () => {
+  expect(await setup(['--help'])).toEqual({
+    code: 0,
+    stdout: expect.stringMatching(/^ +--stand-ins .*\n +--remove-stand-ins /m),
+    stderr: '',
+  });
+});
