@@ -9,6 +9,7 @@ import { writeAll } from './docs/render.ts';
 import { REPORT_FILES, type ReportName, readReports } from './docs/reports.ts';
 import { EXIT, ToolError } from './lib/errors.ts';
 import { throwUsageErrors } from './lib/options.ts';
+import { printError } from './lib/print.ts';
 import { startProgram } from './lib/program.ts';
 
 const HELP = `
@@ -41,7 +42,7 @@ async function measureAll(names: ReportName[], signal: AbortSignal): Promise<voi
 }
 
 async function measure(name: ReportName, args: string[], signal: AbortSignal): Promise<void> {
-  console.error(`Measuring ${name}`);
+  printError(`Measuring ${name}`);
   const invocation = readOptions([...args, '--json', REPORT_FILES[name]]);
   const code = await compare(invocation, { root: ROOT, current: ROOT }, signal);
   // A mistake may be a container that does not start.
@@ -62,6 +63,6 @@ await startProgram(async (signal) => {
   const requested = known.filter((name) => command.args.length === 0 || command.args.includes(name));
   if (!command.opts<{ render?: true }>().render) await measureAll(requested, signal);
   const changed = await writeAll(ROOT, await readReports(ROOT));
-  console.error(changed.length === 0 ? 'Numbers and charts have not changed.' : `Written:\n  ${changed.join('\n  ')}`);
+  printError(changed.length === 0 ? 'Numbers and charts have not changed.' : `Written:\n  ${changed.join('\n  ')}`);
   return EXIT.ok;
 });

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import { EXIT } from './lib/errors.ts';
 import { throwUsageErrors } from './lib/options.ts';
+import { print } from './lib/print.ts';
 import { startProgram } from './lib/program.ts';
 import { syncRepository } from './sync/sync-repository.ts';
 
@@ -14,6 +15,6 @@ await startProgram(async () => {
   const command = new Command('npm run sync').description(DESCRIPTION).addHelpText('after', EXIT_CODES);
   throwUsageErrors(command, 'Try: npm run sync -- --help').parse();
   const changed = await syncRepository(join(import.meta.dirname, '..'));
-  console.log(changed.length > 0 ? `Synced:\n  ${changed.join('\n  ')}` : 'Everything is in sync.');
+  print(changed.length > 0 ? `Synced:\n  ${changed.join('\n  ')}` : 'Everything is in sync.');
   return EXIT.ok;
 });

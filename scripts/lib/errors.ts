@@ -1,20 +1,23 @@
-import { redact } from './redact.ts';
+import { hide, redact } from './redact.ts';
 
 /**
  * The codes of the errors that a user can act on, each with the exit code of the program. Code decides by these and never
- * by the text of a message. Exit codes of signals are 128 plus the signal's number.
+ * by the text of a message. Exit codes of signals are 128 plus the signal's number; 13 is that of SIGPIPE.
  */
 const EXIT_CODES = {
   failed: 1,
   'program-failed': 1,
+  'timed-out': 1,
   'image-not-found': 1,
   'registry-unreachable': 1,
+  'registry-unreliable': 1,
   usage: 2,
   'engine-not-found': 3,
   'engine-forbidden': 3,
   'engine-without-buildkit': 3,
   hangup: 129,
   interrupted: 130,
+  'output-closed': 141,
   terminated: 143,
 } as const;
 
@@ -54,13 +57,13 @@ export const exitCodeOf = (error: unknown): number => (error instanceof ToolErro
 
 /** An error as text for a person: what failed, the last lines of the program that reported it, what to do next. */
 export function describeError(error: unknown): string {
-  if (!(error instanceof ToolError)) return error instanceof Error ? error.message : String(error);
+  if (!(error instanceof ToolError)) return hide(error instanceof Error ? error.message : String(error));
   const lines = error.lines.map((line) => `  | ${redact(line)}`);
-  return [error.message, ...lines, ...(error.hint ? [error.hint] : [])].join('\n');
+  return hide([error.message, ...lines, ...(error.hint ? [error.hint] : [])].join('\n'));
 }
 
 /** An error in one line: its message, and the last line of the program that reported it. */
 export function summarizeError(error: unknown): string {
-  if (!(error instanceof ToolError)) return error instanceof Error ? error.message : String(error);
-  return [error.message, ...error.lines.slice(-1)].map((line) => line.trim()).join(' ');
+  if (!(error instanceof ToolError)) return hide(error instanceof Error ? error.message : String(error));
+  return hide([error.message, ...error.lines.slice(-1)].map((line) => line.trim()).join(' '));
 }

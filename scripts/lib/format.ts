@@ -1,5 +1,6 @@
 import { styleText } from 'node:util';
 import prettyBytes from 'pretty-bytes';
+import { hide } from './redact.ts';
 
 /** Adds escape codes to a text, or nothing where there is no colour. */
 export const painter = (colour: boolean) => (format: Parameters<typeof styleText>[0], text: string) =>
@@ -49,9 +50,9 @@ export const printable = (text: string) =>
     character === '\n' || character === '\t' ? ' ' : `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );
 
-/** The beginning of a text that is too long for a line. */
+/** The beginning of a text that is too long for a line. Values are hidden first: half of one would not be recognized. */
 export function shorten(text: string, length: number): string {
-  const line = printable(text).replace(/\s+/g, ' ');
+  const line = printable(hide(text)).replace(/\s+/g, ' ');
   return line.length > length ? `${line.slice(0, length - 1)}…` : line;
 }
 

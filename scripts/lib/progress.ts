@@ -1,5 +1,7 @@
 import { styleText } from 'node:util';
 import { createLogUpdate } from 'log-update';
+import { printable } from './format.ts';
+import { cleanOutput } from './print.ts';
 
 /** How often the live lines on a terminal are drawn, and the active tasks printed elsewhere, in milliseconds. */
 const LIVE_INTERVAL_MS = 200;
@@ -56,19 +58,19 @@ export function createProgress(stream: NodeJS.WriteStream = process.stderr): Pro
 
   return {
     task(name) {
-      const task = { name, text: '', begin: Date.now() };
+      const task = { name: printable(name), text: '', begin: Date.now() };
       active.add(task);
       const end = (colour: 'green' | 'red', mark: string) => (text: string) => {
         active.delete(task);
         const time = styleText('dim', `(${seconds(task.begin)})`, { stream });
-        print(`${live ? `${styleText(colour, mark, { stream })} ` : ''}${name}: ${text} ${time}`);
+        print(`${live ? `${styleText(colour, mark, { stream })} ` : ''}${task.name}: ${printable(text)} ${time}`);
       };
       const update = (text: string) => {
-        task.text = text;
+        task.text = printable(text);
       };
       return { update, done: end('green', '✓'), fail: end('red', '✗') };
     },
-    note: print,
+    note: (text) => print(cleanOutput(text, false)),
     close() {
       clearInterval(timer);
       active.clear();

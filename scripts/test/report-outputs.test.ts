@@ -20,7 +20,7 @@ afterEach(async () => {
 });
 
 test('each format is written to its file, and what failed is printed', async () => {
-  const printed = vi.spyOn(console, 'error').mockReturnValue(undefined);
+  const printed = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
   const outputs = await openOutputs({ json: 'a.json', markdown: 'a.md', quiet: true }, directory);
   await outputs.write(report, {});
   expect((await readdir(directory)).sort()).toEqual(['a.json', 'a.md']);

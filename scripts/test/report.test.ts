@@ -132,6 +132,13 @@ test('a variant without a measured reference is not compared', () => {
   expect(compareImages(report.images.filter(({ variant }) => variant !== 'single'))).toEqual([]);
 });
 
+test('an image of 0 bytes is no reference: there is no ratio to it', () => {
+  const images = structuredClone(report.images);
+  for (const { variant, size } of images)
+    if (variant === 'single' && size) Object.assign(size, { unpackedBytes: 0, pullBytes: 0, layers: [] });
+  expect(compareImages(images)).toEqual([]);
+});
+
 test('a rebuild does not count as a change, and neither does the report itself', () => {
   const states = (older: Report) => new Set(findChanges(report, older).images.map(({ state }) => state));
   expect(states(report)).toEqual(new Set(['unchanged', 'not compared'])); // One image failed and was not measured.

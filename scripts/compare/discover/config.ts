@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { describeError, usageError } from '../../lib/errors.ts';
@@ -29,7 +29,11 @@ export const projectSchema = z.strictObject({
 export async function readConfig<T>(directory: string, schema: z.ZodType<T>): Promise<T | undefined> {
   const path = join(directory, CONFIG_NAME);
   try {
-    return schema.parse(JSON.parse(await readFile(path, 'utf8')));
+    const stats = await stat(path);
+    // A pipe or a device may never end.
+    if (!stats.isFile()) throw new Error('it is not a file');
+    // Some editors begin a file with a byte order mark.
+    return schema.parse(JSON.parse((await readFile(path, 'utf8')).replace(/^\uFEFF/, '')));
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
     throw usageError(`${path}: ${error instanceof z.ZodError ? z.prettifyError(error) : describeError(error)}`);

@@ -1,4 +1,5 @@
 import type { ImageFacts } from '../../engine/engine.ts';
+import { shorten } from '../../lib/format.ts';
 import { HIDDEN, looksSecret, redact } from '../../lib/redact.ts';
 import type { Evidence } from '../model/report-schema.ts';
 import type { IndexedImage } from './index-image.ts';
@@ -9,7 +10,7 @@ const MAX_CONFIG_LENGTH = 120;
 
 /** A line of the image's configuration as evidence, such as `USER root`. */
 export function lineEvidence(line: string, layer: number | null = null): Evidence {
-  return { path: line.slice(0, MAX_CONFIG_LENGTH), layer, note: null };
+  return { path: shorten(line, MAX_CONFIG_LENGTH), layer, note: null };
 }
 
 export const isRoot = ({ user }: ImageFacts) => /^(0|root)?(:|$)/.test(user);

@@ -1,3 +1,4 @@
+import { hide } from '../../lib/redact.ts';
 import type { Measurement } from '../model/measurement.ts';
 import { type Comparison, type ImageReport, imageSchema, type Report, reportSchema } from '../model/report-schema.ts';
 import { samplesOf } from '../model/samples.ts';
@@ -14,9 +15,20 @@ export function createReport(engine: Report['engine'], measurements: Measurement
     platform: `${process.platform}/${process.arch}`,
     zlib: process.versions.zlib ?? null,
     engine,
-    images,
+    images: images.map((image) => hideInTexts(image)),
     comparisons: compareImages(images),
   } satisfies Report);
+}
+
+/** The keys of texts that may repeat what a builder or a container printed, or what is in an image. */
+const TEXT_KEYS = /^(error|instruction|removedBy|path|note|reason|message|ignoreFile|user|shells|packageManagers)$/;
+
+/** An image's report without the values that the user has given. */
+function hideInTexts<T>(value: T, key = ''): T {
+  if (typeof value === 'string') return (TEXT_KEYS.test(key) ? hide(value) : value) as T;
+  if (Array.isArray(value)) return value.map((item) => hideInTexts(item, key)) as T;
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, hideInTexts(item, name)])) as T;
 }
 
 /** The figures of a subject that failed before it was timed. */
@@ -44,7 +56,8 @@ function createImageReport({ subject, image, bench, ...parts }: Measurement): Im
 export function compareImages(images: ImageReport[]): Comparison[] {
   return images.flatMap(({ chapter, variant, size }) => {
     const reference = referenceOf(images, chapter, (image) => image);
-    if (!reference?.size || variant === reference.variant || !size) return [];
+    // Nothing is a part of the 0 bytes of an image without files.
+    if (!reference?.size?.unpackedBytes || variant === reference.variant || !size) return [];
     const unpackedSavedBytes = reference.size.unpackedBytes - size.unpackedBytes;
     const pullSavedBytes = reference.size.pullBytes - size.pullBytes;
     return {

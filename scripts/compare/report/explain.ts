@@ -1,5 +1,6 @@
 import { EXIT } from '../../lib/errors.ts';
 import { hasColour, painter } from '../../lib/format.ts';
+import { print } from '../../lib/print.ts';
 import { CATALOG, CODES, type Code } from '../model/finding-catalog.ts';
 
 export const LEVEL_COLOURS = { error: 'red', warning: 'yellow', info: 'dim' } as const;
@@ -19,6 +20,6 @@ export function explain(code: Code | true): number {
     const { level, message } = CATALOG[one];
     return `${paint(LEVEL_COLOURS[level], level.padEnd(7))}  ${one.padEnd(width)}  ${message}`;
   });
-  process.stdout.write(`${code === true ? lines.join('\n') : renderExplanation(code, hasColour())}\n`);
+  print(code === true ? lines.join('\n') : renderExplanation(code, hasColour()));
   return EXIT.ok;
 }

@@ -1,6 +1,7 @@
 import { appendFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { hasColour, painter } from '../../lib/format.ts';
+import { print, printError } from '../../lib/print.ts';
 import { type ReservedFile, reserveFile } from '../../lib/reserve-file.ts';
 import type { Report } from '../model/report-schema.ts';
 import { renderMarkdown } from './markdown.ts';
@@ -30,23 +31,23 @@ export async function openOutputs(options: OutputOptions, directory: string) {
   }
 
   const write = async (report: Report, extras: Extras) => {
-    const render = (format: Format) => `${FORMATS[format](report, extras)}\n`;
+    const render = (format: Format) => FORMATS[format](report, extras);
     const printed = FORMAT_NAMES.find((format) => options[format] === '-');
-    if (printed) process.stdout.write(render(printed));
-    else if (!options.quiet) process.stdout.write(`${renderTerminal(report, hasColour(), extras)}\n`);
+    if (printed) print(render(printed));
+    else if (!options.quiet) print(renderTerminal(report, hasColour(), extras));
     if (printed || options.quiet) {
       // Where no table is printed, what failed still is.
-      for (const failure of failures(report)) console.error(failure);
+      for (const failure of failures(report)) printError(failure);
       const isOverBudget = extras.check?.some(({ status }) => status === 'FAIL');
-      if (extras.check && isOverBudget) console.error(renderCheck(extras.check, painter(false), true));
+      if (extras.check && isOverBudget) printError(renderCheck(extras.check, painter(false), true));
     }
     // After the table, which is printed even when the disk is full.
-    for (const [format, file] of files) await file.write(render(format));
-    for (const format of files.keys()) if (!options.quiet) console.error(`Written: ${options[format]}`);
+    for (const [format, file] of files) await file.write(`${render(format)}\n`);
+    for (const format of files.keys()) if (!options.quiet) printError(`Written: ${options[format]}`);
     // GitHub Actions shows the text that is added to this file on the page of the workflow run.
     const summary = process.env.GITHUB_STEP_SUMMARY;
-    const onError = (error: Error) => console.error(`Not added to the step summary: ${error.message}`);
-    if (summary) await appendFile(summary, render('markdown')).catch(onError);
+    const onError = (error: Error) => printError(`Not added to the step summary: ${error.message}`);
+    if (summary) await appendFile(summary, `${render('markdown')}\n`).catch(onError);
   };
   return { write };
 }
