@@ -66,7 +66,8 @@ Exit codes:
      --strict failed, or something else failed
   2  wrong use
   3  there is no container engine
-  129, 130, 143  ended by SIGHUP, Ctrl-C or SIGTERM; the containers and images of this invocation are removed`;
+  129, 130, 143  ended by SIGHUP, Ctrl-C or SIGTERM; the containers and images of this invocation are removed
+  141  standard error was closed, as in: npm run compare 2>&1 | head -3; they are removed as well`;
 
 /**
  * Reads the command line. After --help the program exits with 0.

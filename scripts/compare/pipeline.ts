@@ -1,10 +1,13 @@
 import { randomUUID } from 'node:crypto';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { cleanUp } from '../engine/clean-up.ts';
+import { cleanUp, removeLeftovers } from '../engine/clean-up.ts';
 import type { Engine } from '../engine/engine.ts';
 import { findEngine } from '../engine/find-engine.ts';
 import { EXIT, usageError } from '../lib/errors.ts';
-import { createProgress, quietProgress } from '../lib/progress.ts';
+import { createProgress, type Progress, quietProgress } from '../lib/progress.ts';
+import { addHiddenValues } from '../lib/redact.ts';
+import { createWorkDirectory, removeAbandonedDirectories } from '../lib/work-directory.ts';
 import { buildSubjects } from './build/build-subjects.ts';
 import { keepImages } from './build/keep-images.ts';
 import { timeBuilds } from './build/time-builds.ts';
@@ -12,6 +15,7 @@ import type { CompareOptions } from './cli.ts';
 import { findChapters } from './discover/chapters.ts';
 import { readBudgets } from './discover/config.ts';
 import type { Directories } from './discover/find-projects.ts';
+import { readGivenValues } from './discover/given-values.ts';
 import { selectSubjects } from './discover/select-subjects.ts';
 import { findNamedImages, inspectImages } from './inspect/inspect-images.ts';
 import type { Invocation, Measurement } from './model/measurement.ts';
@@ -46,7 +50,7 @@ export async function compare(options: CompareOptions, directories: Directories,
   const outputs = await openOutputs(options, current);
   if (options.strict && selection) requireRunnable(selection.subjects);
   const report = selection
-    ? await measure(await findEngine(), selection.subjects, { ...options, root }, signal)
+    ? await findAndMeasure(selection.subjects, { ...options, root }, signal)
     : await readReport(from ?? '-', current);
   if (options.strict && !selection) requireBehaviour(report);
   const results = budgets && checkBudgets(report, budgets);
@@ -60,21 +64,36 @@ export async function compare(options: CompareOptions, directories: Directories,
 type MeasureOptions = Pick<CompareOptions, 'images' | 'jobs' | 'keep' | 'behaviour' | 'bench' | 'runs' | 'quiet'> &
   Pick<Directories, 'root'>;
 
+/** Finds an engine and measures. An engine may take long to answer, or never answer: progress says so. */
+async function findAndMeasure(subjects: Subject[], options: MeasureOptions, signal: AbortSignal): Promise<Report> {
+  const progress = options.quiet ? quietProgress() : createProgress();
+  try {
+    const task = progress.task('engine');
+    task.update('waiting for an answer');
+    const engine = await findEngine(signal);
+    await removeAbandoned(engine, progress);
+    task.update('');
+    const invocation = { engine, id: randomUUID(), directory: await createWorkDirectory(), signal, progress };
+    return await measure(invocation, subjects, options);
+  } finally {
+    progress.close();
+  }
+}
+
 /** Builds, inspects and runs the subjects and the images given by name, and removes what it made. */
 async function measure(
-  engine: Engine,
+  invocation: Invocation,
   subjects: Subject[],
-  { images, jobs, keep, behaviour, bench, runs, quiet, root }: MeasureOptions,
-  signal: AbortSignal,
+  { images, jobs, keep, behaviour, bench, runs, root }: MeasureOptions,
 ): Promise<Report> {
-  const progress = quiet ? quietProgress() : createProgress();
-  const invocation: Invocation = { engine, id: randomUUID(), signal, progress };
+  const { engine, signal, progress } = invocation;
   const built: Measurement<Subject>[] = subjects.map((subject) => ({ subject }));
   const named: Measurement<NamedImage>[] = images.map((variant) => ({ subject: { chapter: NAMED_IMAGES, variant } }));
   const all = [...built, ...named];
   signal.addEventListener('abort', () => progress.note('Interrupted: removing what was made'));
   let kept: string[] = [];
   try {
+    for (const { settings } of subjects) addHiddenValues(await readGivenValues(settings));
     await buildSubjects(invocation, built, jobs);
     await findNamedImages(invocation, named);
     await inspectImages(invocation, all, join(root, 'node_modules/.cache/multi-stage-node'));
@@ -87,7 +106,16 @@ async function measure(
   } finally {
     progress.close();
     await cleanUp(engine, invocation.id, kept);
+    await rm(invocation.directory, { recursive: true, force: true });
   }
+}
+
+/** Removes what is left of invocations that were killed, and says so. */
+async function removeAbandoned(engine: Engine, progress: Progress): Promise<void> {
+  const { containers, images } = await removeLeftovers(engine);
+  const counts = { containers, images, 'temporary directories': await removeAbandonedDirectories() };
+  const found = Object.entries(counts).flatMap(([what, count]) => (count > 0 ? `${what}: ${count}` : []));
+  if (found.length > 0) progress.note(`Removed what a killed invocation had left: ${found.join(', ')}`);
 }
 
 /** @throws {ToolError} when --strict would check nothing: an image that is given by name is not run. */

@@ -1,7 +1,7 @@
 import { type IncomingMessage, request } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { describeError, ToolError } from '../lib/errors.ts';
-import { spawnConnection } from '../lib/spawn.ts';
+import { type SpawnOptions, spawnConnection } from '../lib/spawn.ts';
 
 /**
  * Requests `GET path` from the engine's own HTTP interface and returns the JSON of the response, for figures that the
@@ -10,8 +10,8 @@ import { spawnConnection } from '../lib/spawn.ts';
  *
  * @throws {ToolError} when there is no response, or one whose status is not 200.
  */
-export async function queryDockerApi(program: string, path: string, env: NodeJS.ProcessEnv): Promise<unknown> {
-  const createConnection = () => spawnConnection(program, ['system', 'dial-stdio'], { env, timeout: 10_000 });
+export async function queryDockerApi(program: string, path: string, options: SpawnOptions): Promise<unknown> {
+  const createConnection = () => spawnConnection(program, ['system', 'dial-stdio'], { ...options, timeout: 10_000 });
   try {
     return await new Promise((resolve, reject) => {
       const receive = async (response: IncomingMessage) => {

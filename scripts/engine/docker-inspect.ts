@@ -27,6 +27,7 @@ const inspectedImage = z.object({
 });
 
 const inspectedContainer = z.object({
+  Config: z.object({ Labels: z.record(z.string(), z.string()).nullish() }),
   State: z.object({
     Running: z.boolean(),
     ExitCode: z.number(),
@@ -64,9 +65,10 @@ export function readImageFacts(json: string): ImageFacts {
 
 /** Reads the JSON of `docker container inspect` for one container. */
 export function readContainerFacts(json: string): ContainerFacts {
-  const [{ State: state, NetworkSettings: network }] = z.tuple([inspectedContainer]).parse(JSON.parse(json));
+  const [{ Config, State: state, NetworkSettings: network }] = z.tuple([inspectedContainer]).parse(JSON.parse(json));
   const [binding] = Object.values(network.Ports ?? {}).flatMap((bindings) => bindings ?? []);
   return {
+    labels: Config.Labels ?? {},
     running: state.Running,
     exitCode: state.ExitCode,
     startedAt: engineTime(state.StartedAt),

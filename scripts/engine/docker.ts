@@ -1,12 +1,12 @@
 import { dirname } from 'node:path';
 import { z } from 'zod';
 import { ToolError } from '../lib/errors.ts';
-import { spawnInto, spawnLines, spawnOutput, spawnStream, spawnText } from '../lib/spawn.ts';
+import { spawnBeginning, spawnInto, spawnLines, spawnStream, spawnText } from '../lib/spawn.ts';
 import { queryDockerApi } from './docker-api.ts';
 import { readContainerFacts, readImageFacts } from './docker-inspect.ts';
 import { containerStats, memoryFacts, readOutputLines } from './docker-output.ts';
 import type { Engine, EngineInfo } from './engine.ts';
-import { throwClassified } from './engine-errors.ts';
+import { throwBuildError, throwObjectError, throwPullError } from './engine-errors.ts';
 
 /**
  * The environment for Docker's command line: BuildKit on, also where the client is so old that it is not the default;
@@ -26,27 +26,40 @@ const KILL_NOTED_MS = [1, 1000];
 
 const diskUsage = z.object({ BuildCache: z.array(z.object({ Size: z.number() })).nullish() });
 
-/** Docker, through the command-line client `info.command`. Arguments are passed as a list: no shell sees them. */
-export function dockerEngine(info: EngineInfo): Engine {
+/** How long the engine may take for what it does at once, in milliseconds. Builds, pulls and archives have no limit. */
+const ANSWER_LIMIT_MS = 60_000;
+/** How long it may take to list and to remove something, in milliseconds: the user may be waiting after Ctrl-C. */
+const REMOVAL_LIMIT_MS = 15_000;
+/** How much of what a container printed is read, in characters of each stream: some containers print without end. */
+const OUTPUT_LIMIT = 1 << 20;
+
+/**
+ * Docker, through the command-line client `info.command`. Arguments are passed as a list: no shell sees them. An interruption
+ * ends everything but the removal of containers and images.
+ */
+export function dockerEngine(info: EngineInfo, signal?: AbortSignal): Engine {
   const { command: program } = info;
   const env = dockerEnvironment();
-  const docker = (...args: string[]) => spawnText(program, args, { env }).catch(throwClassified);
+  const removal = { env, timeout: REMOVAL_LIMIT_MS };
+  const options = { env, timeout: ANSWER_LIMIT_MS, signal };
+  const docker = (...args: string[]) => spawnText(program, args, options).catch(throwObjectError);
+  const remove = async (...args: string[]) => void (await spawnText(program, args, removal));
   const dockerVoid = async (...args: string[]) => void (await docker(...args));
   const dockerLines = async (...args: string[]) => (await docker(...args)).split('\n').filter(Boolean);
 
   const engine: Engine = {
     info,
 
-    async build({ context, dockerfile, name, labels, signal, onLine, ...request }) {
+    async build({ context, dockerfile, name, labels, onLine, ...request }) {
       const args = ['build', '--progress=plain', '--file', dockerfile, '--tag', name, ...labelArgs(labels)];
       const { target, buildArgs = {}, secrets = [], platform } = request;
       if (target) args.push('--target', target);
       if (platform) args.push('--platform', platform);
       for (const [key, value] of Object.entries(buildArgs)) args.push('--build-arg', `${key}=${value}`);
       for (const secret of secrets) args.push('--secret', secret);
-      const options = { env, cwd: dirname(dockerfile), signal, onLine };
+      const spawnOptions = { env, cwd: dirname(dockerfile), signal, onLine };
       const begin = performance.now();
-      await spawnLines(program, [...args, context], options).catch(throwClassified);
+      await spawnLines(program, [...args, context], spawnOptions).catch(throwBuildError);
       const ms = performance.now() - begin;
       // By its name: with containerd's image store, the engine does not know the id that `docker build --iidfile` writes.
       const image = await engine.image(name);
@@ -55,11 +68,11 @@ export function dockerEngine(info: EngineInfo): Engine {
     },
 
     async builderCacheBytes() {
-      const usage = await queryDockerApi(program, '/system/df?type=build-cache', env);
+      const usage = await queryDockerApi(program, '/system/df?type=build-cache', options);
       return (diskUsage.parse(usage).BuildCache ?? []).reduce((sum, { Size: size }) => sum + size, 0);
     },
 
-    pull: (image, onLine) => spawnLines(program, ['pull', image], { env, onLine }).catch(throwClassified),
+    pull: (image, onLine) => spawnLines(program, ['pull', image], { env, signal, onLine }).catch(throwPullError),
 
     async image(reference) {
       try {
@@ -75,13 +88,13 @@ export function dockerEngine(info: EngineInfo): Engine {
       return lines.map((line) => z.string().parse(JSON.parse(line))).reverse();
     },
 
-    save: (images) => spawnStream(program, ['save', ...images], { env }),
+    save: (images) => spawnStream(program, ['save', ...images], { env, signal }),
     tag: (image, name) => dockerVoid('tag', image, name),
-    removeImage: (image) => dockerVoid('rmi', image),
+    removeImage: (image) => remove('rmi', image),
 
     importRoot(root, name, labels) {
       const changes = Object.entries(labels).flatMap(([key, value]) => ['--change', `LABEL ${key}=${value}`]);
-      return spawnInto(root, program, ['import', ...changes, '-', name], { env });
+      return spawnInto(root, program, ['import', ...changes, '-', name], { env, signal });
     },
 
     start: (image, { port, labels, args = [] }) =>
@@ -90,19 +103,19 @@ export function dockerEngine(info: EngineInfo): Engine {
     container: async (id) => readContainerFacts(await docker('container', 'inspect', id)),
 
     async logs(id, count) {
-      const lines: string[] = [];
-      await spawnLines(program, ['logs', '--tail', String(count), id], { env, onLine: (line) => lines.push(line) });
-      return lines;
+      const args = ['logs', '--tail', String(count), id];
+      const { stdout, stderr } = await spawnBeginning(program, args, OUTPUT_LIMIT, options);
+      return [stdout, stderr].flatMap((text) => text.split('\n')).filter(Boolean);
     },
 
     async output(id) {
-      const { stdout, stderr } = await spawnOutput(program, ['logs', '--timestamps', id], { env });
+      const { stdout, stderr } = await spawnBeginning(program, ['logs', '--timestamps', id], OUTPUT_LIMIT, options);
       return { stdout: readOutputLines(stdout), stderr: readOutputLines(stderr) };
     },
 
     async memory(id) {
       const path = `/containers/${id}/stats?stream=false&one-shot=true`;
-      return memoryFacts(containerStats.parse(await queryDockerApi(program, path, env)).memory_stats);
+      return memoryFacts(containerStats.parse(await queryDockerApi(program, path, options)).memory_stats);
     },
 
     async processes(id) {
@@ -114,8 +127,8 @@ export function dockerEngine(info: EngineInfo): Engine {
     },
 
     kill: (id, signal) => dockerVoid('kill', '--signal', signal, id),
-    wait: async (id) => Number(await docker('wait', id)),
-    removeContainer: (id) => dockerVoid('rm', '--force', '--volumes', id),
+    wait: async (id) => Number(await spawnText(program, ['wait', id], { env, signal })),
+    removeContainer: (id) => remove('rm', '--force', '--volumes', id),
 
     async killedAt(id, endedAt) {
       const filter = ['--filter', `container=${id}`, '--filter', 'event=kill', '--format', '{{.TimeNano}}'];
@@ -129,13 +142,14 @@ export function dockerEngine(info: EngineInfo): Engine {
     },
 
     async labelled(label, value) {
-      const filter = ['--all', '--no-trunc', '--filter', `label=${label}=${value}`];
+      const filter = ['--all', '--no-trunc', '--filter', `label=${label}${value === undefined ? '' : `=${value}`}`];
       const isUnnamed = 'or (eq .Repository "<none>") (eq .Tag "<none>")';
       const nameOrId = `{{if ${isUnnamed}}}{{.ID}}{{else}}{{.Repository}}:{{.Tag}}{{end}}`;
-      return {
-        containers: await dockerLines('ps', '--quiet', ...filter),
-        images: await dockerLines('images', '--format', nameOrId, ...filter),
-      };
+      const list = async (...args: string[]) =>
+        (await spawnText(program, [...args, ...filter], removal)).split('\n').filter(Boolean);
+      const lists = [list('ps', '--quiet'), list('images', '--format', nameOrId)] as const;
+      const [containers, images] = await Promise.all(lists);
+      return { containers, images };
     },
   };
   return engine;

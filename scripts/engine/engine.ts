@@ -24,7 +24,6 @@ export interface BuildRequest {
   platform?: string;
   name: string;
   labels: Record<string, string>;
-  signal?: AbortSignal;
   /** Called with every line that the builder prints. */
   onLine?(line: string): void;
 }
@@ -56,6 +55,7 @@ export interface BuildResult {
 }
 
 export interface ContainerFacts {
+  labels: Record<string, string>;
   running: boolean;
   exitCode: number;
   /** When PID 1 was started and when it ended, in milliseconds since 1970 by the engine's clock; null for never. */
@@ -104,9 +104,9 @@ export interface Engine {
   /** Starts a container with `port` published on a free port of the loopback address. Returns its id. */
   start(image: string, options: { port: number; labels: Record<string, string>; args?: string[] }): Promise<string>;
   container(id: string): Promise<ContainerFacts>;
-  /** The last lines that a container printed, on both of its streams. */
+  /** The last lines that a container printed, of each of its streams; not more than a megabyte. */
   logs(id: string, lines: number): Promise<string[]>;
-  /** Everything that a container printed, each stream by itself. */
+  /** What a container printed, each stream by itself: the first megabyte. */
   output(id: string): Promise<{ stdout: OutputLine[]; stderr: OutputLine[] }>;
   /** The memory that a container uses now. @throws {ToolError} when the engine does not count memory. */
   memory(id: string): Promise<MemoryFacts>;
@@ -125,6 +125,6 @@ export interface Engine {
   /** Removes an image that is not in use. If it has several names, only this one is removed. */
   removeImage(image: string): Promise<void>;
   removeContainer(id: string): Promise<void>;
-  /** The containers (by id) and images (by each of their names, or by id) that carry a label with this value. */
-  labelled(label: string, value: string): Promise<{ containers: string[]; images: string[] }>;
+  /** The containers (by id) and images (by each of their names, or by id) that carry a label, with this value or any. */
+  labelled(label: string, value?: string): Promise<{ containers: string[]; images: string[] }>;
 }

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { open, realpath, rm, stat } from 'node:fs/promises';
+import { open, realpath, rm, stat, writeFile } from 'node:fs/promises';
 import writeFileAtomic from 'write-file-atomic';
 import { ToolError, usageError } from './errors.ts';
 
@@ -14,18 +14,23 @@ export interface ReservedFile {
  * @throws {ToolError} with exit code 2 when it cannot.
  */
 export async function reserveFile(path: string): Promise<ReservedFile> {
+  const stats = await stat(path).catch(() => null);
+  // A device or a pipe is written to. A new file in its place would break it for the whole machine.
+  const isSpecial = stats !== null && !stats.isFile() && !stats.isDirectory();
   try {
-    // Beside the file that a link leads to.
-    const probe = `${await realpath(path).catch(() => path)}.${randomUUID()}`;
-    if ((await stat(path).catch(() => null))?.isDirectory()) throw new Error('it is a directory');
-    await (await open(probe, 'wx')).close();
-    await rm(probe);
+    if (stats?.isDirectory()) throw new Error('it is a directory');
+    if (!isSpecial) {
+      // Beside the file that a link leads to.
+      const probe = `${await realpath(path).catch(() => path)}.${randomUUID()}`;
+      await (await open(probe, 'wx')).close();
+      await rm(probe);
+    }
   } catch (error) {
     throw usageError(describeProblem(path, error));
   }
   return {
     async write(text) {
-      await writeFileAtomic(path, text).catch((error) => {
+      await (isSpecial ? writeFile(path, text) : writeFileAtomic(path, text)).catch((error) => {
         throw new ToolError(describeProblem(path, error));
       });
     },

@@ -17,12 +17,41 @@ export interface SpawnOptions {
   timeout?: number;
   /** Ends the program with SIGINT, on which the engines' command lines cancel a build, and throws the signal's reason. */
   signal?: AbortSignal;
+  /** Whether an interruption goes to what the program has spawned as well, as Ctrl-C in a terminal does. Needs `detached`. */
+  interruptsGroup?: boolean;
 }
 
 /** What a program prints on each of its streams, without the last line break. @throws {ToolError} when it fails. */
 export function spawnOutput(program: string, args: string[], options: SpawnOptions = {}) {
   return start(program, args, options, { stdin: 'ignore' }).ended;
 }
+
+/**
+ * The beginning of what a program prints: at most `limit` characters of each stream, without a last line that is cut off.
+ * The program is ended when it prints more. @throws {ToolError} when it fails.
+ */
+export async function spawnBeginning(program: string, args: string[], limit: number, options: SpawnOptions = {}) {
+  const { child, ended } = start(program, args, options, { stdin: 'ignore', maxBuffer: limit });
+  let isCutOff = false;
+  for (const stream of [child.stdout, child.stderr]) {
+    let length = 0;
+    stream.on('data', (chunk: Buffer) => {
+      length += chunk.length;
+      if (length <= limit) return;
+      isCutOff = true;
+      // Before Execa closes its output, which it would report as an error of its own.
+      child.kill('SIGKILL');
+    });
+  }
+  return ended.catch(async (error) => {
+    if (!isCutOff || options.signal?.aborted) throw error;
+    const { stdout, stderr } = await child.catch((reason: ExecaError) => reason);
+    return { stdout: wholeLines(String(stdout)), stderr: wholeLines(String(stderr)) };
+  });
+}
+
+/** A text without what follows its last line break. A text of one line stays. */
+const wholeLines = (text: string) => text.slice(0, text.lastIndexOf('\n') + 1 || undefined);
 
 /** A program's standard output. @throws {ToolError} with its last lines, when it fails or cannot be started. */
 export async function spawnText(program: string, args: string[], options: SpawnOptions = {}): Promise<string> {
@@ -86,38 +115,56 @@ export function spawnConnection(program: string, args: string[], options: SpawnO
 function start<T extends Options>(
   program: string,
   args: string[],
-  { signal, detached = true, ...options }: SpawnOptions,
+  { signal, detached = true, interruptsGroup = false, ...options }: SpawnOptions,
   io: T,
   last?: string[],
 ) {
   const settings = { extendEnv: false, cancelSignal: signal, killSignal: 'SIGINT' } as const;
-  const child = execa(program, args, { ...options, ...settings, detached, ...io });
+  // By default, Execa kills a program five seconds after the signal. A group may need longer to clean up.
+  const forceKillAfterDelay = interruptsGroup ? 30_000 : true;
+  const child = execa(program, args, { ...options, ...settings, forceKillAfterDelay, detached, ...io });
+  const interruptGroup = () => signalGroup(child, 'SIGINT');
+  if (interruptsGroup && detached) signal?.addEventListener('abort', interruptGroup);
   const ended = child.catch((error: ExecaError) => {
     signal?.throwIfAborted();
-    throw error.cause instanceof ToolError ? error.cause : describeFailure(program, args, error, last);
+    throw error.cause instanceof ToolError
+      ? error.cause
+      : describeFailure(program, args, error, { limitMs: options.timeout ?? 0, last });
   });
-  const stopWatching = detached ? onExit(() => killGroup(child)) : () => {}; // Execa kills what is not detached.
-  ended.then(stopWatching, stopWatching);
+  const stopWatching = detached ? onExit(() => signalGroup(child, 'SIGKILL')) : () => {}; // Execa kills what is not detached.
+  const stop = () => {
+    stopWatching();
+    signal?.removeEventListener('abort', interruptGroup);
+  };
+  ended.then(stop, stop);
   return { child, ended };
 }
 
-/** Kills a program and what it has started: the engine's command line starts plugins. */
-function killGroup(child: Pick<Subprocess, 'pid' | 'kill'>): void {
+/** Signals a program and what it has started: the engine's command line starts plugins. */
+function signalGroup(child: Pick<Subprocess, 'pid' | 'kill'>, signal: 'SIGINT' | 'SIGKILL'): void {
   if (child.pid === undefined) return;
   try {
-    process.kill(-child.pid, 'SIGKILL');
+    process.kill(-child.pid, signal);
   } catch {
-    child.kill('SIGKILL'); // Windows has no process groups.
+    child.kill(signal); // Windows has no process groups.
   }
 }
 
-function describeFailure(program: string, args: string[], error: ExecaError, last?: string[]): ToolError {
+function describeFailure(
+  program: string,
+  args: string[],
+  error: ExecaError,
+  { limitMs, last }: { limitMs: number; last: string[] | undefined },
+): ToolError {
   const { stderr, stdout, timedOut, exitCode, signal, originalMessage } = error;
   const isStarted = exitCode !== undefined || signal !== undefined;
   if (!isStarted) return new ToolError(`Cannot start ${program}: ${originalMessage}`);
   const printed = String(stderr || stdout || '').match(/^.*\S.*$/gm) ?? [];
   const lines = last ?? printed.slice(-LAST_LINES);
   // Not Execa's message, which repeats all arguments: they may hold secrets.
-  if (lines.length === 0) lines.push(timedOut ? 'It timed out.' : `It ended with ${exitCode ?? signal}.`);
-  return new ToolError(`${basename(program)} ${args[0] ?? ''} failed:`, { code: 'program-failed', lines });
+  const command = `${basename(program)} ${args[0] ?? ''}`;
+  if (timedOut)
+    return new ToolError(`${command} did not end within ${limitMs / 1000} s.`, { code: 'timed-out', lines });
+  if (lines.length === 0) lines.push(`It ended with ${exitCode ?? signal}.`);
+  return new ToolError(`${command} failed:`, { code: 'program-failed', lines });
 }

@@ -59,8 +59,9 @@ async function invoke(...args: string[]) {
     stdout += chunk;
     return true;
   });
-  vi.spyOn(console, 'error').mockImplementation((line) => {
-    stderr += `${line}\n`;
+  vi.spyOn(process.stderr, 'write').mockImplementation((chunk) => {
+    stderr += chunk;
+    return true;
   });
   try {
     const directories = { root: join(SCRIPTS, '..'), current: SCRIPTS };
@@ -104,7 +105,7 @@ test.each([
   [['lib'], /There is no Dockerfile in .*lib\.\nEvery Dockerfile/],
   [
     ['test'],
-    /There is no Dockerfile in .*test\.\nBelow it there are: test\/projects\/no-build\/Dockerfile\. .*--dockerfile test/,
+    /There is no Dockerfile in .*test\.\nBelow it there are: test\/faults\/apps\/Dockerfile, test\/projects\/no-build\/Dockerfile\. .*--dockerfile test/,
   ],
   [['--dockerfile', 'no-such'], /There is no Dockerfile .*no-such/],
   [['--dockerfile', 'no-such/Dockerfile'], /There is no chapter and no directory ".*no-such"/],
@@ -180,7 +181,9 @@ test('settings that npm has for other programs are not refused', () => {
 
 test('setup does not start an engine when DOCKER_HOST names another one', async () => {
   const { code, stderr } = await tool('setup', [], { DOCKER_HOST: 'unix:///no/such/socket' });
-  expect(stderr).toMatch(/DOCKER_HOST=unix:\/\/\/no\/such\/socket names an engine|There is no docker command/);
+  expect(stderr).toMatch(
+    /DOCKER_HOST=unix:\/\/\/no\/such\/socket names, or unset DOCKER_HOST|There is no docker command/,
+  );
   expect(code).toBe(3);
 });
 
@@ -189,12 +192,17 @@ test('setup refuses an unknown option', async () => {
 });
 
 test.each([
-  ['no client', { PATH: '/no/such/directory' }, /There is no docker command on the PATH/],
-  ['no engine', { DOCKER_HOST: 'unix:///no/such/socket' }, /No container engine answers|There is no docker command/],
-])('%s is exit code 3, with what to do', async (_name, env, message) => {
+  ['no client', { PATH: '/no/such/directory' }, /There is no docker command on the PATH/, 'npm run setup'],
+  [
+    'no engine',
+    { DOCKER_HOST: 'unix:///no/such/socket' },
+    /No container engine answers|There is no docker command/,
+    'unset DOCKER_HOST',
+  ],
+])('%s is exit code 3, with what to do', async (_name, env, message, advice) => {
   const { code, stdout, stderr } = await tool('compare', [], env);
   expect(stderr).toMatch(message);
-  expect(stderr).toContain('npm run setup');
+  expect(stderr).toContain(advice);
   expect(stderr).not.toMatch(/\n\s+at /);
   expect(stdout).toBe('');
   expect(code).toBe(3);

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, readFile, readlink, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -55,4 +56,14 @@ test('a link stays, and the file that it leads to is written', async () => {
   expect(await readFile(join(directory, 'real.json'), 'utf8')).toBe('new');
   expect(await readlink(join(directory, 'link.json'))).toBe('real.json');
   expect((await stat(join(directory, 'real.json'))).mode & 0o777).toBe(0o640);
+});
+
+test.skipIf(process.platform === 'win32')('a pipe stays, and is written to; a device is the same', async () => {
+  const path = join(directory, 'pipe');
+  execFileSync('mkfifo', [path]);
+  const file = await reserveFile(path);
+  const [text] = await Promise.all([readFile(path, 'utf8'), file.write('new')]);
+  expect(text).toBe('new');
+  expect((await stat(path)).isFIFO()).toBe(true);
+  expect(await readdir(directory)).toEqual(['pipe']);
 });

@@ -6,7 +6,15 @@ import { text } from 'node:stream/consumers';
 import { expect, test } from 'vitest';
 import { readStepName } from '../compare/build/build-steps.ts';
 import { ToolError } from '../lib/errors.ts';
-import { spawnInto, spawnLines, spawnOutput, spawnStream, spawnSucceeds, spawnText } from '../lib/spawn.ts';
+import {
+  spawnBeginning,
+  spawnInto,
+  spawnLines,
+  spawnOutput,
+  spawnStream,
+  spawnSucceeds,
+  spawnText,
+} from '../lib/spawn.ts';
 
 const node = (script: string): [string, string[]] => [process.execPath, ['-e', script]];
 const failing = node('console.log("out"); console.error("first\\n\\nlast"); process.exit(3)');
@@ -33,11 +41,24 @@ test('a failure has the last lines of the program, or else how it ended', async 
   const source = Readable.from([Buffer.alloc(5_000_000)]);
   await expect(spawnInto(source, ...failing)).rejects.toMatchObject({ lines: ['first', 'last'] });
   await expect(spawnText(...node('process.exit(3)'))).rejects.toMatchObject({ lines: ['It ended with 3.'] });
-  const timeout = { timeout: 100 };
-  await expect(spawnText(...node('setInterval(() => {}, 1000)'), timeout)).rejects.toMatchObject({
-    code: 'program-failed',
-    lines: ['It timed out.'],
+});
+
+test('a program that does not end in time is an error of its own kind, with the last lines', async () => {
+  const waiting = node('console.error("waiting"); setInterval(() => {}, 1000)');
+  await expect(spawnText(...waiting, { timeout: 1000 })).rejects.toMatchObject({
+    code: 'timed-out',
+    message: expect.stringMatching(/ -e did not end within 1 s\.$/),
+    lines: ['waiting'],
   });
+});
+
+test('of a program that prints without end only the beginning is read, in whole lines', async () => {
+  // It prints an error when its output is closed, as `docker logs` does.
+  const endless = node('for (;;) require("fs").writeSync(1, "0123456789\\n".repeat(1000))');
+  expect(await spawnBeginning(...endless, 25)).toEqual({ stdout: '0123456789\n0123456789\n', stderr: '' });
+  expect(await spawnBeginning(...endless, 5)).toEqual({ stdout: '01234', stderr: '' });
+  expect(await spawnBeginning(...node('console.log("all")'), 25)).toMatchObject({ stdout: 'all', stderr: '' });
+  await expect(spawnBeginning(...failing, 25)).rejects.toMatchObject({ lines: ['first', 'last'] });
 });
 
 test('only the last 30 lines of a program are repeated', async () => {
@@ -79,6 +100,20 @@ test('an abort ends the program and is thrown as itself', async () => {
     onLine: () => controller.abort(reason),
   });
   await expect(waiting).rejects.toBe(reason);
+});
+
+test('an interruption of a group reaches what a program has spawned', async () => {
+  // As mmdebstrap does: it ignores the signal and cleans up when the program that it has spawned ends.
+  const waiting = node(`process.on('SIGINT', () => {});
+    const child = ['-e', 'console.log("up"); setInterval(() => {}, 1000)'];
+    require('child_process').spawn(process.execPath, child, { stdio: 'inherit' }).on('exit', () => process.exit());`);
+  const controller = new AbortController();
+  const reason = new Error('stop');
+  const begin = Date.now();
+  const onLine = () => controller.abort(reason);
+  const ended = spawnLines(...waiting, { signal: controller.signal, interruptsGroup: true, onLine });
+  await expect(ended).rejects.toBe(reason);
+  expect(Date.now() - begin).toBeLessThan(4000); // Execa kills after five seconds.
 });
 
 test('a stream of bytes is not changed, and destroying it ends the program', async () => {

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import type { ImageFacts } from '../../engine/engine.ts';
-import { isStandIn } from '../../engine/labels.ts';
+import { isStandIn, TEMPORARY_IMAGES } from '../../engine/labels.ts';
 import { readDockerfile } from '../../lib/dockerfile.ts';
 import { readIgnoreFile } from '../../lib/dockerignore.ts';
 import { ToolError } from '../../lib/errors.ts';
@@ -9,9 +9,6 @@ import type { BuildContext } from '../model/report-schema.ts';
 import type { Subject } from '../model/subject.ts';
 import { buildImage, toBuildRequest } from './build-image.ts';
 import { measureContext } from './measure-context.ts';
-
-/** The repository of the images' names while the invocation lasts. */
-export const TEMPORARY_IMAGES = 'multi-stage-node/compare';
 
 /** Measures the build context of every subject and builds its image, at most `jobs` at a time. */
 export async function buildSubjects(
@@ -33,16 +30,25 @@ export async function buildSubjects(
 }
 
 async function readBaseImages(invocation: Invocation, measurements: Measurement<Subject>[]): Promise<void> {
-  for (const measurement of measurements) {
-    await recordError(invocation, measurement, async () => {
+  const task = invocation.progress.task('base images');
+  task.update('asking the engine');
+  const known = new Map<string, Promise<boolean>>();
+  const isMarked = (name: string) => {
+    const mark = known.get(name) ?? invocation.engine.image(name).then((image) => isStandIn(image, name));
+    known.set(name, mark);
+    return mark;
+  };
+  const readBases = (measurement: Measurement<Subject>) =>
+    recordError(invocation, measurement, async () => {
       const { dockerfile, file, target, settings } = measurement.subject;
       const text = await readFile(dockerfile, 'utf8');
       const { bases, finalBase } = readDockerfile(text, file, { ...settings, target });
       measurement.base = finalBase;
-      const marks = await Promise.all(bases.map(async (name) => isStandIn(await invocation.engine.image(name), name)));
+      const marks = await Promise.all(bases.map(isMarked));
       measurement.standIn = marks.includes(true);
     });
-  }
+  await Promise.all(measurements.map(readBases));
+  task.update('');
 }
 
 /** Measures each build context once. A context that cannot be read makes the build fail with the reason. */

@@ -1,13 +1,11 @@
-import { summarizeError } from '../../lib/errors.ts';
+import { TEMPORARY_IMAGES } from '../../engine/labels.ts';
 import { bytes } from '../../lib/format.ts';
-import { redact } from '../../lib/redact.ts';
+import { hide, redact } from '../../lib/redact.ts';
 import { type Invocation, type Measurement, timeRounds } from '../model/measurement.ts';
 import type { BuildSamples } from '../model/report-schema.ts';
 import { timeSamples } from '../model/samples.ts';
 import type { Subject } from '../model/subject.ts';
-import { addDependency, type PackageFiles } from './add-dependency.ts';
 import { type BuildKey, type TimedBuild, timeBuildSequence } from './build-sequence.ts';
-import { TEMPORARY_IMAGES } from './build-subjects.ts';
 
 /** How many of a build's slowest steps the report keeps. */
 const SLOWEST = 3;
@@ -18,19 +16,14 @@ export async function timeBuilds(
   measurements: Measurement<Subject>[],
   rounds: number,
 ): Promise<void> {
-  const { engine, id, progress, signal } = invocation;
-  /** By build context. */
-  const packageFiles = new Map<string, PackageFiles | string>();
+  const { engine, id, progress } = invocation;
   // Zero where the engine does not report it.
   const cacheBytes = () => engine.builderCacheBytes().catch(() => 0);
   const cacheBefore = await cacheBytes();
   const options = { name: 'builds', rounds };
-  const builds = await timeRounds(invocation, measurements, options, async (measurement, round, onStep) => {
-    const { context } = measurement.subject;
-    const withDependency = packageFiles.get(context) ?? (await addDependency(context, signal).catch(summarizeError));
-    packageFiles.set(context, withDependency);
+  const builds = await timeRounds(invocation, measurements, options, (measurement, round, onStep) => {
     const name = `${TEMPORARY_IMAGES}:${id}-${round}-${measurements.indexOf(measurement)}`;
-    return timeBuildSequence(invocation, measurement.subject, { name, withDependency, onStep });
+    return timeBuildSequence(invocation, measurement.subject, { name, onStep });
   });
   for (const [measurement, sequences] of builds) {
     const samples = (key: BuildKey) => buildSamples(sequences.map((sequence) => sequence[key]));
@@ -59,7 +52,7 @@ export function buildSamples(builds: (TimedBuild | string)[]): BuildSamples {
     steps: {
       total: typical.steps.length,
       cached: typical.steps.filter(({ cached }) => cached).length,
-      slowest: slowest.slice(0, SLOWEST).map(({ name, ms }) => ({ name: redact(name), ms })),
+      slowest: slowest.slice(0, SLOWEST).map(({ name, ms }) => ({ name: hide(redact(name)), ms })),
     },
   };
 }

@@ -1,5 +1,6 @@
 import pLimit from 'p-limit';
 import type { Engine, ImageFacts } from '../../engine/engine.ts';
+import { DIRECTORY_LABEL, INVOCATION_LABEL } from '../../engine/labels.ts';
 import { describeError, ToolError } from '../../lib/errors.ts';
 import type { Progress } from '../../lib/progress.ts';
 import type { Bench, ImageReport } from './report-schema.ts';
@@ -10,9 +11,14 @@ export interface Invocation {
   engine: Engine;
   /** The value of the label of all containers and images that it makes. */
   id: string;
+  /** A directory for its temporary files. */
+  directory: string;
   signal: AbortSignal;
   progress: Progress;
 }
+
+/** The labels of all containers and images that an invocation makes. */
+export const labelsOf = ({ id, directory }: Invocation) => ({ [INVOCATION_LABEL]: id, [DIRECTORY_LABEL]: directory });
 
 /** The parts of an image's report that no stage fills in: they follow from the subject and the others. */
 type Derived = 'chapter' | 'variant' | 'dockerfile' | 'target' | 'platform' | 'ok' | 'config' | 'bench';

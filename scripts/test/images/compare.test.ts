@@ -3,10 +3,9 @@ import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { TEMPORARY_IMAGES } from '../../compare/build/build-subjects.ts';
 import { BEHAVIOURS } from '../../compare/model/behaviours.ts';
 import { reportSchema } from '../../compare/model/report-schema.ts';
-import { INVOCATION_LABEL } from '../../engine/labels.ts';
+import { INVOCATION_LABEL, TEMPORARY_IMAGES } from '../../engine/labels.ts';
 import { docker, ROOT, startCompare } from './test-engine.ts';
 
 // compare as a person runs it, in a copy of the repository whose chapters the tests may break.
@@ -227,37 +226,7 @@ process.on('SIGTERM', () => server.close());`;
     await expect.poll(sleepers, { timeout: 20_000, interval: 200 }).toBe(0);
     await rm(join(root, '07-slow'), { recursive: true });
   });
-
-  test('SIGINT in the middle of a timed build leaves nothing', async () => {
-    await chapter('09-slow', 'FROM node:26-alpine\nCOPY . .\nEXPOSE 3000\nRUN sleep 3\nCMD ["node", "index.js"]\n');
-    await writeFile(
-      join(root, '09-slow/index.js'),
-      "require('http').createServer((_, r) => r.end('x')).listen(3000);process.on('SIGTERM', process.exit)",
-    );
-    await writeFile(join(root, '09-slow/package.json'), '{"name": "x", "version": "1.0.0"}\n');
-    const { child, output, ended } = compare('9', '--bench', '--runs', '1');
-    await expect.poll(() => output.stderr, { timeout: 100_000, interval: 100 }).toContain('starts: timed');
-    await expect
-      .poll(async () => (await docker('images', '--quiet', TEMPORARY_IMAGES)).split('\n').length, {
-        timeout: 60_000,
-        interval: 100,
-      })
-      .toBeGreaterThan(1);
-    child.kill('SIGINT');
-    expect((await ended).code).toBe(130);
-    await rm(join(root, '09-slow'), { recursive: true });
-  });
-
-  test('SIGINT in the middle of a probe leaves nothing', async () => {
-    await chapter('08-mute', 'FROM node:26-alpine\nCMD ["node", "-e", "setInterval(() => {}, 1000)"]\n');
-    const { child, ended } = compare('8');
-    const count = before.length;
-    // The image and its container.
-    await expect.poll(async () => (await traces()).length, { timeout: 120_000, interval: 200 }).toBe(count + 2);
-    child.kill('SIGINT');
-    expect((await ended).code).toBe(130);
-    await rm(join(root, '08-mute'), { recursive: true });
-  });
+  // The faults table has Ctrl-C in all other phases: npm run test:faults -- signal:
 });
 
 /** How many processes of this machine, those in containers included, have one of these words as an argument. */

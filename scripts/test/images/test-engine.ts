@@ -55,6 +55,7 @@ export class Bench {
     port: 3000,
     exposed: [],
     path: '/',
+    expectStatus: 200,
     args: [],
     hasNode: true,
     labels: this.labels,
