@@ -34,8 +34,8 @@ const CHECKS: Partial<Record<Behaviour, (container: RunningContainer) => Promise
     if (command === undefined) return createOutcome(null, 'the engine does not list PID 1');
     return createOutcome(/^(?:\S*\/)?node(?:\s|$)/.test(command), `PID 1 is: ${shorten(command, 80)}`);
   },
-  async 'in-flight'({ engine, id, address }) {
-    const reason = await requestDuringShutdown(address, () => engine.kill(id, 'SIGTERM'));
+  async 'in-flight'({ engine, id, address, options }) {
+    const reason = await requestDuringShutdown(address, () => engine.kill(id, 'SIGTERM'), options.signal);
     return createOutcome(reason === null, reason ?? '');
   },
   async 'exit-code'(container) {
@@ -43,7 +43,9 @@ const CHECKS: Partial<Record<Behaviour, (container: RunningContainer) => Promise
     return createOutcome(code === 0, typeof code === 'string' ? code : `it ends with exit code ${code}`);
   },
   async logs({ engine, id }) {
-    const { stdout, stderr } = await engine.output(id);
+    const output = await engine.output(id).catch(summarizeError);
+    if (typeof output === 'string') return createOutcome(null, `its log cannot be read: ${output}`);
+    const { stdout, stderr } = output;
     if (stderr[0]) return createOutcome(false, `it writes to standard error: ${shorten(stderr[0].text, 80)}`);
     if (stdout.length === 0) return createOutcome(false, 'it writes nothing to standard output');
     // An indented line continues the line before it. A log collector takes them for two entries.
@@ -56,10 +58,11 @@ const CHECKS: Partial<Record<Behaviour, (container: RunningContainer) => Promise
   // `/info` of the chapters' app reports what the process itself sees, which cannot be read from outside.
   async 'memory-limit'({ address, options }) {
     if (!options.hasNode) return createOutcome(null, 'it serves; the image has no Node');
-    const { status, body } = await sendRequest(address, '/info');
-    const limit = Number(/"heapLimitBytes":\s*(\d+)/.exec(body)?.[1]);
+    const result = await sendRequest(address, '/info', { signal: options.signal });
+    if ('failure' in result) return createOutcome(false, `GET /info gets no complete response: ${result.failure}`);
+    const limit = Number(/"heapLimitBytes":\s*(\d+)/.exec(result.body)?.[1]);
     if (Number.isNaN(limit))
-      return createOutcome(null, `it serves, but GET /info (status ${status}) has no heapLimitBytes`);
+      return createOutcome(null, `it serves, but GET /info (status ${result.status}) has no heapLimitBytes`);
     const megabytes = (bytes: number) => `${Math.round(bytes / 1e6)} MB`;
     const reason = `its heap may grow to ${megabytes(limit)}, with a limit of ${megabytes(MEMORY_LIMIT_BYTES)}`;
     return createOutcome(limit < MEMORY_LIMIT_BYTES, reason);
@@ -115,7 +118,7 @@ export async function checkBehaviour(
       if (names.includes('healthy') && !image.healthcheck) throw new ToolError('its Dockerfile has no HEALTHCHECK');
       const allArgs = [...options.args, ...args];
       await runContainer(engine, image.id, { ...options, args: allArgs }, async (container) => {
-        responses ??= await readResponses(container.address, options.path);
+        responses ??= await readResponses(container);
         for (const name of names) {
           onCheck(name);
           results.set(name, { name, ...((await CHECKS[name]?.(container)) ?? createOutcome(true)) });

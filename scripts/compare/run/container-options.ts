@@ -1,5 +1,4 @@
-import { INVOCATION_LABEL } from '../../engine/labels.ts';
-import { hasNode, type Invocation, type Measurement, type WithImage } from '../model/measurement.ts';
+import { hasNode, type Invocation, labelsOf, type Measurement, type WithImage } from '../model/measurement.ts';
 import type { Subject } from '../model/subject.ts';
 import type { ContainerOptions } from './run-container.ts';
 
@@ -11,11 +10,11 @@ const DEFAULT_PORT = 3000;
  * the first that the image exposes.
  */
 export function containerOptions(
-  { id, signal }: Invocation,
+  invocation: Invocation,
   measurement: WithImage<Measurement<Subject>>,
 ): ContainerOptions {
   const { environment, ports: exposed } = measurement.image;
-  const { env, envFile, platform, path, ready, port } = measurement.subject.settings;
+  const { env, envFile, platform, path, ready, port, expectStatus } = measurement.subject.settings;
   const imagePort = environment.find((variable) => variable.startsWith('PORT='))?.slice('PORT='.length);
   const [appPort] = [env.PORT, imagePort].map(Number).filter((number) => Number.isInteger(number) && number > 0);
   const args = Object.entries(env).flatMap(([name, value]) => ['--env', `${name}=${value}`]);
@@ -25,10 +24,11 @@ export function containerOptions(
     exposed,
     path,
     ready,
-    signal,
+    signal: invocation.signal,
+    expectStatus,
     args,
     hasNode: hasNode(measurement),
-    labels: { [INVOCATION_LABEL]: id },
+    labels: labelsOf(invocation),
   };
   return { ...common, port: port ?? appPort ?? exposed[0] ?? DEFAULT_PORT };
 }

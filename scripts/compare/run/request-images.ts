@@ -1,4 +1,5 @@
 import { ToolError } from '../../lib/errors.ts';
+import { shorten } from '../../lib/format.ts';
 import { type Invocation, type Measurement, measureEach, withRunnableImages } from '../model/measurement.ts';
 import type { Settings } from '../model/settings.ts';
 import { referenceOf, type Subject } from '../model/subject.ts';
@@ -33,17 +34,20 @@ export async function requestImages(invocation: Invocation, measurements: Measur
       return;
     }
     throw new ToolError(`GET ${path} responds differently from ${reference.subject.variant}.`, {
-      lines: [reference, measurement].map((one) => `${one.subject.variant}: ${requested.get(one)?.body.slice(0, 200)}`),
+      lines: [reference, measurement]
+        .map((one) => `${one.subject.variant}: ${requested.get(one)?.body ?? ''}`)
+        .map((line) => shorten(line, 200)),
       hint: 'If they are meant to: --any-answer.',
     });
   });
 }
 
-function checkStatus({ path, expectStatus }: Settings, { status, body }: Response): void {
+function checkStatus({ path, expectStatus }: Settings, { status, headers, body }: Response): void {
   const otherPath = 'Another path: --path /healthz.';
   if (status !== expectStatus) {
-    const hint = `${otherPath} If this status is correct: --expect-status.`;
-    const lines = body.split('\n', 3).map((line) => line.slice(0, 200));
+    const location = headers.location === undefined ? [] : [`Location: ${headers.location}`];
+    const lines = [...location, ...body.split('\n', 3)].map((line) => shorten(line, 200)).filter(Boolean);
+    const hint = `${otherPath} If this status is correct: --expect-status ${status}.`;
     throw new ToolError(`GET ${path} responded with status ${status}, not ${expectStatus}.`, { lines, hint });
   }
   if (body === '' && expectStatus === 200)

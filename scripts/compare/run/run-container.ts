@@ -1,26 +1,29 @@
+import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Engine } from '../../engine/engine.ts';
-import { ToolError } from '../../lib/errors.ts';
+import { summarizeError, ToolError } from '../../lib/errors.ts';
+import { shorten } from '../../lib/format.ts';
 import type { Settings } from '../model/settings.ts';
-import { type Address, type Response, sendRequest } from './send-request.ts';
+import { explainFailure } from './explain-failure.ts';
+import { type Address, type RequestFailure, type Response, sendRequest } from './send-request.ts';
 
-/** How long a container may take to its first response, in milliseconds. */
-const RESPONSE_LIMIT_MS = 30_000;
-/**
- * How long the first request may take, in milliseconds; a later one as long as the container has had so far. A request
- * that is lost while the container's network comes up then costs little, and a slow app still gets its time.
- */
-const REQUEST_LIMIT_MS = 500;
+/** How long a container may take to its first response once the engine has started it, in milliseconds. */
+export const RESPONSE_LIMIT_MS = 30_000;
 /** The pause between requests that fail, in milliseconds: the precision of the time to first response. */
 const REQUEST_PAUSE_MS = 10;
-/** How often the engine is asked whether the container still runs, in milliseconds. */
-const CHECK_PAUSE_MS = 250;
+/** A request that begins later than this before the end of the time may be cut off by it, in milliseconds. */
+const CUT_OFF_MS = 5000;
+/** How long a container's removal may take after an interruption, in milliseconds. */
+const REMOVAL_AFTER_ABORT_MS = 5000;
+/** How many lines of a container's log an error shows: as many as Node prints for an error that nothing catches. */
 const LOG_LINES = 15;
+/** How much of such a line an error shows, in characters. */
+const LOG_LINE_LENGTH = 200;
 /** How long `docker stop` waits before it kills, in milliseconds (https://docs.docker.com/reference/cli/docker/container/stop/). */
 const GRACE_MS = 10_000;
 
 /** How an image is run and requested: as the settings say, and with more options for the engine's `run`. */
-export interface ContainerOptions extends Pick<Settings, 'path' | 'ready'> {
+export interface ContainerOptions extends Pick<Settings, 'path' | 'ready' | 'expectStatus'> {
   /** The port that the app listens on. */
   port: number;
   /** The ports that the image exposes, for a hint. */
@@ -33,14 +36,20 @@ export interface ContainerOptions extends Pick<Settings, 'path' | 'ready'> {
   args: string[];
 }
 
-/** A container that has responded. */
-export interface RunningContainer {
+/** A container that the engine has started. */
+interface StartedContainer {
   engine: Engine;
   id: string;
   options: ContainerOptions;
+  /** Its exit code, once it has ended. */
+  ended: Promise<number>;
+}
+
+/** A container that has responded. */
+export interface RunningContainer extends StartedContainer {
   /** Where its port is published on the loopback address. */
   address: Address;
-  /** The first response that is not "503 Service Unavailable", which means "not yet". */
+  /** The first response. "503 Service Unavailable" means "not yet" and does not count, unless it is the expected status. */
   response: Response;
   /** From just before the engine was asked to run the image to the end of the response, in milliseconds. */
   firstResponseMs: number;
@@ -59,63 +68,91 @@ export async function runContainer<T>(
 ): Promise<T> {
   const begin = performance.now();
   const id = await engine.start(image, options);
+  const ended = engine.wait(id);
+  ended.catch(() => {}); // It is only an error for those who wait for it.
   try {
-    return await work({ engine, id, options, ...(await waitForResponse(engine, id, options, begin)) });
+    const started = { engine, id, options, ended };
+    const { at, ...response } = await waitForResponse(started);
+    return await work({ ...started, ...response, firstResponseMs: at - begin });
   } finally {
-    await engine.removeContainer(id);
+    await remove(engine, id, options.signal);
   }
 }
 
-async function waitForResponse(
-  engine: Engine,
-  id: string,
-  { port, exposed, path, signal }: ContainerOptions,
-  begin: number,
-) {
-  let [elapsedMs, checkedMs] = [0, Number.NEGATIVE_INFINITY];
-  let address: Address | null = null;
-  let status: number | undefined;
-  for (; elapsedMs < RESPONSE_LIMIT_MS; elapsedMs = performance.now() - begin) {
-    signal.throwIfAborted();
-    if (elapsedMs - checkedMs > CHECK_PAUSE_MS) {
-      address = await readAddress(engine, id);
-      checkedMs = elapsedMs;
+/** Removes a container. After an interruption, an engine that does not answer is not waited for: the clean-up says so. */
+async function remove(engine: Engine, id: string, signal: AbortSignal): Promise<void> {
+  const removed = engine.removeContainer(id);
+  removed.catch(() => {});
+  const end = new AbortController();
+  const aborted = signal.aborted ? Promise.resolve() : once(signal, 'abort', { signal: end.signal });
+  const limit = aborted.then(() => sleep(REMOVAL_AFTER_ABORT_MS, undefined, { signal: end.signal }));
+  limit.catch(() => {});
+  try {
+    await Promise.race([removed, limit]);
+  } finally {
+    end.abort();
+  }
+}
+
+/** Waits for the first response, and when it came. @throws {ToolError} when the container ends or the time is over. */
+async function waitForResponse(container: StartedContainer) {
+  const { engine, id, options, ended } = container;
+  const stop = new AbortController();
+  const signal = AbortSignal.any([options.signal, stop.signal]);
+  try {
+    const first = await Promise.race([requestUntilResponse(container, signal), ended]);
+    if (typeof first === 'object') return first;
+    const lines = await readLastLines(engine, id);
+    throw new ToolError(`The container ended with exit code ${first} before it responded.`, {
+      lines,
+      hint: lines.some((line) => line.includes('exec format error'))
+        ? 'It is for another architecture, and this machine has no emulator for that, such as qemu-user-static. Or: --no-run'
+        : 'If it requires settings: --env, --env-file. If it cannot run by itself, without a database for example: --no-run',
+    });
+  } finally {
+    stop.abort();
+  }
+}
+
+/**
+ * Requests a path until there is a response. A connection that is refused or closed is tried again at once. A request that
+ * the app has accepted stays open until the time is over: a second one would not wait as long as the first, so the time
+ * would be wrong. No limit for connecting is needed: Docker's proxy accepts at once and closes where nothing listens.
+ */
+async function requestUntilResponse({ engine, id, options }: StartedContainer, signal: AbortSignal) {
+  const { port, exposed, path, expectStatus } = options;
+  const end = performance.now() + RESPONSE_LIMIT_MS;
+  let [address, result]: [Address | null, Response | RequestFailure | null] = [null, null];
+  while (performance.now() < end) {
+    address ??= (await engine.container(id)).address;
+    if (address) {
+      const limitMs = end - performance.now();
+      const latest = await sendRequest(address, path, { limitMs, signal });
+      if ('status' in latest && (latest.status !== 503 || expectStatus === 503))
+        return { address, response: latest, at: performance.now() };
+      // Of many requests, the end of the time cuts off the last one: the one before says more.
+      const isCutOff = 'failure' in latest && latest.failure === 'silent' && limitMs < CUT_OFF_MS;
+      if (!isCutOff || !result) result = latest;
+      if ('failure' in latest && NOT_TRIED_AGAIN.includes(latest.failure)) break;
     }
-    const limitMs = Math.max(REQUEST_LIMIT_MS, elapsedMs);
-    const response = address && (await sendRequest(address, path, { limitMs }).catch(() => null));
-    if (address && response && response.status !== 503)
-      return { address, response, firstResponseMs: performance.now() - begin };
-    status = response?.status ?? status;
-    await sleep(REQUEST_PAUSE_MS);
+    await sleep(REQUEST_PAUSE_MS, undefined, { signal });
   }
-  const limit = `${RESPONSE_LIMIT_MS / 1000} s`;
+  const { message, hint } = await explainFailure({ port, path, limitMs: RESPONSE_LIMIT_MS, address, result, signal });
   const exposes = exposed.length > 0 && !exposed.includes(port) ? ` The image exposes ${exposed.join(', ')}.` : '';
-  throw new ToolError(
-    status === undefined
-      ? `No response on port ${port} within ${limit}.`
-      : `After ${limit}, GET ${path} still responds with status ${status}.`,
-    {
-      lines: await engine.logs(id, LOG_LINES),
-      hint: `Does the app listen on port ${port} and on all addresses (0.0.0.0), not only on localhost?${exposes} Another port: --port. An image that cannot run by itself: --no-run.`,
-    },
-  );
+  throw new ToolError(message, { lines: await readLastLines(engine, id), hint: hint + exposes });
 }
 
-/** Where the container's port is published; null before that. @throws {ToolError} when the container has ended. */
-async function readAddress(engine: Engine, id: string): Promise<Address | null> {
-  const { running, exitCode, address } = await engine.container(id);
-  if (running) return address;
-  const lines = await engine.logs(id, LOG_LINES);
-  throw new ToolError(`The container ended with exit code ${exitCode} before it responded.`, {
-    lines,
-    hint: lines.some((line) => line.includes('exec format error'))
-      ? 'It is for another architecture, and this machine has no emulator for that, such as qemu-user-static. Or: --no-run'
-      : 'If it requires settings: --env, --env-file. If it cannot run by itself, without a database for example: --no-run',
-  });
+/** What an app that is still starting does not do. */
+const NOT_TRIED_AGAIN: RequestFailure['failure'][] = ['not-http', 'endless-headers', 'endless-body'];
+
+/** A container's last lines. That they cannot be read does not replace the error that they belong to. */
+async function readLastLines(engine: Engine, id: string): Promise<string[]> {
+  const lines = await engine.logs(id, LOG_LINES).catch((error) => [`Its log cannot be read: ${summarizeError(error)}`]);
+  return lines.map((line) => shorten(line, LOG_LINE_LENGTH));
 }
 
 /** The exit code of a container after SIGTERM, or that it still runs after the time that `docker stop` would give it. */
-export function waitForExit({ engine, id }: RunningContainer): Promise<number | string> {
+export function waitForExit({ ended }: RunningContainer): Promise<number | string> {
   const timeout = sleep(GRACE_MS, `it still runs ${GRACE_MS / 1000} s after SIGTERM`, { ref: false });
-  return Promise.race([engine.wait(id), timeout]);
+  return Promise.race([ended, timeout]);
 }

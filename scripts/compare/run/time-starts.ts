@@ -60,9 +60,11 @@ export function measureStart(engine: Engine, image: string, options: ContainerOp
 
 async function readNodeStart({ engine, id, options: { hasNode, ready } }: RunningContainer): Promise<number | string> {
   if (!hasNode) return 'the image has no Node';
-  const [{ startedAt }, { stdout, stderr }] = await Promise.all([engine.container(id), engine.output(id)]);
+  const output = await engine.output(id).catch(summarizeError);
+  if (typeof output === 'string') return `its log cannot be read: ${output}`;
+  const { startedAt } = await engine.container(id);
   const isReady = (text: string) => (ready === undefined ? LISTENING.test(text) : text.includes(ready));
-  const line = [...stdout, ...stderr].find(({ text }) => isReady(text));
+  const line = [...output.stdout, ...output.stderr].find(({ text }) => isReady(text));
   if (!line) return 'the app prints no line that says that it listens: --ready <text> gives a part of that line';
   return startedAt === null ? 'the engine does not report when it started' : line.at - startedAt;
 }

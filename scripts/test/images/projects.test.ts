@@ -2,9 +2,9 @@ import { lstat, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { TEMPORARY_IMAGES } from '../../compare/build/build-subjects.ts';
 import { measureContext } from '../../compare/build/measure-context.ts';
 import { type ImageReport, reportSchema } from '../../compare/model/report-schema.ts';
+import { TEMPORARY_IMAGES } from '../../engine/labels.ts';
 import { readIgnoreFile } from '../../lib/dockerignore.ts';
 import { Bench, docker, filesOf, ROOT, startCompare } from './test-engine.ts';
 
@@ -189,7 +189,9 @@ RUN exit 9
     expect(both.code).toBe(1);
     expect((await compare('b/host', '--any-answer', '--path', '/moved', '--expect-status', '302')).code).toBe(0);
     const moved = await compare('b/host', '--path', '/moved');
-    expect(moved.stdout).toMatch(/GET \/moved responded with status 302, not 200\.\n.*\n.*--expect-status/);
+    expect(moved.stdout).toMatch(
+      /GET \/moved responded with status 302, not 200\.\n {2}\| Location: \/\n.*\n.*--expect-status/,
+    );
   });
 
   test('a server without Node: what is measured only for Node is n/a', { timeout: 240_000 }, async () => {
