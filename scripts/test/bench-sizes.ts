@@ -75,7 +75,7 @@ const line = (name: string, samples: number[]) => {
 async function bench(rounds: number, signal: AbortSignal): Promise<boolean> {
   const engine = await findEngine();
   const progress = createProgress();
-  const invocation: Invocation = { engine, id: randomUUID(), signal, progress };
+  const invocation: Invocation = { engine, id: randomUUID(), directory: tmpdir(), signal, progress };
   try {
     const measurements: Measurement<Subject>[] = (await findChapters(join(import.meta.dirname, '../..'))).map(
       (subject) => ({ subject }),

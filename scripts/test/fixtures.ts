@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { pack } from 'tar-stream';
+import { KnownLayers } from '../compare/inspect/known-layers.ts';
 import type { Layer } from '../compare/inspect/layer.ts';
 import { readArchive } from '../compare/inspect/read-archive.ts';
 
@@ -31,9 +32,10 @@ export async function tar(entries: Entry[]): Promise<Buffer> {
 export async function read(archive: Buffer | Readable, skip: Layer[] = []) {
   const layers: Layer[] = [];
   const onLayer = async (layer: Layer) => void layers.push(layer);
-  const configs = await readArchive(archive instanceof Readable ? archive : Readable.from([archive]), skip, {
-    onLayer,
-  });
+  const known = new KnownLayers();
+  for (const layer of skip) known.add(layer);
+  const source = archive instanceof Readable ? archive : Readable.from([archive]);
+  const configs = await readArchive(source, (sign) => known.find(sign) !== undefined, { onLayer });
   return { layers, configs };
 }
 

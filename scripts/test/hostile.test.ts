@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import { gzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
+import { KnownLayers } from '../compare/inspect/known-layers.ts';
 import { mergeLayers } from '../compare/inspect/merge-layers.ts';
 import { ToolError } from '../lib/errors.ts';
 import { type Entry, layerOf, read, tar } from './fixtures.ts';
@@ -107,6 +108,13 @@ test('a million files are more than any image has', async () => {
   })();
   await expect(read(Readable.from(source))).rejects.toThrow('A layer has more than 500000 files');
 }, 60_000);
+
+test('a million files in all layers of all images are refused', async () => {
+  const known = new KnownLayers();
+  const layer = { ...(await layerOf([{ name: 'a' }])), files: Array(500_000) };
+  for (const diffId of ['sha256:1', 'sha256:2', 'sha256:2']) known.add({ ...layer, diffId });
+  expect(() => known.add({ ...layer, diffId: 'sha256:3' })).toThrow('more than 1000000 files in total');
+});
 
 test('a million entries in the archive itself are refused too', async () => {
   const block = Buffer.concat(await Promise.all(Array.from({ length: 1000 }, () => header(() => {}))));

@@ -1,3 +1,4 @@
+import type { ImageFacts } from '../../engine/engine.ts';
 import { STAND_IN_LABEL } from '../../engine/labels.ts';
 import { ToolError } from '../../lib/errors.ts';
 import { type Invocation, type Measurement, recordError, type WithImage, withImages } from '../model/measurement.ts';
@@ -46,13 +47,15 @@ export async function inspectImages(
   try {
     const images = built.map(({ image }) => image);
     const layersById = await readImageLayers(engine, images, new LayerCache(cacheDirectory), { signal, onBytes });
+    const bases = new Map<string, ImageFacts | null>();
     const inspected = new Map<Measurement, ImageLayer[]>();
     for (const measurement of built) {
       await recordError(invocation, measurement, async () => {
         const image = layersById.get(measurement.image.id);
-        if (!image) throw new ToolError('The engine did not save the image.');
+        if (!image) throw new ToolError('The image was not read.');
+        if ('error' in image) throw image.error;
         inspected.set(measurement, image.layers);
-        const baseLayers = await countBaseLayers(invocation, measurement);
+        const baseLayers = await countBaseLayers(invocation, measurement, bases);
         Object.assign(measurement, inspectImage(indexImage(measurement.image, image, baseLayers)));
       });
     }
@@ -63,7 +66,9 @@ export async function inspectImages(
           .map(([{ subject }]) => subjectName(subject)),
       );
     }
-    task.done('measured');
+    const failures = built.length - inspected.size;
+    if (failures === 0) task.done('measured');
+    else task.fail(inspected.size === 0 ? 'not measured' : `not measured: ${failures} of ${built.length}`);
   } catch (error) {
     signal.throwIfAborted();
     task.fail('not measured');
@@ -83,10 +88,18 @@ export function sumLayers(layers: ImageLayer[], findSharing: (layer: ImageLayer)
   };
 }
 
-/** How many of an image's lowest layers are those of its base image; null when the engine no longer has that image. */
-async function countBaseLayers({ engine }: Invocation, { base, image }: WithImage): Promise<number | null> {
+/**
+ * How many of an image's lowest layers are those of its base image; null when the engine no longer has that image. `bases`
+ * keeps what the engine said of each.
+ */
+async function countBaseLayers(
+  { engine }: Invocation,
+  { base, image }: WithImage,
+  bases: Map<string, ImageFacts | null>,
+): Promise<number | null> {
   if (base == null) return null;
   if (base === 'scratch') return 0;
-  const below = (await engine.image(base))?.diffIds;
+  if (!bases.has(base)) bases.set(base, await engine.image(base));
+  const below = bases.get(base)?.diffIds;
   return below?.every((diffId, index) => image.diffIds[index] === diffId) ? below.length : null;
 }

@@ -49,6 +49,8 @@ export const layerSchema = z.object({
   diffId: z.string(),
   /** The digest of the compressed blob, where the archive holds the layer compressed. */
   blob: z.string().optional(),
+  /** sha256 of the tar's first bytes, as {@link hashBeginning} calculates it. */
+  beginning: z.string(),
   /** Bytes of the uncompressed tar. */
   tarBytes: z.int(),
   /** Bytes of all regular files in it. */

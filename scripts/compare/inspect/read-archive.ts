@@ -3,20 +3,17 @@ import { text } from 'node:stream/consumers';
 import { z } from 'zod';
 import { ToolError } from '../../lib/errors.ts';
 import { instructionText } from './instruction.ts';
+import { BEGINNING_BYTES, hashBeginning, type LayerSign } from './known-layers.ts';
 import type { Layer } from './layer.ts';
 import { parseJson } from './parse-json.ts';
 import { readLayer } from './read-layer.ts';
 import { tarEntries } from './tar-entries.ts';
 import { isCompressed } from './unpack.ts';
 
-/** Smaller layers are measured again rather than recognised by their size. */
-const ALWAYS_MEASURE_BYTES = 1 << 20;
 /** Manifests and configurations are small: anything larger is neither. */
 const MAX_JSON_BYTES = 16 << 20;
 /** The legacy form has four for each layer; an image has at most 127 layers. */
 const MAX_ENTRIES = 20_000;
-/** All files of all layers are in memory at the same time. */
-const MAX_FILES = 1_000_000;
 const TAR_BLOCK_BYTES = 512;
 const OPENING_BRACE = 0x7b;
 
@@ -38,22 +35,19 @@ const imageConfig = z
  * blobs, and Podman's. The first bytes of an entry say what it is, not its name; attestations are neither a layer nor a
  * configuration, and skipped.
  *
- * Layers in `skip` are not measured again; in the legacy form, where names say nothing, neither is a large layer whose
- * tar has the size of one of them. If that is a different layer, the caller notices that it is missing.
+ * `isKnown` says whether a layer need not be measured. It is asked before the layer's content is read: by digest where the
+ * entry's name has one, and only in the legacy form, where names say nothing, by size and beginning.
  *
  * @returns the configurations of the images.
  * @throws {ToolError} when the archive is damaged.
  */
 export async function readArchive(
   archive: Readable,
-  skip: Layer[],
+  isKnown: (sign: LayerSign) => boolean,
   options: { onLayer: (layer: Layer) => Promise<void>; onBytes?: (bytes: number) => void; signal?: AbortSignal },
 ): Promise<z.infer<typeof imageConfig>[]> {
-  const skippedDigests = new Set(skip.flatMap(({ diffId, blob = diffId }) => [diffId, blob]));
-  const skippedSizes = new Set(skip.map(({ tarBytes }) => tarBytes).filter((size) => size > ALWAYS_MEASURE_BYTES));
   const configs: z.infer<typeof imageConfig>[] = [];
   let entryCount = 0;
-  let fileCount = 0;
   try {
     for await (const entry of tarEntries(archive, options.signal)) {
       const { name, type, size = 0 } = entry.header;
@@ -61,7 +55,7 @@ export async function readArchive(
       if (entryCount > MAX_ENTRIES) throw new Error(`it has more than ${MAX_ENTRIES} entries`);
       options.onBytes?.(size);
       const digest = digestInName(name);
-      if (type !== 'file' || (digest && skippedDigests.has(digest))) {
+      if (type !== 'file' || (digest && isKnown({ digest }))) {
         entry.skip();
         continue;
       }
@@ -69,14 +63,8 @@ export async function readArchive(
       if (head[0] === OPENING_BRACE && size <= MAX_JSON_BYTES) {
         const { data } = imageConfig.safeParse(parseJson(await text(content)));
         if (data) configs.push(data);
-      } else if (isCompressed(head) || (isTar(head) && !skippedSizes.has(size))) {
+      } else if (isCompressed(head) || (isTar(head) && (digest || !isKnown(signOf(head, size))))) {
         const layer = await readLayer(content, head);
-        fileCount += layer.files.length;
-        if (fileCount > MAX_FILES) {
-          throw new ToolError(`The images have more than ${MAX_FILES} files in total.`, {
-            hint: 'Compare fewer images at once.',
-          });
-        }
         await options.onLayer(digest && digest !== layer.diffId ? { ...layer, blob: digest } : layer);
       } else {
         for await (const _ of content) {
@@ -99,20 +87,23 @@ const isTar = (head: Buffer) =>
   head.length >= TAR_BLOCK_BYTES &&
   (head.toString('latin1', 257, 262) === 'ustar' || head.subarray(0, TAR_BLOCK_BYTES).every((byte) => byte === 0));
 
-/** The beginning of a stream, and its whole content. */
+/** What the legacy form shows of a layer. */
+const signOf = (head: Buffer, tarBytes: number): LayerSign => ({ tarBytes, beginning: hashBeginning(head) });
+
+/** The beginning of a stream, with at least {@link BEGINNING_BYTES} if it has so many, and its whole content. */
 async function peek(stream: AsyncIterable<Buffer>): Promise<{ head: Buffer; content: AsyncIterable<Buffer> }> {
   const chunks = stream[Symbol.asyncIterator]();
-  let head: Buffer = Buffer.alloc(0);
-  while (head.length < TAR_BLOCK_BYTES) {
+  const first: Buffer[] = [];
+  for (let bytes = 0; bytes < BEGINNING_BYTES; bytes += first.at(-1)?.length ?? 0) {
     const { value, done } = await chunks.next();
     if (done) break;
-    head = Buffer.concat([head, value]);
+    first.push(value);
   }
   async function* content() {
-    yield head;
+    yield* first;
     yield* { [Symbol.asyncIterator]: () => chunks };
   }
-  return { head, content: content() };
+  return { head: Buffer.concat(first), content: content() };
 }
 
 /** The digest in the file names of OCI layouts and of Podman's archives. */

@@ -4,6 +4,7 @@ import type { Header } from 'tar-stream';
 import { ToolError } from '../../lib/errors.ts';
 import { bytesToRead, readNote } from './file-notes.ts';
 import { createGzipCounter } from './gzip-counter.ts';
+import { BEGINNING_BYTES, hashBeginning } from './known-layers.ts';
 import type { Layer, LayerFile } from './layer.ts';
 import { tarEntries } from './tar-entries.ts';
 import { unpack } from './unpack.ts';
@@ -32,10 +33,12 @@ const KINDS: Partial<Record<Header['type'], LayerFile['kind']>> = {
 export async function readLayer(blob: AsyncIterable<Buffer>, head: Buffer): Promise<Layer> {
   const hash = createHash('sha256');
   const gzip = createGzipCounter();
+  const beginning: Buffer[] = [];
   let tarBytes = 0;
   async function* countedTar() {
     for await (const chunk of unpack(blob, head)) {
       hash.update(chunk);
+      if (tarBytes < BEGINNING_BYTES) beginning.push(chunk);
       tarBytes += chunk.length;
       await gzip.write(chunk);
       yield chunk;
@@ -44,6 +47,7 @@ export async function readLayer(blob: AsyncIterable<Buffer>, head: Buffer): Prom
   const files = await readFiles(countedTar());
   return {
     diffId: `sha256:${hash.digest('hex')}`,
+    beginning: hashBeginning(Buffer.concat(beginning)),
     tarBytes,
     bytes: files.reduce((sum, { bytes }) => sum + bytes, 0),
     pullBytes: await gzip.end(),

@@ -6,10 +6,12 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { findChapters } from '../../compare/discover/chapters.ts';
 import type { ImageLayer } from '../../compare/inspect/layer.ts';
+import { LayerCache } from '../../compare/inspect/layer-cache.ts';
 import { mergeLayers } from '../../compare/inspect/merge-layers.ts';
+import { readImageLayers } from '../../compare/inspect/read-image-layers.ts';
 import type { ImageFacts } from '../../engine/engine.ts';
 import { look } from './look.ts';
-import { Bench, filesOf, ROOT } from './test-engine.ts';
+import { Bench, engine, filesOf, ROOT } from './test-engine.ts';
 
 const bench = new Bench();
 const subjects = await findChapters(ROOT);
@@ -158,6 +160,30 @@ describe('inside', () => {
       ({ code }) => code,
     );
     expect(cached).toBe(1); // The exit code of grep when it finds nothing.
+  });
+
+  test('one image that cannot be saved fails alone, and an image without layers has 0 bytes', async () => {
+    const context = join(directory, 'alone');
+    await mkdir(context);
+    const contents = { empty: 'CMD ["/x"]', one: 'COPY Dockerfile.one /', two: 'COPY Dockerfile.two /' };
+    for (const [name, line] of Object.entries(contents)) {
+      await writeFile(join(context, `Dockerfile.${name}`), `FROM scratch\n${line}\n`);
+    }
+    const images = [];
+    for (const name of Object.keys(contents)) images.push(await bench.buildImage(context, `Dockerfile.${name}`));
+    const [empty, one, two] = images.map(({ id }) => id);
+    // The engine has no image of this name. Its layer is that of `one`, and so it is saved together with it.
+    const absent = { id: 'multi-stage-node/absent:1', diffIds: [images[1]?.diffIds[0] ?? '', 'sha256:0'] };
+    const withoutCache = new LayerCache(join(directory, 'alone-cache'));
+    const history = async (id: string) => (id === absent.id ? [] : engine.history(id));
+    const results = await readImageLayers({ save: engine.save, history }, [...images, absent], withoutCache, {
+      signal: new AbortController().signal,
+    });
+    expect(results.get(empty ?? '')).toMatchObject({ layers: [] });
+    for (const id of [one, two])
+      expect(results.get(id ?? '')).toMatchObject({ layers: [{ files: [{ kind: 'file' }] }] });
+    const error = { code: 'program-failed', lines: ['Error response from daemon: reference does not exist'] };
+    expect(results.get(absent.id)).toMatchObject({ error });
   });
 
   test('a 1 GB image is read as a stream: it takes little memory, and writes only the cache', async () => {

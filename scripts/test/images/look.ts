@@ -14,6 +14,6 @@ export async function look(image: ImageFacts, cacheDirectory = SHARED_CACHE) {
   const cache = new LayerCache(cacheDirectory);
   const images = await readImageLayers(engine, [image], cache, { signal: new AbortController().signal });
   const read = images.get(image.id);
-  if (!read) throw new Error(`The engine did not save ${image.id}.`);
+  if (!read || 'error' in read) throw new Error(`The engine did not save ${image.id}.`);
   return { layers: read.layers, ...inspectImage(indexImage(image, read, null)) };
 }

@@ -14,7 +14,7 @@ const images = await readImageLayers(engine, [image], new LayerCache(directory),
   signal: new AbortController().signal,
 });
 const layers = images.get(image.id);
-if (!layers) throw new Error(`The engine did not save ${name}.`);
+if (!layers || 'error' in layers) throw new Error(`The engine did not save ${name}.`);
 inspectImage(indexImage(image, layers, null));
 const total = layers.layers.reduce((sum, { bytes }) => sum + bytes, 0);
 console.log(JSON.stringify({ bytes: total, maxRssBytes: process.resourceUsage().maxRSS * 1024 }));
