@@ -45,6 +45,8 @@ async function firstComment(root: string, directory: string, variant: string): P
 /** A copy of the chapters in which chapter 01 has what a missing .dockerignore lets through: node_modules and an .env. */
 export async function copyWithMistakes(root: string): Promise<string> {
   const copy = await copyFiles(root, '0*');
+  // A project's configuration may name only what is in its own Git repository.
+  await spawnText('git', ['init', '--quiet'], { cwd: copy });
   const cwd = join(copy, '01-first-dockerfile');
   await writeFile(join(cwd, '.env'), 'API_KEY=made-up-key\n');
   const args = ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
