@@ -95,6 +95,7 @@ test('no text of a report shows a value, and names stay', () => {
     {
       subject: { chapter: 'image', variant },
       error: 'failed: okapi-in-the-report',
+      base: 'registry.example/okapi-in-the-report',
       findings: [
         {
           code: 'runs-as-root',
@@ -112,6 +113,8 @@ test('no text of a report shows a value, and names stay', () => {
     } as Parameters<typeof createReport>[1][number],
   ]);
   expect(report.images[0]).toMatchObject({ variant, error: 'failed: ***' });
+  const ofBase = createReport(engine, [{ subject: { chapter: 'image', variant: 'x' }, base: variant }]);
+  expect(ofBase.images[0]?.base).toBe(variant);
   const { variant: _variant, ...image } = report.images[0] ?? {};
   expect(JSON.stringify(image)).not.toContain(variant);
 });

@@ -1,4 +1,4 @@
-import { hide } from '../../lib/redact.ts';
+import { HIDDEN, hide } from '../../lib/redact.ts';
 import type { Measurement } from '../model/measurement.ts';
 import { type Comparison, type ImageReport, imageSchema, type Report, reportSchema } from '../model/report-schema.ts';
 import { samplesOf } from '../model/samples.ts';
@@ -21,11 +21,16 @@ export function createReport(engine: Report['engine'], measurements: Measurement
 }
 
 /** The keys of texts that may repeat what a builder or a container printed, or what is in an image. */
-const TEXT_KEYS = /^(error|instruction|removedBy|path|note|reason|message|ignoreFile|user|shells|packageManagers)$/;
+const TEXT_KEYS =
+  /^(base|error|instruction|removedBy|path|note|reason|message|ignoreFile|user|shells|packageManagers)$/;
 
 /** An image's report without the values that the user has given. */
 function hideInTexts<T>(value: T, key = ''): T {
-  if (typeof value === 'string') return (TEXT_KEYS.test(key) ? hide(value) : value) as T;
+  if (typeof value === 'string') {
+    // A build argument that is the name of a base image is not a secret. One that is a part of it may be.
+    const isShown = !TEXT_KEYS.test(key) || (key === 'base' && hide(value) === HIDDEN);
+    return (isShown ? value : hide(value)) as T;
+  }
   if (Array.isArray(value)) return value.map((item) => hideInTexts(item, key)) as T;
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, hideInTexts(item, name)])) as T;
