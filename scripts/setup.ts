@@ -21,7 +21,8 @@ Exit codes:
   1  a step failed
   2  wrong use
   3  there is no container engine that this user may use
-  129, 130, 143  ended by SIGHUP, Ctrl-C or SIGTERM`;
+  129, 130, 143  ended by SIGHUP, Ctrl-C or SIGTERM
+  141  standard error was closed`;
 
 const HINT = 'Try: npm run setup -- --help';
 

@@ -11,10 +11,10 @@ const DESCRIPTION =
   'Updates the app and the lockfile of each chapter, adds the first budgets of new variants, and writes the JSON Schemas.';
 const EXIT_CODES = '\nExit codes: 0 everything is in sync, 1 something failed, 2 wrong use';
 
-await startProgram(async () => {
+await startProgram(async (signal) => {
   const command = new Command('npm run sync').description(DESCRIPTION).addHelpText('after', EXIT_CODES);
   throwUsageErrors(command, 'Try: npm run sync -- --help').parse();
-  const changed = await syncRepository(join(import.meta.dirname, '..'));
+  const changed = await syncRepository(join(import.meta.dirname, '..'), signal);
   print(changed.length > 0 ? `Synced:\n  ${changed.join('\n  ')}` : 'Everything is in sync.');
   return EXIT.ok;
 });

@@ -30,9 +30,10 @@ export async function cleanUp(engine: Engine, id: string, kept: string[]): Promi
 
 /**
  * Removes the containers and images of invocations whose process has ended without removing them. Images that an invocation
- * has kept stay. Never throws.
+ * has kept stay. What cannot be removed is printed, and stays: another invocation must not fail because of it.
  *
  * @returns how many there were.
+ * @throws {ToolError} when the engine does not list them.
  */
 export async function removeLeftovers(engine: Engine): Promise<{ containers: number; images: number }> {
   const { containers, images } = await engine.labelled(DIRECTORY_LABEL);
@@ -41,7 +42,8 @@ export async function removeLeftovers(engine: Engine): Promise<{ containers: num
     containers: await filterAbandoned(containers, (id) => engine.container(id)),
     images: await filterAbandoned(temporary, (name) => engine.image(name)),
   };
-  await removeAll(engine, left.containers, left.images);
+  const report = (error: unknown) => printError(`Not removed: ${describeError(error)}`);
+  await removeAll(engine, left.containers, left.images).catch(report);
   return { containers: left.containers.length, images: left.images.length };
 }
 

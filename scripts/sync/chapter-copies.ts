@@ -65,19 +65,19 @@ export async function syncCopies(root: string): Promise<string[]> {
  * Updates the workspace's lockfile, and the original's with its versions. npm asks its registry for what neither has.
  * Returns the paths of those that changed.
  */
-export async function syncLockfiles(root: string): Promise<string[]> {
+export async function syncLockfiles(root: string, signal?: AbortSignal): Promise<string[]> {
   const [original = ''] = await findChapterDirectories(root);
   const lockfiles = ['package-lock.json', `${original}/package-lock.json`];
   const readAll = () => Promise.all(lockfiles.map((path) => readFile(join(root, path), 'utf8').catch(() => null)));
   const before = await readAll();
   const options = ['--package-lock-only', '--ignore-scripts', '--omit-lockfile-registry-resolved'];
   const install = ['install', ...options, '--no-audit', '--no-fund'];
-  await spawnText('npm', install, { cwd: root });
+  await spawnText('npm', install, { cwd: root, signal });
   const workspace: Lock = JSON.parse(await readFile(join(root, 'package-lock.json'), 'utf8'));
   const lock = { ...workspace, name: original, packages: chapterPackages(workspace, original) };
   await writeFile(join(root, original, 'package-lock.json'), json(lock));
   // Adds the package itself and removes what others require. Without the option, npm would update the whole workspace.
-  await spawnText('npm', [...install, '--no-workspaces'], { cwd: join(root, original) });
+  await spawnText('npm', [...install, '--no-workspaces'], { cwd: join(root, original), signal });
   const after = await readAll();
   return lockfiles.filter((_, index) => before[index] !== after[index]);
 }

@@ -21,12 +21,12 @@ export const SCHEMAS = {
 export const toJsonSchema = (schema: z.ZodType) => `${JSON.stringify(z.toJSONSchema(schema), null, 2)}\n`;
 
 /** Updates everything in the repository that is a copy of something else. Returns the paths of what changed. */
-export async function syncRepository(root: string): Promise<string[]> {
+export async function syncRepository(root: string, signal?: AbortSignal): Promise<string[]> {
   // Twice, because the workspace's lockfile also has the dependencies of the copies' package.json.
   const copies = await syncCopies(root);
-  const lockfiles = await syncLockfiles(root);
+  const lockfiles = await syncLockfiles(root, signal);
   const changed = new Set([...copies, ...lockfiles, ...(await syncCopies(root))]);
-  if (await syncBudgets(root)) changed.add(CONFIG_NAME);
+  if (await syncBudgets(root, signal)) changed.add(CONFIG_NAME);
   const schemas = Object.entries(SCHEMAS).map(([path, schema]): [string, string] => [path, toJsonSchema(schema)]);
   return [...changed, ...(await writeChanged(root, schemas))];
 }
@@ -44,12 +44,12 @@ export function expectedBudgets(budgets: Budgets, subjects: SubjectName[]): Budg
 }
 
 /** Writes the budgets. Returns whether any changed. */
-async function syncBudgets(root: string): Promise<boolean> {
+async function syncBudgets(root: string, signal?: AbortSignal): Promise<boolean> {
   const { budgets, ...config } = (await readConfig(root, configSchema)) ?? { budgets: {} };
   const expected = expectedBudgets(budgets, await findChapters(root));
   if (isDeepStrictEqual(expected, budgets)) return false;
   const path = join(root, CONFIG_NAME);
   await writeFile(path, JSON.stringify({ ...config, budgets: expected }, null, 2));
-  await spawnText('npx', ['--no-install', 'biome', 'format', '--write', path], { cwd: root });
+  await spawnText('npx', ['--no-install', 'biome', 'format', '--write', path], { cwd: root, signal });
   return true;
 }

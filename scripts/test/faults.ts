@@ -163,7 +163,6 @@ async function main(args: string[]): Promise<number> {
     return 0;
   }
   const engineSocket = await findEngineSocket();
-  const before = await listEngineObjects(engineSocket);
   const directory = await realpath(await mkdtemp(join(tmpdir(), 'faults-')));
   const [programs, compiled] = [join(directory, 'programs'), join(directory, 'tsx')];
   try {
@@ -171,16 +170,13 @@ async function main(args: string[]): Promise<number> {
     await mkdir(compiled);
     const begin = performance.now();
     const results = await tryRows(rows, { root: ROOT, programs, engineSocket, compiled }, directory);
-    const left = (await listEngineObjects(engineSocket)).filter(({ id }) => !before.some((one) => one.id === id));
-    await removeEngineObjects(
-      engineSocket,
-      left.filter(({ owner }) => owner?.includes(directory)),
-    );
+    const left = (await listEngineObjects(engineSocket)).filter(({ owner }) => owner?.includes(directory));
+    await removeEngineObjects(engineSocket, left);
     printTable(results);
     const seconds = Math.round((performance.now() - begin) / 1000);
     const bad = results.filter(({ problems }) => problems.length > 0).length;
     console.log(`\n${results.length} faults tried in ${seconds} s: ${bad} not as expected.`);
-    for (const { kind, name } of left) console.log(`New on the engine, and of no row: ${kind} ${name}`);
+    for (const { kind, name } of left) console.log(`Left on the engine by a row that had ended: ${kind} ${name}`);
     return bad > 0 || left.length > 0 || isInterrupted || results.length === 0 ? 1 : 0;
   } finally {
     await rm(directory, { recursive: true, force: true });

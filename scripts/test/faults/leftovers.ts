@@ -2,11 +2,9 @@ import { readdir, readFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { json } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { INVOCATION_LABEL } from '../../engine/labels.ts';
+import { DIRECTORY_LABEL, INVOCATION_LABEL } from '../../engine/labels.ts';
 import { spawnText } from '../../lib/spawn.ts';
 
-/** The label with the host and the temporary directory of the invocation that made a container or an image. */
-const OWNER_LABEL = 'multi-stage-node.compare-directory';
 /** How long processes may take to end after the command that started them, in milliseconds. */
 const PROCESSES_END_MS = 4000;
 
@@ -15,7 +13,7 @@ export interface EngineObject {
   kind: 'container' | 'image';
   id: string;
   name: string;
-  /** Undefined when it does not say whose it is. */
+  /** The work directory of the invocation that made it. Undefined when it does not say so. */
   owner: string | undefined;
 }
 
@@ -33,7 +31,7 @@ export async function listEngineObjects(socketPath: string): Promise<EngineObjec
     const found = (await ask(socketPath, 'GET', `${path}?all=1&filters=${filters}`)) as Listed[];
     return found.map(({ Id, Labels, RepoTags, Names }): EngineObject => {
       const [name = Id.slice(0, 19)] = RepoTags ?? Names ?? [];
-      return { kind, id: Id, name, owner: Labels?.[OWNER_LABEL] };
+      return { kind, id: Id, name, owner: Labels?.[DIRECTORY_LABEL] };
     });
   };
   return [...(await read('container', '/containers/json')), ...(await read('image', '/images/json'))];

@@ -105,7 +105,7 @@ const tryApp = (app: string) =>
 const results = new Map<string, ReturnType<typeof tryApp>>();
 
 beforeAll(async () => {
-  image = await bench.build(join(ROOT, 'scripts/test/faults/apps'), 'Dockerfile');
+  image = await bench.build(join(ROOT, 'scripts/test/images/apps'), 'Dockerfile');
   // All at once. The tests wait for them.
   for (const app of [...Object.keys(FAILURES), ...Object.keys(RESPONSES)]) results.set(app, tryApp(app));
 });
