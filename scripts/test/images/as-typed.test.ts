@@ -49,7 +49,7 @@ describe('as typed', () => {
       return {
         dependencies: cached(/^(#\d+) \[deps \d\/\d\] RUN .*npm ci --omit=dev/m),
         devDependencies: cached(/^(#\d+) \[builder \d\/\d\] RUN .*npm ci --ignore-scripts$/m),
-        source: cached(/^(#\d+) \[builder \d\/\d\] RUN node --run build/m),
+        source: cached(/^(#\d+) \[builder \d\/\d\] RUN npm run build/m),
       };
     };
     await build();

@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { findChapterDirectories } from '../../compare/discover/chapters.ts';
 import { type Change, change, takeHomeRows } from '../take-home.ts';
 import { EXPECTED, type Expected, PRIVATE } from '../take-home-expected.ts';
+import { buildPrivate, writeNpmrc } from './private-project.ts';
 import { Bench, docker, engine, filesOf, ROOT } from './test-engine.ts';
 import { startRegistry } from './token-registry.ts';
 import { findTraces } from './traces.ts';
@@ -195,26 +196,11 @@ describe("a project with a chapter's Dockerfile", () => {
       const address = await startRegistry(bench, '@example/greeting', code, token);
       const directory = await mkdtemp(join(tmpdir(), 'take-home-npmrc-'));
       scratch.push(directory);
-      npmrc = join(directory, 'npmrc');
-      await writeFile(npmrc, `@example:registry=http://${address}/\n//${address}/:_authToken=${token}\n`);
+      npmrc = await writeNpmrc(directory, address, token);
     });
 
-    /** As a person types it. Bench's own builds have no secrets. */
-    async function buildWithSecret(chapter: string, changes: Change[]): Promise<string> {
-      const directory = await project(PRIVATE, chapter, changes);
-      // A secret does not count for the cache: no step of an earlier run may fit.
-      const packageFile = join(directory, 'package.json');
-      await writeFile(
-        packageFile,
-        (await readFile(packageFile, 'utf8')).replace(/("description": ").*"/, `$1${bench.id}"`),
-      );
-      const tag = `multi-stage-node/test:${bench.id}-private-${chapter}`;
-      await docker('build', ...bench.labelArgs, '--secret', `id=npmrc,src=${npmrc}`, '--tag', tag, directory);
-      return tag;
-    }
-
     test.each(['01', '02', '03', '04'])('with the file of %s', async (chapter) => {
-      const image = await buildWithSecret(chapter, row(PRIVATE));
+      const image = await buildPrivate(bench, await project(PRIVATE, chapter, row(PRIVATE)), npmrc);
       const { ask } = await bench.serve(image);
       expect((await ask('/')).body).toContain(GREETING);
       // In the others no layer of the stage that installs is shipped.

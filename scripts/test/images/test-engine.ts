@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { get } from 'node:http';
+import { get, type OutgoingHttpHeaders } from 'node:http';
 import { join } from 'node:path';
 import { extract } from 'tar-stream';
 import { dockerEnvironment } from '../../engine/docker.ts';
@@ -94,7 +94,8 @@ export class Bench {
     const id = await engine.start(image, { port, labels: this.labels, args });
     const { address } = await engine.container(id);
     if (!address) throw new Error(`No port is published: ${await docker('logs', id)}`);
-    const ask = (path: string) => request(`http://${address.host}:${address.port}${path}`);
+    const ask = (path: string, headers?: OutgoingHttpHeaders) =>
+      request(`http://${address.host}:${address.port}${path}`, headers);
     for (let attempt = 0; ; attempt += 1) {
       if (await ask('/healthz').catch(() => null)) return { id, ask };
       if (attempt > 300) throw new Error(`No response: ${await docker('logs', id)}`);
@@ -115,15 +116,17 @@ export class Bench {
 interface TestResponse {
   status: number | undefined;
   type: string | undefined;
+  etag: string | undefined;
   body: string;
 }
 
-function request(url: string): Promise<TestResponse> {
+function request(url: string, headers?: OutgoingHttpHeaders): Promise<TestResponse> {
   return new Promise((resolve, reject) => {
-    get(url, { agent: false, signal: AbortSignal.timeout(2000) }, async (response) => {
+    get(url, { agent: false, headers, signal: AbortSignal.timeout(2000) }, async (response) => {
       let body = '';
       for await (const chunk of response) body += chunk;
-      resolve({ status: response.statusCode, type: response.headers['content-type'], body });
+      const { 'content-type': type, etag } = response.headers;
+      resolve({ status: response.statusCode, type, etag, body });
     }).on('error', reject);
   });
 }
