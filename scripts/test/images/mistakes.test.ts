@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -8,12 +8,17 @@ import { copyWithMistakes, costsOf, findMistakes, type Mistake, TIMED_MISTAKE } 
 import { imageOf, type Reports, readReports } from '../../docs/reports.ts';
 import { INVOCATION_LABEL } from '../../engine/labels.ts';
 import { CLAIMS } from '../mistake-claims.ts';
-import { docker, ROOT, startCompare } from './test-engine.ts';
+import { buildPrivate, PRIVATE_PROJECT, writeNpmrc } from './private-project.ts';
+import { Bench, docker, engine, ROOT, startCompare } from './test-engine.ts';
+import { startRegistry } from './token-registry.ts';
+import { findTraces } from './traces.ts';
 
 /** Made up, and treated like real ones. */
 const SECRETS = /made-up-(token|key)/;
 
 const mistakes = await findMistakes(ROOT);
+const bench = new Bench();
+afterAll(() => bench.cleanUp());
 let copy = '';
 let temporary = '';
 
@@ -141,6 +146,33 @@ describe('the mistakes', () => {
     expect(mistake?.median).toBeGreaterThan(2 * (fixed?.median ?? 0));
     // Of the fixed Dockerfile only what depends on the source code is built.
     expect([fixed, mistake].map((build) => build?.steps?.cached)).toEqual([3, 1]);
+  });
+
+  test('secret-in-build-argument: both install a private package, and only the fixed image is without the token', async () => {
+    const token = `token-${bench.id}`;
+    const registry = await startRegistry(bench, '@example/greeting', "export const greeting = 'Private';", token);
+    const scratch = join(dirname(copy), 'private');
+    const directory = join(scratch, 'project');
+    await cp(PRIVATE_PROJECT, directory, { recursive: true });
+    // As a registry's lockfile has it: the mistake says for which host the token is, not which registry has the scope.
+    const lockfile = join(directory, 'package-lock.json');
+    const { packages, ...lock } = JSON.parse(await readFile(lockfile, 'utf8'));
+    packages['node_modules/@example/greeting'].resolved = `http://${registry}/package.tgz`;
+    await writeFile(lockfile, JSON.stringify({ ...lock, packages }));
+    const npmrc = await writeNpmrc(scratch, registry, token);
+    const images: Record<string, string> = {};
+    for (const variant of ['mistake', 'fixed']) {
+      const file = join(ROOT, `04-three-stage/mistakes/secret-in-build-argument/Dockerfile.${variant}`);
+      const text = (await readFile(file, 'utf8')).replaceAll('npm.example.com', registry);
+      await writeFile(join(directory, 'Dockerfile'), text);
+      const image = await buildPrivate(bench, directory, npmrc, '--build-arg', `NPM_TOKEN=${token}`);
+      const { id, ask } = await bench.serve(image);
+      expect((await ask('/')).body).toContain('Private');
+      await engine.removeContainer(id);
+      images[variant] = image;
+    }
+    expect(await findTraces([images.fixed as string], { token })).toEqual([]);
+    expect(await findTraces([images.mistake as string], { token })).not.toEqual([]);
   });
 
   test('nothing is left on the engine, and the chapters are as they were', async () => {
