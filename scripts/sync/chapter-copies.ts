@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { copyFile, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { findChapterDirectories } from '../compare/discover/chapters.ts';
 import { SHIPPED } from '../compare/model/subject.ts';
@@ -7,9 +7,9 @@ import { spawnText } from '../lib/spawn.ts';
 import { writeChanged } from '../lib/write-changed.ts';
 
 // The chapters repeat the same app, so that each is complete and their sizes can be compared. The first chapter has the
-// original. Only the name and the description in package.json belong to each chapter.
+// original. What belongs to each chapter is its Dockerfiles, its .dockerignore, and the name and description in package.json.
 
-const SHARED = ['.dockerignore', 'tsconfig.json', 'src', 'test', 'package.json', 'package-lock.json'];
+const SHARED = ['tsconfig.json', 'src', 'test', 'package.json', 'package-lock.json'];
 
 export interface Lock {
   packages: Record<string, { name?: string; version?: string; link?: boolean }>;
@@ -52,6 +52,7 @@ export async function syncCopies(root: string): Promise<string[]> {
       await rm(join(root, chapter, name));
       changed.push(join(chapter, name));
     }
+    changed.push(...(await addIgnoreFile(root, chapter)));
     // `docker build .` builds the variant to ship, unless the chapter has a Dockerfile.
     const link = join(chapter, 'Dockerfile');
     if (existsSync(join(root, link)) || !existsSync(join(root, `${link}.${SHIPPED}`))) continue;
@@ -59,6 +60,15 @@ export async function syncCopies(root: string): Promise<string[]> {
     changed.push(link);
   }
   return changed;
+}
+
+/** Gives a chapter without a .dockerignore that of the original. Returns the path, if it was missing. */
+async function addIgnoreFile(root: string, chapter: string): Promise<string[]> {
+  const [original = ''] = await findChapterDirectories(root);
+  const [from, to] = [join(original, '.dockerignore'), join(chapter, '.dockerignore')];
+  if (existsSync(join(root, to)) || !existsSync(join(root, from))) return [];
+  await copyFile(join(root, from), join(root, to));
+  return [to];
 }
 
 /**

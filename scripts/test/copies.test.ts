@@ -8,6 +8,15 @@ import { appFiles, chapterPackages, expectedFiles, type Lock, syncCopies } from 
 const ROOT = join(import.meta.dirname, '../..');
 const workspace = JSON.parse(await readFile(join(ROOT, 'package-lock.json'), 'utf8')) as Lock;
 
+/**
+ * The lines by which the .dockerignore of a chapter differs from that of the first: 04's stage `test` needs the tests, and
+ * a Dockerfile below a chapter is no part of the app.
+ */
+const OTHER_IGNORED: Record<string, { with?: string[]; without?: string[] }> = {
+  '03-distroless': { with: ['lean'] },
+  '04-three-stage': { with: ['company'], without: ['test'] },
+};
+
 // `npm run sync` fixes what differs here.
 
 describe.each(await findChapterDirectories(ROOT))('%s', (chapter) => {
@@ -28,13 +37,38 @@ describe.each(await findChapterDirectories(ROOT))('%s', (chapter) => {
     expect(versions(locked)).toEqual(versions(expected));
   });
 
+  test('its .dockerignore is that of the first chapter, but for listed lines', async () => {
+    const linesOf = async (directory: string) =>
+      (await readFile(join(ROOT, directory, '.dockerignore'), 'utf8')).split('\n').filter((line) => line !== '');
+    const [original = ''] = await findChapterDirectories(ROOT);
+    const { with: more = [], without = [] } = OTHER_IGNORED[chapter] ?? {};
+    const expected = (await linesOf(original)).filter((line) => !without.includes(line));
+    expect((await linesOf(chapter)).sort()).toEqual([...expected, ...more].sort());
+  });
+
   test('its Dockerfile is Dockerfile.multi', async () => {
     expect(await readlink(join(ROOT, chapter, 'Dockerfile'))).toBe('Dockerfile.multi');
   });
 });
 
+test("04's Dockerfile for a company differs from Dockerfile.multi only in its CA and its dates", async () => {
+  const instructionsOf = async (file: string) =>
+    (await readFile(join(ROOT, '04-three-stage', file), 'utf8')).split('\n').filter((line) => !/^(#.*)?$/.test(line));
+  const [plain, company] = [await instructionsOf('Dockerfile.multi'), await instructionsOf('company/Dockerfile')];
+  expect(plain.filter((line) => !company.includes(line))).toEqual([
+    '  npm ci --omit=dev --ignore-scripts',
+    '  npm ci --ignore-scripts',
+    'RUN npm run build',
+    'COPY --from=deps /app/node_modules ./node_modules',
+    'COPY package.json ./',
+    'COPY --from=builder /app/dist ./dist',
+  ]);
+  const added = company.filter((line) => !plain.includes(line));
+  expect(added.filter((line) => !/ca\b|npm (ci|run build)|SOURCE_DATE_EPOCH|\/out\b/.test(line))).toEqual([]);
+});
+
 test('no lockfile names a registry', async () => {
-  for (const directory of ['.', ...(await findChapterDirectories(ROOT))]) {
+  for (const directory of ['.', ...(await findChapterDirectories(ROOT)), '03-distroless/lean']) {
     expect(await readFile(join(ROOT, directory, 'package-lock.json'), 'utf8')).not.toMatch(/"resolved": "http/);
   }
 });
@@ -49,14 +83,15 @@ test('a new chapter requires only its Dockerfiles: sync adds everything else', a
       await cp(join(ROOT, original, name), join(root, '05-new', name));
     }
     expect(await syncCopies(root)).toEqual(
-      expect.arrayContaining(['05-new/package.json', '05-new/src/app.ts', '05-new/Dockerfile']),
+      expect.arrayContaining(['05-new/package.json', '05-new/src/app.ts', '05-new/.dockerignore', '05-new/Dockerfile']),
     );
     expect(await readlink(join(root, '05-new/Dockerfile'))).toBe('Dockerfile.multi');
     const packageFile = JSON.parse(await readFile(join(root, '05-new/package.json'), 'utf8'));
     expect(packageFile).toMatchObject({ name: '05-new', scripts: { build: 'tsc' } });
     expect(packageFile.description).toBeUndefined();
 
-    // The description of a chapter stays, and so does its Dockerfile.
+    // The description of a chapter stays, and so do its Dockerfile and its .dockerignore.
+    await writeFile(join(root, '05-new/.dockerignore'), 'dist\n');
     await writeFile(join(root, '05-new/package.json'), JSON.stringify({ ...packageFile, description: 'New' }));
     await rm(join(root, '05-new/Dockerfile'));
     await writeFile(join(root, '05-new/Dockerfile'), 'FROM scratch\n');
