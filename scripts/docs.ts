@@ -29,6 +29,7 @@ const ARGUMENTS: Record<ReportName, (copy: () => Promise<string>) => Promise<str
   },
   'mistake-times': async (copy) => [join(await copy(), TIMED_MISTAKE), '--bench', '--runs', '3'],
   shapes: async () => ['.', 'scripts/shapes', '--bench', '--runs', '1', '--behaviour'],
+  lean: async () => ['03/lean', '--bench', '--runs', '3'],
 };
 
 async function measureAll(names: ReportName[], signal: AbortSignal): Promise<void> {

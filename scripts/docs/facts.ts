@@ -9,13 +9,15 @@ import { imageOf, type Reports } from './reports.ts';
 //                                                   --bench times such as `cold build`, and that with its spread
 //   02 multi unpacked less than 02 single           by what part it is less
 //   01 multi unpacked times less than 01 single     how many times it goes into the other
-//   measured on, bases, shapes measured on, shapes runs
+//   lean lean unpacked, lean multi unpacked         of the project 03-distroless/lean, from its own report
+//   measured on, bases, shapes measured on, shapes runs, lean measured on
 
 /** @throws for an unknown value, or when the numbers contradict its words. */
 export function factOf(reports: Reports, name: string): string {
-  const { chapters, shapes } = reports;
+  const { chapters, shapes, lean } = reports;
   if (name === 'measured on') return chapters.createdAt.slice(0, 10);
   if (name === 'shapes measured on') return shapes.createdAt.slice(0, 10);
+  if (name === 'lean measured on') return lean.createdAt.slice(0, 10);
   if (name === 'shapes runs') {
     const runs = shapes.images.find(({ bench }) => bench !== null)?.bench?.runs;
     return runs === 1 ? 'of one run each, without a spread' : `the median of ${runs}, with the least and the most`;
@@ -38,7 +40,8 @@ const showRatio = (ratio: number) => (ratio < 9.95 ? ratio.toFixed(1) : String(M
 
 function figureOf(reports: Reports, image: string, figure: string): { number: number; show(number: number): string } {
   const [chapter = '', variant = ''] = image.split(' ');
-  const { size, contents, bench }: ImageReport = imageOf(reports.chapters, chapter, variant);
+  const report = chapter === 'lean' ? reports.lean : reports.chapters;
+  const { size, contents, bench }: ImageReport = imageOf(report, chapter, variant);
   const sizes: Record<string, number | undefined> = {
     unpacked: size?.unpackedBytes,
     download: size?.pullBytes,

@@ -7,6 +7,7 @@ export const REPORT_FILES = {
   mistakes: 'docs/reports/mistakes.json',
   'mistake-times': 'docs/reports/mistake-times.json',
   shapes: 'docs/reports/shapes.json',
+  lean: 'docs/reports/lean.json',
 };
 
 export type ReportName = keyof typeof REPORT_FILES;

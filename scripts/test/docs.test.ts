@@ -308,6 +308,7 @@ describe('a value', () => {
     expect(factOf(reports, '01 single unpacked')).toMatch(/^\d\.\d\d GB$/);
     expect(factOf(reports, '02 multi unpacked less than 02 single')).toMatch(/^\d\d %$/);
     expect(factOf(reports, '01 multi unpacked times less than 01 single')).toMatch(/^\d\.\d$/);
+    expect(factOf(reports, 'lean lean unpacked less than lean multi')).toMatch(/^\d\d %$/);
     expect(() => factOf(reports, '02 single unpacked less than 02 multi')).toThrow(/is false/);
     expect(() => factOf(reports, '02 multi beauty')).toThrow('There is no value "02 multi beauty".');
     expect(() => factOf(reports, '09 multi unpacked')).toThrow('The report has no image 09 multi.');

@@ -1,12 +1,14 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { appendFile, cp, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, relative } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { findChapters } from '../../compare/discover/chapters.ts';
+import { readBuildSteps } from '../../compare/build/build-steps.ts';
 import type { BehaviourResult } from '../../compare/model/report-schema.ts';
 import { subjectName } from '../../compare/model/subject.ts';
 import { checkBehaviour } from '../../compare/run/check-behaviour.ts';
 import type { ImageFacts } from '../../engine/engine.ts';
 import { readDockerfile } from '../../lib/dockerfile.ts';
+import { findAllSubjects } from './all-subjects.ts';
 import { Bench, docker, engine, type FileEntry, filesOf, ROOT } from './test-engine.ts';
 
 const bench = new Bench();
@@ -19,6 +21,7 @@ const USERS: Record<string, number> = {
   '03-distroless multi': 65532,
   '03-distroless lean': 65532,
   '04-three-stage multi': 1000,
+  '04-three-stage company': 1000,
   '04-three-stage single': 1000,
 };
 
@@ -33,7 +36,7 @@ function userOf(name: string, facts: ImageFacts | undefined): number {
 /** What `single` does not set yet, and chapter 01 neither. */
 const forProduction = (name: string) => (name.endsWith(' single') ? name.startsWith('04') : !name.startsWith('01'));
 
-const subjects = await findChapters(ROOT);
+const subjects = await findAllSubjects();
 const chapters = [...new Set(subjects.map(({ chapter }) => chapter))];
 
 test('each listed user is of a variant that exists', () => {
@@ -45,14 +48,20 @@ const tried = new Map<string, BehaviourResult[]>();
 const image = (name: string) => images.get(name) as string;
 
 describe.each(chapters)('%s', (chapter) => {
-  const variants = subjects.filter((subject) => subject.chapter === chapter).map(({ variant }) => variant);
+  const dockerfiles = new Map(
+    subjects
+      .filter((subject) => subject.chapter === chapter)
+      .map(({ variant, context, dockerfile }) => [variant, relative(context, dockerfile)]),
+  );
+  const variants = [...dockerfiles.keys()];
+  const fileOf = (variant: string) => dockerfiles.get(variant) as string;
 
   const facts: ImageFacts[] = [];
   const user = (variant: string) => userOf(`${chapter} ${variant}`, facts[variants.indexOf(variant)]);
 
   beforeAll(async () => {
     for (const variant of variants) {
-      const built = await bench.buildImage(join(ROOT, chapter), `Dockerfile.${variant}`);
+      const built = await bench.buildImage(join(ROOT, chapter), fileOf(variant));
       facts.push(built);
       images.set(`${chapter} ${variant}`, built.id);
     }
@@ -83,6 +92,26 @@ describe.each(chapters)('%s', (chapter) => {
       expect(missed?.map((one) => one.name)).toEqual(expected);
     });
   });
+
+  test.each(chapter.startsWith('04') ? ['multi'] : variants)(
+    '%s: an edit of a test rebuilds it only where a stage runs the tests',
+    async (variant) => {
+      const copy = await mkdtemp(join(tmpdir(), 'edited-test-'));
+      try {
+        const filter = (path: string) => !/\/(node_modules|dist|\.turbo)$/.test(path);
+        await cp(join(ROOT, chapter), copy, { recursive: true, verbatimSymlinks: true, filter });
+        await appendFile(join(copy, 'test/app.test.ts'), `// ${bench.id}\n`);
+        const lines: string[] = [];
+        await bench.buildImage(copy, fileOf(variant), { onLine: (line) => lines.push(line) });
+        const built = readBuildSteps(lines)
+          .filter(({ cached }) => !cached)
+          .map(({ name }) => name);
+        expect(built.some((name) => name.endsWith(' RUN npm run build'))).toBe(chapter.startsWith('04'));
+      } finally {
+        await rm(copy, { recursive: true });
+      }
+    },
+  );
 
   test('all variants answer alike', async () => {
     const servers = await Promise.all(variants.map((variant) => bench.serve(image(`${chapter} ${variant}`))));
@@ -142,7 +171,7 @@ describe.each(chapters)('%s', (chapter) => {
     });
 
     test('ships a shell only if its base image does', async () => {
-      const text = await readFile(join(ROOT, chapter, `Dockerfile.${variant}`), 'utf8');
+      const text = await readFile(join(ROOT, chapter, fileOf(variant)), 'utf8');
       const shells = files.filter(({ path }) => /\/(sh|bash|dash|busybox)$/.test(path));
       expect(shells.length > 0).toBe(!/distroless|scratch/.test(readDockerfile(text, 'Dockerfile').finalBase));
     });

@@ -1,20 +1,20 @@
 import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { findChapters } from '../../compare/discover/chapters.ts';
 import type { ImageLayer } from '../../compare/inspect/layer.ts';
 import { LayerCache } from '../../compare/inspect/layer-cache.ts';
 import { mergeLayers } from '../../compare/inspect/merge-layers.ts';
 import { readImageLayers } from '../../compare/inspect/read-image-layers.ts';
 import type { ImageFacts } from '../../engine/engine.ts';
+import { findAllSubjects } from './all-subjects.ts';
 import { look } from './look.ts';
-import { Bench, engine, filesOf, ROOT } from './test-engine.ts';
+import { Bench, engine, filesOf } from './test-engine.ts';
 
 const bench = new Bench();
-const subjects = await findChapters(ROOT);
+const subjects = await findAllSubjects();
 let directory = '';
 
 beforeAll(async () => {
@@ -45,10 +45,10 @@ describe('inside', () => {
   // The test counts regular files in what the engine exports from a container. In both, hard links, directories, symbolic
   // links and devices count nothing. Neither counts the files that Docker mounts over those of the image; everything else
   // that Docker adds, such as /.dockerenv, is empty in an export.
-  test.each(subjects.map(({ chapter, variant }) => [`${chapter} ${variant}`, chapter, variant] as const))(
+  test.each(subjects.map((subject) => [`${subject.chapter} ${subject.variant}`, subject] as const))(
     '%s: groups add up to the layers, and without the waste to what a container sees',
-    async (name, chapter, variant) => {
-      const image = await bench.buildImage(join(ROOT, chapter), `Dockerfile.${variant}`);
+    async (name, { chapter, variant, context, dockerfile }) => {
+      const image = await bench.buildImage(context, relative(context, dockerfile));
       const { layers, contents, findings } = await look(image);
       const unpackedBytes = layers.reduce((sum, { bytes }) => sum + bytes, 0);
       expect(Object.values(contents.groups).reduce((sum, bytes) => sum + bytes, 0)).toBe(unpackedBytes);
