@@ -75,8 +75,9 @@ export async function withApp<T>(
     const { address } = await engine.container(id);
     const request = async (path: string) => {
       if (!address) throw new ToolError('The container has ended.');
-      const { body } = await sendRequest(address, path, { limitMs: REQUEST_LIMIT_MS, signal });
-      return appState.parse(JSON.parse(body));
+      const response = await sendRequest(address, path, { limitMs: REQUEST_LIMIT_MS, signal });
+      if ('failure' in response) throw new ToolError('The app does not respond.');
+      return appState.parse(JSON.parse(response.body));
     };
     return await work({ id, request, exec: (command) => docker('exec', id, ...command) });
   } finally {
