@@ -113,10 +113,10 @@ COPY --from=build /app/server.cjs /app/
 COPY lean/start.cjs /app/
 
 # The bytecode of what runs at the start: quicker again, for 0.5 MB unpacked and 0.16 MB to download. It is only
-# read, so it works for any user and on a read-only file system. With the flags of CMD below: with others, V8 may
-# refuse it, and compiles as always.
+# read, so it works for any user and on a read-only file system. If the app is started with V8's flags, V8 may refuse
+# it, and compiles as always.
 # This runs the app up to its first pause. If that ends for want of a setting, give this RUN a harmless one.
-RUN ["/nodejs/bin/node", "--max-old-space-size-percentage=75", "/app/start.cjs", "--save-bytecode"]
+RUN ["/nodejs/bin/node", "/app/start.cjs", "--save-bytecode"]
 
 # runtime: the image. All of the app is one layer.
 FROM rootfs AS runtime
@@ -132,11 +132,12 @@ USER 65532
 EXPOSE 3000
 
 # There is no shell and no curl: Node asks the app. The full path, because /nodejs/bin is not on the PATH.
-HEALTHCHECK --interval=10s --timeout=3s --start-period=5s \
-  CMD ["/nodejs/bin/node", "-e", "fetch('http://127.0.0.1:' + (process.env.PORT || 3000) + '/healthz').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
+# node:http takes half the CPU time of fetch.
+HEALTHCHECK --start-period=5s --timeout=3s \
+  CMD ["/nodejs/bin/node", "-e", "http.get('http://127.0.0.1:' + (process.env.PORT || 3000) + '/healthz', (r) => process.exit(r.statusCode === 200 ? 0 : 1)).on('error', () => process.exit(1))"]
 
 # As distroless has it. A FROM scratch has none.
 ENTRYPOINT ["/nodejs/bin/node"]
 
-# The flag keeps the heap below the memory limit of the container: below 512 MiB, Node by itself would go beyond.
-CMD ["--max-old-space-size-percentage=75", "start.cjs"]
+# No heap limit here: it belongs beside the memory limit of the container, in NODE_OPTIONS.
+CMD ["start.cjs"]

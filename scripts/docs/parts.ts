@@ -88,7 +88,7 @@ function shapeTable(report: Report): string {
   return table('llrrrrrrl', [['Dockerfile', ...SHAPE_SIZES, ...figures, 'misses'], ...rows]);
 }
 
-const MISSES: Record<string, string> = { healthy: 'no health check', 'pid-1': 'init as PID 1', 'memory-limit': 'heap' };
+const MISSES: Record<string, string> = { healthy: 'no health check', 'pid-1': 'init as PID 1' };
 
 function misses({ behaviour }: ImageReport): string {
   const missed = (behaviour ?? []).filter(({ ok, name }) => ok === false && name !== 'unhealthy');

@@ -13,7 +13,10 @@ export const BEHAVIOURS = {
   healthy: { head: 'healthy', means: 'its HEALTHCHECK turns healthy' },
   unhealthy: { head: 'hung', means: 'its HEALTHCHECK turns unhealthy when the app hangs' },
   logs: { head: 'logs', means: 'it logs to standard output, one line per entry' },
-  'memory-limit': { head: 'memory', means: "it serves under a memory limit, and Node's heap limit is lower than that" },
+  'memory-limit': {
+    head: 'memory',
+    means: "it serves under a memory limit of 512 MiB, and Node's heap limit is lower than that",
+  },
 } as const;
 
 export type Behaviour = keyof typeof BEHAVIOURS;

@@ -56,7 +56,10 @@ fs.chownSync('/state', 1, 1);
 console.log('{\\n  "pretty": true\\n}');`;
     // Its health check always succeeds.
     const results = await checkResults(
-      await image(SERVER('process.exit(3);', atStart), 'HEALTHCHECK CMD exit 0\nCMD ["node", "server.js"]'),
+      await image(
+        SERVER('process.exit(3);', atStart),
+        'HEALTHCHECK CMD exit 0\nCMD ["node", "--max-old-space-size=1024", "server.js"]',
+      ),
     );
     const misses = [...results].filter(([, { ok }]) => ok === false).map(([name, { reason }]) => [name, reason]);
     expect(Object.fromEntries(misses)).toEqual({
@@ -66,7 +69,7 @@ console.log('{\\n  "pretty": true\\n}');`;
       'read-only': expect.stringMatching(/^The container ended with exit code 1 before it responded\./),
       'no-privileges': expect.stringMatching(/^The container ended with exit code 1/),
       'any-user': expect.stringMatching(/^The container ended with exit code 1/),
-      'memory-limit': 'its heap may grow to 275 MB, with a limit of 268 MB',
+      'memory-limit': 'its heap may grow to 1086 MB, with a limit of 537 MB',
       unhealthy: 'the app hangs, and its health status is still healthy',
     });
     expect(results.get('pid-1')?.ok).toBe(true);
