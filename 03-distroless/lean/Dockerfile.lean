@@ -1,4 +1,4 @@
-# An experiment, not a fifth choice: how small can the image of ../Dockerfile.multi get without giving up what a service needs?
+# An experiment, not a template: how small can the image of ../Dockerfile.multi get without giving up what a service needs?
 # One bundled file, a Node without symbols, and of distroless only what Node loads. README.md has the numbers and the price.
 # docker build -f lean/Dockerfile.lean .
 #
@@ -131,13 +131,12 @@ USER 65532
 
 EXPOSE 3000
 
-# There is no shell and no curl: Node asks the app. The full path, because /nodejs/bin is not on the PATH.
-# node:http takes half the CPU time of fetch.
+# Node asks the app: there is no shell and no curl. The full path, because /nodejs/bin is not on the PATH.
 HEALTHCHECK --start-period=5s --timeout=3s \
   CMD ["/nodejs/bin/node", "-e", "http.get('http://127.0.0.1:' + (process.env.PORT || 3000) + '/healthz', (r) => process.exit(r.statusCode === 200 ? 0 : 1)).on('error', () => process.exit(1))"]
 
 # As distroless has it. A FROM scratch has none.
 ENTRYPOINT ["/nodejs/bin/node"]
 
-# No heap limit here: it belongs beside the memory limit of the container, in NODE_OPTIONS.
+# No heap limit: set one with NODE_OPTIONS where you set the memory limit of the container.
 CMD ["start.cjs"]

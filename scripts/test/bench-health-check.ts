@@ -83,6 +83,7 @@ async function findRoom(bench: Bench, { image, env, command }: Check) {
   }
 }
 
+/** The app's memory in bytes before the check, if both outlive it; otherwise which of them the kernel killed. */
 async function survive(bench: Bench, container: AppContainer, command: string[]): Promise<number | string> {
   const before = await container.request('/').catch(() => requireApp(bench, container).catch(() => null));
   if (!before) return 'app, without a check';

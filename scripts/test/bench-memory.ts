@@ -77,6 +77,7 @@ const CONCURRENCY = 4;
 const STOP = 5000;
 const STOPPED = 42;
 
+/** The environment that makes the app put a load on itself, for a memory limit in MiB. */
 function describeLoad({ load, isLeak }: Load, limit: number | null): RunRequest['env'] {
   if (limit === null) return { LOAD: load, MIB: isLeak ? 16 : 4, STOP };
   if (load === 'garbage') return { LOAD: load, MIB: limit / 64 };
@@ -103,6 +104,7 @@ async function runLoad(bench: Bench, load: Load, { limit, setting }: Row) {
   });
 }
 
+/** How the container ended: by Node's error, the kernel, or the app's own limit. */
 async function describeEnd({ engine, signal }: Bench, id: string): Promise<string> {
   const code = await Promise.race([engine.wait(id), sleep(5000, null, { signal, ref: false })]);
   if (code === null) return 'does not respond';
@@ -111,6 +113,7 @@ async function describeEnd({ engine, signal }: Bench, id: string): Promise<strin
   return `${hasError ? "Node's error" : 'killed'} (${code})`;
 }
 
+/** How each load ends with each setting and memory limit, as a Markdown table. */
 async function measureHeap(bench: Bench): Promise<string> {
   // What counts is memory, not time, so two containers run at once. Those without a limit run alone, at the end.
   const [two, alone] = [pLimit(2), pLimit(1)];

@@ -39,7 +39,9 @@ describe.each(await findChapterDirectories(ROOT))('%s', (chapter) => {
 
   test('its .dockerignore is that of the first chapter, but for listed lines', async () => {
     const linesOf = async (directory: string) =>
-      (await readFile(join(ROOT, directory, '.dockerignore'), 'utf8')).split('\n').filter((line) => line !== '');
+      (await readFile(join(ROOT, directory, '.dockerignore'), 'utf8'))
+        .split('\n')
+        .filter((line) => !/^(#.*)?$/.test(line));
     const [original = ''] = await findChapterDirectories(ROOT);
     const { with: more = [], without = [] } = OTHER_IGNORED[chapter] ?? {};
     const expected = (await linesOf(original)).filter((line) => !without.includes(line));
@@ -51,20 +53,65 @@ describe.each(await findChapterDirectories(ROOT))('%s', (chapter) => {
   });
 });
 
+test('the .dockerignore of lean is that of its chapter, but for the directory itself', async () => {
+  const linesOf = async (file: string) =>
+    (await readFile(join(ROOT, '03-distroless', file), 'utf8')).split('\n').filter((line) => !/^(#.*)?$/.test(line));
+  const expected = (await linesOf('.dockerignore')).filter((line) => line !== 'lean');
+  expect((await linesOf('lean/Dockerfile.lean.dockerignore')).sort()).toEqual(expected.sort());
+});
+
 test("04's Dockerfile for a company differs from Dockerfile.multi only in its CA and its dates", async () => {
-  const instructionsOf = async (file: string) =>
-    (await readFile(join(ROOT, '04-three-stage', file), 'utf8')).split('\n').filter((line) => !/^(#.*)?$/.test(line));
-  const [plain, company] = [await instructionsOf('Dockerfile.multi'), await instructionsOf('company/Dockerfile')];
-  expect(plain.filter((line) => !company.includes(line))).toEqual([
-    '  npm ci --omit=dev --ignore-scripts',
-    '  npm ci --ignore-scripts',
-    'RUN npm run build',
-    'COPY --from=deps /app/node_modules ./node_modules',
-    'COPY package.json ./',
-    'COPY --from=builder /app/dist ./dist',
+  /** The lines of each stage, without comments. The first is what comes before all stages. */
+  const stagesOf = async (file: string) =>
+    (await readFile(join(ROOT, '04-three-stage', file), 'utf8'))
+      .replace(/^(#.*)?\n/gm, '')
+      .split(/^(?=FROM )/m)
+      .map((stage) => stage.split('\n'));
+  const [plain, company] = [await stagesOf('Dockerfile.multi'), await stagesOf('company/Dockerfile')];
+  const without = (lines: string[] = [], others: string[] = []) => lines.filter((line) => !others.includes(line));
+  expect(company.length).toBe(plain.length);
+  const mountCa = '  --mount=type=secret,id=ca \\';
+  const trustCa = '  if [ -r /run/secrets/ca ]; then export NODE_EXTRA_CA_CERTS=/run/secrets/ca; fi \\';
+  const setDates = '  && if [ -n "$SOURCE_DATE_EPOCH" ]; then find /out -exec touch -hd "@$SOURCE_DATE_EPOCH" {} +; fi';
+  const makeOut = '  && mkdir -p /out/app \\';
+  expect(plain.map((stage, index) => [without(stage, company[index]), without(company[index], stage)])).toEqual([
+    [[], []],
+    [
+      ['  npm ci --omit=dev --ignore-scripts'],
+      [
+        'ARG SOURCE_DATE_EPOCH',
+        mountCa,
+        trustCa,
+        '  && npm ci --omit=dev --ignore-scripts \\',
+        makeOut,
+        '  && mv node_modules /out/app \\',
+        setDates,
+      ],
+    ],
+    [
+      ['  npm ci --ignore-scripts', 'RUN npm run build'],
+      [
+        mountCa,
+        trustCa,
+        '  && npm ci --ignore-scripts',
+        'ARG SOURCE_DATE_EPOCH',
+        'RUN npm run build \\',
+        makeOut,
+        '  && cp -R package.json dist /out/app \\',
+        setDates,
+      ],
+    ],
+    [[], []],
+    [[], []],
+    [
+      [
+        'COPY --from=deps /app/node_modules ./node_modules',
+        'COPY package.json ./',
+        'COPY --from=builder /app/dist ./dist',
+      ],
+      ['COPY --from=deps /out /', 'COPY --from=builder /out /'],
+    ],
   ]);
-  const added = company.filter((line) => !plain.includes(line));
-  expect(added.filter((line) => !/ca\b|npm (ci|run build)|SOURCE_DATE_EPOCH|\/out\b/.test(line))).toEqual([]);
 });
 
 test('no lockfile names a registry', async () => {

@@ -94,7 +94,7 @@ export const CATALOG = {
     level: 'warning',
     message: "A package manager's cache is in the image.",
     why: 'Each package is then in the image twice: unpacked in node_modules and packed in the cache.',
-    fix: 'Keep the cache out of the layer:\n  RUN --mount=type=cache,target=/root/.npm npm ci --omit=dev\nor delete it in the same RUN: npm cache clean --force',
+    fix: 'Keep the cache out of the layer:\n  RUN --mount=type=cache,target=/root/.npm npm ci --omit=dev\nor delete it in the same RUN: rm -rf /root/.npm',
   },
   'shell-form': {
     level: 'warning',

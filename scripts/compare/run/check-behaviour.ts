@@ -15,7 +15,7 @@ const HEALTH_LIMITS_MS = { starting: 40_000, healthy: 20_000 };
 const HEALTH_POLL_MS = 200;
 /** A user ID as OpenShift assigns it: one that no image knows, in the group of root. */
 const ARBITRARY_USER = '1000680000:0';
-/** From here on the heap limit that V8 chooses by itself is lower. Who sets a lower limit sets the heap limit beside it. */
+/** Large enough that the heap limit which V8 chooses by itself is lower: `npm run bench:memory -w scripts` shows it. */
 const MEMORY_LIMIT_BYTES = 512 * 1024 * 1024;
 
 type Outcome = Omit<BehaviourResult, 'name'>;
