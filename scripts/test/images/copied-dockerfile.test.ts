@@ -51,7 +51,7 @@ describe("another project with 04's Dockerfile", () => {
     expect(await docker('exec', old.id, 'ls', 'dist')).toBe('after.json\nindex.js');
   });
 
-  test.each(['*.md', '*.d.ts'])('keeps the %s of packages, which some read', async (pattern) => {
+  test.each(['README.md', '*.d.ts'])('keeps the %s of packages, which some read', async (pattern) => {
     expect(await docker('exec', old.id, 'find', 'node_modules', '-name', pattern)).not.toBe('');
   });
 
