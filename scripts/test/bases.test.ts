@@ -1,4 +1,3 @@
-import { execFile } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,17 +8,6 @@ import { mergeSettings } from '../compare/model/settings.ts';
 import { isStandIn } from '../engine/labels.ts';
 import { registryOf } from '../setup/base-images.ts';
 import { recipeFor } from '../setup/stand-ins.ts';
-
-/** What setup prints, with a PATH that has no engine: it checks its arguments before it starts anything. */
-async function setup(args: string[]) {
-  const cwd = join(import.meta.dirname, '..');
-  const env = { ...process.env, INIT_CWD: cwd, PATH: '' };
-  return new Promise((resolve) => {
-    const child = execFile(process.execPath, ['start.mjs', 'setup', ...args], { cwd, env }, (_, stdout, stderr) =>
-      resolve({ code: child.exitCode, stdout, stderr }),
-    );
-  });
-}
 
 test('the base images that have a stand-in', () => {
   expect(recipeFor('node:26')).toEqual({ target: 'node', major: '26' });
@@ -54,28 +42,4 @@ test('the registry of an image name', () => {
   expect(registryOf('someone/app')).toBe('docker.io');
   expect(registryOf('gcr.io/distroless/nodejs26-debian13:nonroot')).toBe('gcr.io');
   expect(registryOf('localhost:5000/app')).toBe('localhost:5000');
-});
-
-test.each([
-  ['no-such', /^There is no chapter and no directory "no-such"\.\n/],
-  ['start.mjs', /^"start\.mjs" is a file, not a directory\.\n/],
-  ['lib', /^There is no Dockerfile in .*scripts\/lib\.\n/],
-])('setup refuses to provide the base images of %s', async (name, message) => {
-  const result = await setup([name]);
-  expect(result).toEqual({ code: 2, stdout: '', stderr: expect.stringMatching(message) });
-});
-
-test.each([
-  [['--stand-ins', '--remove-stand-ins'], /^option '--remove-stand-ins' cannot be used with option '--stand-ins'\n/],
-  [['--remove-stand-ins', 'lib'], /^--remove-stand-ins expects no directories\.\n/],
-])('setup refuses %j', async (args, message) => {
-  expect(await setup(args)).toEqual({ code: 2, stdout: '', stderr: expect.stringMatching(message) });
-});
-
-test('setup --help names both options', async () => {
-  expect(await setup(['--help'])).toEqual({
-    code: 0,
-    stdout: expect.stringMatching(/^ +--stand-ins .*\n +--remove-stand-ins /m),
-    stderr: '',
-  });
 });

@@ -140,7 +140,9 @@ test('an interruption ends a request at once, before a response and in the middl
   await expect(aborted).rejects.toThrow();
 });
 
-test('what an app that closes connections has in common with TLS is found out', { timeout: 20_000 }, async () => {
+test('the message for closed connections says whether the app speaks TLS, closes at once, or stops in the middle', {
+  timeout: 20_000,
+}, async () => {
   const explain = async (address: Address) => {
     const result = await sendRequest(address, '/x', { signal });
     return (await explainFailure({ port: 80, path: '/x', limitMs: 30_000, address, result, signal })).message;

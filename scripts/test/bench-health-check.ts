@@ -9,6 +9,7 @@ import {
   type RunRequest,
   requireApp,
   toMib,
+  waitForApp,
   withApp,
 } from './memory-container.ts';
 
@@ -19,12 +20,12 @@ const SMALL_LIMIT = 128;
 /** The app's memory beside Node's own, in steps of this many MiB. */
 const STEP = 10;
 
-const URL = "'http://127.0.0.1:' + (process.env.PORT || 3000) + '/healthz'";
+const HEALTH_URL = "'http://127.0.0.1:' + (process.env.PORT || 3000) + '/healthz'";
 const EMPTY = ['-e', '0'];
-const FETCH = ['-e', `fetch(${URL}).then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))`];
+const FETCH = ['-e', `fetch(${HEALTH_URL}).then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))`];
 const HTTP = [
   '-e',
-  `http.get(${URL}, (r) => process.exit(r.statusCode === 200 ? 0 : 1)).on('error', () => process.exit(1))`,
+  `http.get(${HEALTH_URL}, (r) => process.exit(r.statusCode === 200 ? 0 : 1)).on('error', () => process.exit(1))`,
 ];
 
 interface Check {
@@ -72,7 +73,10 @@ async function measureCheck(bench: Bench, { image, env, command }: Check) {
   return { wallMs, cpuMs, memory };
 }
 
-/** The most memory, in bytes, with which the app of a small container outlives a check; with one step more the kernel kills. */
+/**
+ * The most memory, in bytes, that the app of a small container may have when a check runs. One step more, and the kernel kills
+ * the app or the check.
+ */
 async function findRoom(bench: Bench, { image, env, command }: Check) {
   let room: number | null = null;
   for (let keep = 3 * STEP; ; keep += STEP) {
@@ -85,7 +89,7 @@ async function findRoom(bench: Bench, { image, env, command }: Check) {
 
 /** The app's memory in bytes before the check, if both outlive it; otherwise which of them the kernel killed. */
 async function survive(bench: Bench, container: AppContainer, command: string[]): Promise<number | string> {
-  const before = await container.request('/').catch(() => requireApp(bench, container).catch(() => null));
+  const before = await waitForApp(bench, container);
   if (!before) return 'app, without a check';
   const passes = await container.exec(command).then(
     () => true,
@@ -105,8 +109,8 @@ export async function measureHealthChecks(bench: Bench): Promise<string> {
     const range = (values: number[]) =>
       `${median(values).toFixed(0)} ms (${Math.min(...values).toFixed(0)} to ${Math.max(...values).toFixed(0)})`;
     const perMinute = (seconds: number) => `${((median(cpuMs) * 60) / seconds / 1000).toFixed(2)} s`;
-    const least = room === null ? 'none' : `${toMib(room)} MiB, then the ${killed}`;
-    const row = [name, range(wallMs), range(cpuMs), perMinute(10), perMinute(30), `${toMib(memory)} MiB`, least];
+    const mostMemory = room === null ? 'none' : `${toMib(room)} MiB, then the ${killed}`;
+    const row = [name, range(wallMs), range(cpuMs), perMinute(10), perMinute(30), `${toMib(memory)} MiB`, mostMemory];
     bench.note(row.join(', '));
     rows.push(row);
   }
@@ -117,7 +121,7 @@ export async function measureHealthChecks(bench: Bench): Promise<string> {
     'CPU a minute, every 10 s',
     'every 30 s',
     'memory',
-    `app at ${SMALL_LIMIT} MiB survives with; killed`,
+    `most app memory at a limit of ${SMALL_LIMIT} MiB; what is killed above it`,
   ];
   return markdownTable([head, ...rows]);
 }

@@ -121,7 +121,7 @@ async function measureHeap(bench: Bench): Promise<string> {
     const limit = row.limit === null ? 'none' : `${row.limit} MiB`;
     const results = LOADS.map((load) =>
       (row.limit === null ? alone : two)(async () => {
-        // 60 % of nothing is nothing; and no setting of the heap has an effect on buffers.
+        // Without a limit there is no 60 % of it, and no heap setting affects buffers.
         const isLeftOut =
           row.limit === null && (load.load === 'working set' || (load.load === 'buffers' && row.name !== 'nothing'));
         if (isLeftOut) return { text: 'not run', heap: undefined };

@@ -48,7 +48,7 @@ test.each<[string, (stored: string) => string | Buffer]>([
   ['without a checksum', (stored) => stored.slice(stored.indexOf('\n') + 1)],
   ['with a negative number', (stored) => stored.replace(/(?<=bytes\W+)5/, '-5')],
   ['with another number', (stored) => stored.replace(/(?<=bytes\W+)5/, '6')],
-  ['with a number that is none', (stored) => stored.replace(/(?<=bytes\W+)5/, 'null')],
+  ['with null instead of a number', (stored) => stored.replace(/(?<=bytes\W+)5/, 'null')],
   ['with another path', (stored) => stored.replace('app/soft', 'app/sofa')],
 ])('a damaged entry, %s, is measured again', async (_, damage) => {
   const cache = new LayerCache(directory);

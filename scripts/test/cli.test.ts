@@ -187,6 +187,37 @@ test('setup does not start an engine when DOCKER_HOST names another one', async 
   expect(code).toBe(3);
 });
 
+/** setup checks its arguments before it starts anything. */
+const WITHOUT_ENGINE = { PATH: '' };
+
+test.each([
+  ['no-such', /^There is no chapter and no directory "no-such"\.\n/],
+  ['start.mjs', /^"start\.mjs" is a file, not a directory\.\n/],
+  ['lib', /^There is no Dockerfile in .*scripts\/lib\.\n/],
+])('setup refuses to provide the base images of %s', async (name, message) => {
+  const result = await tool('setup', [name], WITHOUT_ENGINE);
+  expect(result).toEqual({ code: 2, stdout: '', stderr: expect.stringMatching(message) });
+});
+
+test.each([
+  [['--stand-ins', '--remove-stand-ins'], /^option '--remove-stand-ins' cannot be used with option '--stand-ins'\n/],
+  [['--remove-stand-ins', 'lib'], /^--remove-stand-ins expects no directories\.\n/],
+])('setup refuses %j', async (args, message) => {
+  expect(await tool('setup', args, WITHOUT_ENGINE)).toEqual({
+    code: 2,
+    stdout: '',
+    stderr: expect.stringMatching(message),
+  });
+});
+
+test('setup --help names both options', async () => {
+  expect(await tool('setup', ['--help'])).toEqual({
+    code: 0,
+    stdout: expect.stringMatching(/^ +--stand-ins .*\n +--remove-stand-ins /m),
+    stderr: '',
+  });
+});
+
 test('setup refuses an unknown option', async () => {
   expect(await tool('setup', ['--nope'])).toMatchObject({ code: 2, stderr: expect.stringContaining('--nope') });
 });

@@ -10,12 +10,16 @@ const workspace = JSON.parse(await readFile(join(ROOT, 'package-lock.json'), 'ut
 
 /**
  * The lines by which the .dockerignore of a chapter differs from that of the first: 04's stage `test` needs the tests, and
- * a Dockerfile below a chapter is no part of the app.
+ * a Dockerfile below a chapter is not part of the app.
  */
 const OTHER_IGNORED: Record<string, { with?: string[]; without?: string[] }> = {
   '03-distroless': { with: ['lean'] },
   '04-three-stage': { with: ['company'], without: ['test'] },
 };
+
+/** The lines of an ignore file, without comments. */
+const readPatterns = async (file: string) =>
+  (await readFile(join(ROOT, file), 'utf8')).split('\n').filter((line) => !/^(#.*)?$/.test(line));
 
 // `npm run sync` fixes what differs here.
 
@@ -38,14 +42,10 @@ describe.each(await findChapterDirectories(ROOT))('%s', (chapter) => {
   });
 
   test('its .dockerignore is that of the first chapter, but for listed lines', async () => {
-    const linesOf = async (directory: string) =>
-      (await readFile(join(ROOT, directory, '.dockerignore'), 'utf8'))
-        .split('\n')
-        .filter((line) => !/^(#.*)?$/.test(line));
     const [original = ''] = await findChapterDirectories(ROOT);
     const { with: more = [], without = [] } = OTHER_IGNORED[chapter] ?? {};
-    const expected = (await linesOf(original)).filter((line) => !without.includes(line));
-    expect((await linesOf(chapter)).sort()).toEqual([...expected, ...more].sort());
+    const expected = (await readPatterns(`${original}/.dockerignore`)).filter((line) => !without.includes(line));
+    expect((await readPatterns(`${chapter}/.dockerignore`)).sort()).toEqual([...expected, ...more].sort());
   });
 
   test('its Dockerfile is Dockerfile.multi', async () => {
@@ -54,10 +54,8 @@ describe.each(await findChapterDirectories(ROOT))('%s', (chapter) => {
 });
 
 test('the .dockerignore of lean is that of its chapter, but for the directory itself', async () => {
-  const linesOf = async (file: string) =>
-    (await readFile(join(ROOT, '03-distroless', file), 'utf8')).split('\n').filter((line) => !/^(#.*)?$/.test(line));
-  const expected = (await linesOf('.dockerignore')).filter((line) => line !== 'lean');
-  expect((await linesOf('lean/Dockerfile.lean.dockerignore')).sort()).toEqual(expected.sort());
+  const expected = (await readPatterns('03-distroless/.dockerignore')).filter((line) => line !== 'lean');
+  expect((await readPatterns('03-distroless/lean/Dockerfile.lean.dockerignore')).sort()).toEqual(expected.sort());
 });
 
 test("04's Dockerfile for a company differs from Dockerfile.multi only in its CA and its dates", async () => {

@@ -68,7 +68,7 @@ describe('docker pull: the registry refuses', () => {
     'Error response from daemon: toomanyrequests: You have reached your pull rate limit.',
     'Error response from daemon: manifest for node:99 not found: manifest unknown: manifest unknown',
     `${REFERENCE} unexpected status from HEAD request to ${REGISTRY}library/node/manifests/26: 403 Forbidden`,
-    // The names of images are no reasons.
+    // Words in the name of an image are not reasons.
     'Error response from daemon: pull access denied for some/timeout, repository does not exist or may require docker login',
     'Error response from daemon: manifest for x509:tls not found: manifest unknown: manifest unknown',
     'Error response from daemon: manifest for eof:eof not found: manifest unknown: manifest unknown',

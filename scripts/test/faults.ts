@@ -15,7 +15,7 @@ import { findEngineSocket, listEngineObjects, removeEngineObjects } from './faul
 import { OUTPUTS } from './faults/outputs.ts';
 import { SECRETS } from './faults/secrets.ts';
 import { SETUP } from './faults/setup-rows.ts';
-import { type Places, type Row, Trial } from './faults/trial.ts';
+import { type Row, Trial, type TrialPaths } from './faults/trial.ts';
 import { WRONG_USE } from './faults/wrong-use.ts';
 
 // Tries the faults that a user can meet, on the real engine, and prints what came of each:
@@ -39,7 +39,7 @@ const ROWS = Object.entries(TOPICS).flatMap(([topic, rows]) =>
 const ROOT = join(import.meta.dirname, '../..');
 /** How many rows run at a time: their commands mostly wait for the engine. */
 const JOBS = availableParallelism() + 2;
-/** How many of those that only wait run besides. */
+/** How many rows that only wait run in addition. */
 const WAITING_JOBS = 8;
 /** How many of a command's last lines are shown where it is not as expected. */
 const LAST_LINES = 12;
@@ -59,7 +59,7 @@ interface Result {
 const NOT_TRIED = { code: -1, seconds: 0, left: 'unknown', lines: [] };
 
 /** Tries a row, and removes what it leaves. */
-async function tryRow(row: Row, places: Places, directory: string): Promise<Result> {
+async function tryRow(row: Row, places: TrialPaths, directory: string): Promise<Result> {
   const trial = new Trial(row, places, directory);
   running.add(trial);
   try {
@@ -83,10 +83,10 @@ async function tryRow(row: Row, places: Places, directory: string): Promise<Resu
 }
 
 /** Tries rows: a few at a time, more of those that only wait, and at the end those that must be alone. */
-async function tryRows(rows: Row[], places: Places, directory: string): Promise<Result[]> {
+async function tryRows(rows: Row[], places: TrialPaths, directory: string): Promise<Result[]> {
   const [limit, limitWaiting] = [pLimit(JOBS), pLimit(WAITING_JOBS)];
   const results: Result[] = [];
-  const attempt = async (row: Row) => {
+  const tryAndPrint = async (row: Row) => {
     if (isInterrupted) return;
     const result = await tryRow(row, places, join(directory, String(ROWS.indexOf(row)))).catch(
       (error: Error): Result => ({ ...NOT_TRIED, name: row.name, problems: [`it was not tried: ${error.message}`] }),
@@ -98,9 +98,9 @@ async function tryRows(rows: Row[], places: Places, directory: string): Promise<
   const [alone, together] = [rows.filter((row) => row.alone), rows.filter((row) => !row.alone)];
   // The first fills the cache with the sizes of the base image, which the others would all measure at once.
   const [first, ...others] = together;
-  if (first) await attempt(first);
-  await Promise.all(others.map((row) => (row.waits ? limitWaiting : limit)(() => attempt(row))));
-  for (const row of alone) await attempt(row);
+  if (first) await tryAndPrint(first);
+  await Promise.all(others.map((row) => (row.waits ? limitWaiting : limit)(() => tryAndPrint(row))));
+  for (const row of alone) await tryAndPrint(row);
   return results;
 }
 

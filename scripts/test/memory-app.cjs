@@ -1,6 +1,6 @@
 // The app of bench-memory.ts, which passes this text to `node -e`: no image is built. Each request adds to the memory in the
-// way that LOAD says, and responds with what the process sees of it. MIB is the unit of a request; KEEP, in MiB, the working
-// set; STOP, in MiB, ends a leak that nothing else ends: exit code 42.
+// way that LOAD says, and responds with what the process sees of it. In MiB: MIB is how much a request allocates, KEEP how much the
+// app holds from the start, and STOP where a leak ends that nothing else ends, with exit code 42.
 const { readFileSync } = require('node:fs');
 const { createServer } = require('node:http');
 const { getHeapStatistics } = require('node:v8');

@@ -51,8 +51,8 @@ export interface AppContainer {
   id: string;
   /** Requests the app. @throws when it does not respond. */
   request(path: string): Promise<AppState>;
-  /** Runs a program in the container, and returns its output. @throws {ToolError} when it fails. */
-  exec(command: string[]): Promise<string>;
+  /** Runs a program in the container. @throws {ToolError} when it fails. */
+  exec(command: string[]): Promise<unknown>;
 }
 
 export const toMib = (bytes: number) => Math.round(bytes / 2 ** 20);
@@ -89,7 +89,10 @@ export async function withApp<T>(
 export async function waitForApp({ engine, signal }: Bench, { id, request }: AppContainer): Promise<AppState | null> {
   while (true) {
     signal.throwIfAborted();
-    const state = await request('/').catch(() => null);
+    const state = await request('/').catch((error: unknown) => {
+      if (error instanceof ToolError) return null;
+      throw error;
+    });
     if (state) return state;
     if (!(await engine.container(id)).running) return null;
     await sleep(POLL_MS, undefined, { signal });

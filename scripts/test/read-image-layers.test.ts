@@ -52,9 +52,14 @@ async function readImages(
     cache = new LayerCache(directory),
     refuse = () => undefined,
     signal = new AbortController().signal,
-  }: { cache?: LayerCache; refuse?: (names: string[]) => Error | undefined; signal?: AbortSignal } = {},
+    saved = [],
+  }: {
+    cache?: LayerCache;
+    refuse?: (names: string[]) => Error | undefined;
+    signal?: AbortSignal;
+    saved?: string[];
+  } = {},
 ) {
-  const saved: string[] = [];
   const engine = {
     history: async () => [],
     save: (names: string[]) => {
@@ -173,10 +178,13 @@ test('an image without layers has 0 bytes, and is not saved: Docker 20.10 saves 
 
 test('an interruption ends the reading of all archives, and starts no other', async () => {
   const controller = new AbortController();
+  const saved: string[] = [];
   const images = { one: [small('a')], two: [small('b')], three: [small('c')], four: [small('d')] };
   const refuse = () => {
     controller.abort(new Error('interrupted'));
     return new Error('the engine was stopped');
   };
-  await expect(readImages(images, { refuse, signal: controller.signal })).rejects.toThrow('interrupted');
+  await expect(readImages(images, { refuse, signal: controller.signal, saved })).rejects.toThrow('interrupted');
+  // The two that are read at the same time.
+  expect(saved).toEqual(['one', 'two']);
 });

@@ -13,7 +13,6 @@ const DELAY_MS = 2500;
 /** The requests that begin each kind of work, as Docker's command line sends them. */
 export const AT = {
   probe: /GET \S*\/version/,
-  info: /GET \S*\/info/,
   build: /POST \S*\/build\?|POST \/grpc/,
   inspect: /GET \S*\/images\/\S+\/json/,
   save: /GET \S*\/images\/get/,

@@ -31,7 +31,7 @@ export interface Expectations {
 }
 
 /** How a command ended, and what it printed. */
-export interface Ended {
+interface CommandResult {
   code: number;
   seconds: number;
   stdout: string;
@@ -39,7 +39,11 @@ export interface Ended {
 }
 
 /** What is not as expected, in words. */
-export async function findProblems(row: Expectations, project: string, { code, seconds, stdout, stderr }: Ended) {
+export async function findProblems(
+  row: Expectations,
+  project: string,
+  { code, seconds, stdout, stderr }: CommandResult,
+) {
   const { says = [], hides = [], files = {}, within = LIMIT_S } = row;
   const output = stdout + stderr;
   const lines = stderr.split('\n').length - 1;

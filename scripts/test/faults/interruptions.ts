@@ -7,7 +7,7 @@ import { useRegistry } from './servers.ts';
 import type { Row, Trial } from './trial.ts';
 
 /** Sends signals a moment after a request to the engine that fits has come so many times, with a pause between them. */
-const at =
+const signalAfter =
   (
     request: RegExp,
     signals: NodeJS.Signals[],
@@ -42,7 +42,7 @@ const NPM = { command: 'npm run --silent --prefix "$ROOT" compare -- .', says: [
 /** Kills an invocation while another one runs, and starts a third. */
 async function kill(trial: Trial): Promise<void> {
   const third = trial.start('compare third');
-  await at(AT.start, ['SIGKILL'], { times: 2 })(trial);
+  await signalAfter(AT.start, ['SIGKILL'], { times: 2 })(trial);
   const next = trial.start('compare next');
   const codes = [await next.ended, await third.ended];
   assert.deepEqual(codes, [0, 0], `${next.output.stderr}${third.output.stdout}`);
@@ -52,42 +52,52 @@ async function kill(trial: Trial): Promise<void> {
 /** Ctrl-C, closed terminals and killed processes, in each phase. */
 export const INTERRUPTIONS: Row[] = [
   row('Ctrl-C right after the start', GOOD, (trial) => sleep(300).then(() => trial.signal('SIGINT')), { says: [] }),
-  row('Ctrl-C while a context of 20,000 files is read', TINY, at(AT.inspect, ['SIGINT'], { afterMs: 100 }), {
+  row('Ctrl-C while a context of 20,000 files is read', TINY, signalAfter(AT.inspect, ['SIGINT'], { afterMs: 100 }), {
     prepare: async (trial) => {
       for (let index = 0; index < 20_000; index += 1) writeFileSync(`${trial.project}/${index}`, '');
       await trial.useProxy();
     },
   }),
-  row('Ctrl-C in a build', SLOW_BUILD, at(AT.build, ['SIGINT'])),
-  row('Ctrl-C while an image is saved', newLayer(), at(AT.save, ['SIGINT']), {
+  row('Ctrl-C in a build', SLOW_BUILD, signalAfter(AT.build, ['SIGINT'])),
+  row('Ctrl-C while an image is saved', newLayer(), signalAfter(AT.save, ['SIGINT']), {
     prepare: (trial) => trial.useProxy(AT.save, 'delay'),
   }),
-  row('Ctrl-C while a container starts', GOOD, at(AT.create, ['SIGINT']), {
+  row('Ctrl-C while a container starts', GOOD, signalAfter(AT.create, ['SIGINT']), {
     prepare: (trial) => trial.useProxy(AT.create, 'delay'),
   }),
-  row('Ctrl-C while a request is pending', MUTE, at(AT.start, ['SIGINT']), { within: 3 }),
-  row('Ctrl-C in --bench', GOOD, at(AT.create, ['SIGINT'], { times: 2 }), { command: 'compare . --bench' }),
-  row('Ctrl-C in a timed build', respond("r.end('x')", 'RUN sleep 2\n'), at(AT.build, ['SIGINT'], { times: 2 }), {
-    command: 'compare . --bench --runs 1',
-  }),
-  row('Ctrl-C twice: the second while it cleans up', MUTE, at(AT.start, ['SIGINT', 'SIGINT'], { pauseMs: 1500 }), {
-    prepare: (trial) => trial.useProxy(AT.remove, 'delay'),
-    within: 15,
-  }),
-  row('Ctrl-C three times at once', MUTE, at(AT.start, ['SIGINT', 'SIGINT', 'SIGINT'])),
-  row('Ctrl-C with --json: no file is written', MUTE, at(AT.start, ['SIGINT']), {
+  row('Ctrl-C while a request is pending', MUTE, signalAfter(AT.start, ['SIGINT']), { within: 3 }),
+  row('Ctrl-C in --bench', GOOD, signalAfter(AT.create, ['SIGINT'], { times: 2 }), { command: 'compare . --bench' }),
+  row(
+    'Ctrl-C in a timed build',
+    respond("r.end('x')", 'RUN sleep 2\n'),
+    signalAfter(AT.build, ['SIGINT'], { times: 2 }),
+    {
+      command: 'compare . --bench --runs 1',
+    },
+  ),
+  row(
+    'Ctrl-C twice: the second while it cleans up',
+    MUTE,
+    signalAfter(AT.start, ['SIGINT', 'SIGINT'], { pauseMs: 1500 }),
+    {
+      prepare: (trial) => trial.useProxy(AT.remove, 'delay'),
+      within: 15,
+    },
+  ),
+  row('Ctrl-C three times at once', MUTE, signalAfter(AT.start, ['SIGINT', 'SIGINT', 'SIGINT'])),
+  row('Ctrl-C with --json: no file is written', MUTE, signalAfter(AT.start, ['SIGINT']), {
     command: 'compare . --json out.json; code=$?; ls; exit $code',
     hides: ['out.json'],
   }),
-  row('Ctrl-C through npm', SLOW_BUILD, at(AT.build, ['SIGINT']), NPM),
-  row('SIGTERM', SLOW_BUILD, at(AT.build, ['SIGTERM']), { code: 143 }),
-  row('SIGTERM to npm alone', SLOW_BUILD, at(AT.build, ['SIGTERM'], { to: 'command' }), { ...NPM, code: 143 }),
-  row('SIGTERM to npm alone while a request is pending', MUTE, at(AT.start, ['SIGTERM'], { to: 'command' }), {
+  row('Ctrl-C through npm', SLOW_BUILD, signalAfter(AT.build, ['SIGINT']), NPM),
+  row('SIGTERM', SLOW_BUILD, signalAfter(AT.build, ['SIGTERM']), { code: 143 }),
+  row('SIGTERM to npm alone', SLOW_BUILD, signalAfter(AT.build, ['SIGTERM'], { to: 'command' }), { ...NPM, code: 143 }),
+  row('SIGTERM to npm alone while a request is pending', MUTE, signalAfter(AT.start, ['SIGTERM'], { to: 'command' }), {
     ...NPM,
     code: 143,
   }),
-  row('SIGHUP: the terminal is closed', SLOW_BUILD, at(AT.build, ['SIGHUP']), { code: 129 }),
-  row('Ctrl-C while a registry does not answer', TINY, at(AT.build, ['SIGINT']), {
+  row('SIGHUP: the terminal is closed', SLOW_BUILD, signalAfter(AT.build, ['SIGHUP']), { code: 129 }),
+  row('Ctrl-C while a registry does not answer', TINY, signalAfter(AT.build, ['SIGINT']), {
     files: {},
     prepare: async (trial) => {
       await trial.useProxy();

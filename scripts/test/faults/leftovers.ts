@@ -9,7 +9,7 @@ import { spawnText } from '../../lib/spawn.ts';
 const PROCESSES_END_MS = 4000;
 
 /** A container or an image that compare made. */
-export interface EngineObject {
+interface EngineObject {
   kind: 'container' | 'image';
   id: string;
   name: string;
@@ -28,7 +28,7 @@ export async function findEngineSocket(): Promise<string> {
 export async function listEngineObjects(socketPath: string): Promise<EngineObject[]> {
   const filters = encodeURIComponent(JSON.stringify({ label: [INVOCATION_LABEL] }));
   const read = async (kind: EngineObject['kind'], path: string) => {
-    const found = (await ask(socketPath, 'GET', `${path}?all=1&filters=${filters}`)) as Listed[];
+    const found = (await ask(socketPath, 'GET', `${path}?all=1&filters=${filters}`)) as ApiObject[];
     return found.map(({ Id, Labels, RepoTags, Names }): EngineObject => {
       const [name = Id.slice(0, 19)] = RepoTags ?? Names ?? [];
       return { kind, id: Id, name, owner: Labels?.[DIRECTORY_LABEL] };
@@ -37,7 +37,7 @@ export async function listEngineObjects(socketPath: string): Promise<EngineObjec
   return [...(await read('container', '/containers/json')), ...(await read('image', '/images/json'))];
 }
 
-interface Listed {
+interface ApiObject {
   Id: string;
   Labels: Record<string, string> | null;
   RepoTags?: string[] | null;

@@ -31,7 +31,12 @@ const damaged = (what: string, damage: string): Row => ({
   says: [/app +Dockerfile .*\d+ B/],
 });
 
-const good = (name: string, others: Partial<Row>): Row => ({ name, files: { Dockerfile: GOOD }, code: 0, ...others });
+const withGoodApp = (name: string, others: Partial<Row>): Row => ({
+  name,
+  files: { Dockerfile: GOOD },
+  code: 0,
+  ...others,
+});
 
 const ESCAPE = '\u001b[31mred\u0007';
 /** The same in a line of bash. */
@@ -39,44 +44,44 @@ const IN_BASH = String.raw`\x1b[31mred\x07`;
 
 /** Where the output goes, what is in it, and what compare keeps between its invocations. */
 export const OUTPUTS: Row[] = [
-  good('standard output on a full disk', { command: 'compare . >/dev/full', code: 1, says: ['no space left'] }),
-  good('standard error on a full disk', { command: 'compare . 2>/dev/full', says: [/app +Dockerfile/] }),
+  withGoodApp('standard output on a full disk', { command: 'compare . >/dev/full', code: 1, says: ['no space left'] }),
+  withGoodApp('standard error on a full disk', { command: 'compare . 2>/dev/full', says: [/app +Dockerfile/] }),
   // A device of its own, because a tool that replaces what it should write to would take it away from the machine.
-  good('--json on a full disk', {
+  withGoodApp('--json on a full disk', {
     command: 'mknod full c 1 7 || ln -s /dev/full full; compare . --json full',
     code: 1,
     says: [/Cannot write .*full: .*no space left/, /app +Dockerfile/],
   }),
-  good('--json to a pipe', {
+  withGoodApp('--json to a pipe', {
     command:
       'mkfifo pipe; cat pipe >copy & compare . --json pipe && test -p pipe && node -p "JSON.parse(fs.readFileSync(\'copy\')).images"',
   }),
-  good('a step summary that cannot be written', {
+  withGoodApp('a step summary that cannot be written', {
     env: { GITHUB_STEP_SUMMARY: '/dev' },
     says: ['Not added to the step summary'],
   }),
-  good('a temporary directory that does not exist', {
+  withGoodApp('a temporary directory that does not exist', {
     command: 'TMPDIR="$PWD/no/such" compare .',
     code: 1,
     says: ['temporary files', 'TMPDIR'],
   }),
-  good('the output through head -1', { command: 'compare . | head -1', says: ['variant'] }),
-  good('both outputs through head -2', { command: 'compare . 2>&1 | head -2', code: 141 }),
-  good('standard error closes early', { command: 'compare . 2> >(head -1 >&2)', code: 141 }),
-  good('standard output is closed', { command: 'compare . >&-' }),
-  good('standard error is closed', { command: 'compare . 2>&-' }),
-  good('--quiet prints nothing', { command: 'compare . --quiet', hides: [/./] }),
-  good('--json - prints JSON and nothing else', {
+  withGoodApp('the output through head -1', { command: 'compare . | head -1', says: ['variant'] }),
+  withGoodApp('both outputs through head -2', { command: 'compare . 2>&1 | head -2', code: 141 }),
+  withGoodApp('standard error closes early', { command: 'compare . 2> >(head -1 >&2)', code: 141 }),
+  withGoodApp('standard output is closed', { command: 'compare . >&-' }),
+  withGoodApp('standard error is closed', { command: 'compare . 2>&-' }),
+  withGoodApp('--quiet prints nothing', { command: 'compare . --quiet', hides: [/./] }),
+  withGoodApp('--json - prints JSON and nothing else', {
     command: 'compare . --json - | node -e "JSON.parse(fs.readFileSync(0))"',
   }),
-  good('a budget that is exceeded', {
+  withGoodApp('a budget that is exceeded', {
     files: { Dockerfile: GOOD, 'compare.config.json': '{ "budgets": { "Dockerfile": { "findings": ["warning"] } } }' },
     command: 'compare . --check',
     code: 1,
     says: [/^FAIL .*findings/m],
   }),
-  good('two invocations at once', { command: 'compare . & compare . && wait $!', alone: true }),
-  good('six invocations at once', {
+  withGoodApp('two invocations at once', { command: 'compare . & compare . && wait $!', alone: true }),
+  withGoodApp('six invocations at once', {
     command:
       'pids=(); for n in 1 2 3 4 5 6; do compare . --quiet & pids+=($!); done; for pid in "${pids[@]}"; do wait "$pid" || exit; done',
     alone: true,

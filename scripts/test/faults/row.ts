@@ -1,5 +1,3 @@
-import type { Row } from './trial.ts';
-
 const PRELUDE = "const { createServer } = require('http');";
 
 /** A Dockerfile that runs JavaScript, with the http module in `createServer`. */
@@ -25,13 +23,3 @@ export const TINY = 'FROM scratch\nCMD ["/x"]\n';
 
 /** A small image with a layer that no cache knows, so that it must be saved. */
 export const newLayer = () => `FROM scratch\nCOPY Dockerfile /\nCMD ["${Math.random()}"]\n`;
-
-/** A row about a command that is refused before anything is built. */
-export const refused = (command: string, says: string | RegExp, files: Row['files'] = { Dockerfile: TINY }): Row => ({
-  name: command,
-  files,
-  command,
-  code: 2,
-  says: [says],
-  within: 20,
-});

@@ -1,4 +1,4 @@
-import { inline, SERVER } from './row.ts';
+import { inline, respond, SERVER } from './row.ts';
 import type { Row } from './trial.ts';
 
 // Values without a pattern that could be recognized: only because compare was given them, it can know that they are secret.
@@ -28,7 +28,6 @@ const row = (name: string, code: number, says: Row['says'], files: Row['files'],
 /** An app that is built with these lines, or that runs this code. */
 const built = (lines: string) => ({ Dockerfile: inline(SERVER, `ARG PLAIN\n${lines}\n`) });
 const run = (code: string) => ({ Dockerfile: inline(code) });
-const responds = (code: string) => `createServer((_, r) => { ${code} }).listen(3000)`;
 
 const MOUNT = 'RUN --mount=type=secret,id=content --mount=type=secret,id=secret';
 const READ = `${MOUNT} cat /run/secrets/content /run/secrets/secret`;
@@ -42,16 +41,13 @@ export const SECRETS: Row[] = [
   row('in a label, a variable and an instruction', 0, [], built('LABEL a=$PLAIN\nENV B=$PLAIN\nRUN echo $PLAIN >/b')),
   row('in the names of files', 0, ['3 MB'], built(`${MOUNT} head -c 3000000 /dev/zero >"/$PLAIN" && ${COPY}`)),
   row('that an app prints before it ends', 1, ['code 1'], run(`console.log(${VARIABLES}); process.exit(1)`)),
-  row('that an app responds with', 1, ['status 500'], run(responds(`r.writeHead(500).end(${VARIABLES})`))),
-  row(
-    'in a Location header',
-    1,
-    ['302'],
-    run(responds("r.writeHead(302, { location: '/?' + process.env.PLACE }).end()")),
-  ),
+  row('that an app responds with', 1, ['status 500'], { Dockerfile: respond(`r.writeHead(500).end(${VARIABLES})`) }),
+  row('in a Location header', 1, ['302'], {
+    Dockerfile: respond("r.writeHead(302, { location: '/?' + process.env.PLACE }).end()"),
+  }),
   row('in responses that differ', 1, ['responds differently from'], {
-    'Dockerfile.single': inline(responds("r.end('single ' + process.env.PLACE)")),
-    'Dockerfile.multi': inline(responds("r.end('multi ' + process.env.LINE)")),
+    'Dockerfile.single': respond("r.end('single ' + process.env.PLACE)"),
+    'Dockerfile.multi': respond("r.end('multi ' + process.env.LINE)"),
   }),
   row('in an error about an option', 2, ['--port'], built(''), {
     command: `compare . ${OPTIONS} --port ${GIVEN.ARGUMENT}`,

@@ -33,7 +33,7 @@ export interface Row extends Expectations {
 }
 
 /** What all trials share. */
-export interface Places {
+export interface TrialPaths {
   /** The repository whose programs are tried. */
   root: string;
   /** A directory with `compare` and `setup`, which start them. */
@@ -46,7 +46,7 @@ export interface Places {
 /** A row while it is tried, in a directory of its own. */
 export class Trial {
   readonly row: Row;
-  readonly places: Places;
+  readonly places: TrialPaths;
   readonly directory: string;
   readonly project: string;
   readonly temporary: string;
@@ -58,7 +58,7 @@ export class Trial {
   #command: ReturnType<Trial['start']> | undefined;
   #firstSignalAt = 0;
 
-  constructor(row: Row, places: Places, directory: string) {
+  constructor(row: Row, places: TrialPaths, directory: string) {
     this.row = row;
     this.places = places;
     this.directory = directory;

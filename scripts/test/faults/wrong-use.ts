@@ -1,8 +1,18 @@
-import { refused, TINY } from './row.ts';
+import { TINY } from './row.ts';
 import type { Row } from './trial.ts';
 
 const config = (text: string) => ({ Dockerfile: TINY, 'compare.config.json': text });
 const twoVariants = { 'Dockerfile.single': TINY, 'Dockerfile.multi': TINY };
+
+/** A row about a command that is refused before anything is built. */
+const refused = (command: string, says: string | RegExp, files: Row['files'] = { Dockerfile: TINY }): Row => ({
+  name: command,
+  files,
+  command,
+  code: 2,
+  says: [says],
+  within: 20,
+});
 
 /** Command lines and files that are refused before anything is built, and commands that need no engine. */
 export const WRONG_USE: Row[] = [

@@ -9,7 +9,7 @@ import { Bench, engine, filesOf } from './test-engine.ts';
 
 // Which images a Dockerfile is built on: what lib/dockerfile.ts reads, and what the builder loads. Each name that is read
 // is a name of one small image, so that the builder finds it, and each line has a repository of its own, so that a
-// difference shows its line.
+// difference shows its line. The second part compares what lib/dockerignore.ts leaves out with what the builder receives.
 
 const bench = new Bench();
 let directory = '';
@@ -208,26 +208,33 @@ EOF
 
 describe('what an ignore file leaves out', () => {
   const PATHS = [
-    ...[
-      'a',
-      'b',
-      'x.md',
-      'y.md',
-      'a b',
-      '#c',
-      '!d',
-      '[e]',
-      'f*',
-      'ax',
-      'a-c',
-      'ü',
-      'yes',
-      'x/a',
-      'x/b/c',
-      'x/b/d',
-      'x/y/x/z',
-    ],
-    ...['src/x/keep', 'src/x/y/drop', 'src/w', 'q/a/b/c', 'q/a/x/c', 'q/c', 'n/m/a', 'n/m/b', 'n/a', 'deep/n/m/a'],
+    'a',
+    'b',
+    'x.md',
+    'y.md',
+    'a b',
+    '#c',
+    '!d',
+    '[e]',
+    'f*',
+    'ax',
+    'a-c',
+    'ü',
+    'yes',
+    'x/a',
+    'x/b/c',
+    'x/b/d',
+    'x/y/x/z',
+    'src/x/keep',
+    'src/x/y/drop',
+    'src/w',
+    'q/a/b/c',
+    'q/a/x/c',
+    'q/c',
+    'n/m/a',
+    'n/m/b',
+    'n/a',
+    'deep/n/m/a',
   ];
   const FILES = [
     '**/x/**',

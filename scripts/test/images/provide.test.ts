@@ -246,7 +246,7 @@ describe('base images', () => {
     const standIn = 'multi-stage-node/test:stand-in';
     const used = 'multi-stage-node/test:stand-in-used';
     const built = 'multi-stage-node/test:built-on-stand-in';
-    for (const own of [standIn, used]) await importStandIn(own);
+    for (const name of [standIn, used]) await importStandIn(name);
     await engine.importRoot(Readable.from([await rootTar('built')]), built, { [STAND_IN_LABEL]: standIn });
     const container = await docker('create', used, 'x');
 

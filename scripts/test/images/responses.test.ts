@@ -25,6 +25,14 @@ const ENDED =
   'If it requires settings: --env, --env-file. If it cannot run by itself, without a database for example: --no-run';
 const NOTHING_RESPONDS = 'Nothing responds on port 3000 within 30 s: connections are closed at once.';
 
+const BODY = 'body of the response to GET / on port 3000 does';
+const HEADERS = 'headers of the response to GET / on port 3000 do';
+/** What is printed of a part of a response that does not end; the unit says whether its size or the time was the limit. */
+const endless = (what: string, unit: string) => [
+  expect.stringMatching(new RegExp(`^The ${what} not end: \\d+ ${unit} came\\.$`)),
+  OTHER_PATH,
+];
+
 /** What is printed of each app that fails. */
 const FAILURES = {
   silent: [
@@ -47,22 +55,10 @@ const FAILURES = {
     `compare requests plain HTTP: let the app serve that, and end TLS in front of the container. ${OTHER_PORT}`,
   ],
   'not-http': ['What the app sends on port 3000 is not HTTP/1: "220 mail.example ESMTP ready\\r\\n"', OTHER_PORT],
-  'endless-body': [
-    expect.stringMatching(/^The body of the response to GET \/ on port 3000 does not end: \d+ MB came\.$/),
-    OTHER_PATH,
-  ],
-  'event-stream': [
-    expect.stringMatching(/^The body of the response to GET \/ on port 3000 does not end: \d+ B came\.$/),
-    OTHER_PATH,
-  ],
-  'endless-headers': [
-    expect.stringMatching(/^The headers of the response to GET \/ on port 3000 do not end: \d+ kB came\.$/),
-    OTHER_PATH,
-  ],
-  'slow-headers': [
-    expect.stringMatching(/^The headers of the response to GET \/ on port 3000 do not end: \d+ B came\.$/),
-    OTHER_PATH,
-  ],
+  'endless-body': endless(BODY, 'MB'),
+  'event-stream': endless(BODY, 'B'),
+  'endless-headers': endless(HEADERS, 'kB'),
+  'slow-headers': endless(HEADERS, 'B'),
   unavailable: [
     'GET / on port 3000 still responds with status 503 after 30 s.',
     `It means "not yet": the app may wait for something, such as a database. ${OTHER_PATH} If this status is correct: --expect-status 503.`,
