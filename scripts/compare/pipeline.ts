@@ -5,8 +5,8 @@ import { cleanUp, removeLeftovers } from '../engine/clean-up.ts';
 import type { Engine } from '../engine/engine.ts';
 import { findEngine } from '../engine/find-engine.ts';
 import { EXIT, usageError } from '../lib/errors.ts';
+import { addHiddenValues } from '../lib/hide.ts';
 import { createProgress, type Progress, quietProgress } from '../lib/progress.ts';
-import { addHiddenValues } from '../lib/redact.ts';
 import { createWorkDirectory, removeAbandonedDirectories } from '../lib/work-directory.ts';
 import { buildSubjects } from './build/build-subjects.ts';
 import { keepImages } from './build/keep-images.ts';
@@ -112,7 +112,7 @@ async function measure(
 
 /** Removes what is left of invocations that were killed, and says so. */
 async function removeAbandoned(engine: Engine, progress: Progress): Promise<void> {
-  const { containers, images } = await removeLeftovers(engine);
+  const { containers, images } = await removeLeftovers(engine, (text) => progress.note(text));
   const counts = { containers, images, 'temporary directories': await removeAbandonedDirectories() };
   const found = Object.entries(counts).flatMap(([what, count]) => (count > 0 ? `${what}: ${count}` : []));
   if (found.length > 0) progress.note(`Removed what a killed invocation had left: ${found.join(', ')}`);

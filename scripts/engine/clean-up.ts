@@ -17,11 +17,8 @@ const REMOVALS = 4;
 export async function cleanUp(engine: Engine, id: string, kept: string[]): Promise<void> {
   try {
     const { containers, images } = await engine.labelled(INVOCATION_LABEL, id);
-    await removeAll(
-      engine,
-      containers,
-      images.filter((name) => !kept.includes(name)),
-    );
+    const others = images.filter((name) => !kept.includes(name));
+    await removeAll(engine, containers, others, printError);
   } catch (error) {
     printError(`Not removed: ${describeError(error)}`);
     printError(`What is left has the label ${INVOCATION_LABEL}=${id}. The next compare removes it.`);
@@ -30,21 +27,27 @@ export async function cleanUp(engine: Engine, id: string, kept: string[]): Promi
 
 /**
  * Removes the containers and images of invocations whose process has ended without removing them. Images that an invocation
- * has kept stay. What cannot be removed is printed, and stays: another invocation must not fail because of it.
+ * has kept stay. What cannot be removed is reported, and stays: another invocation must not fail because of it.
  *
- * @returns how many there were.
+ * @returns how many were removed.
  * @throws {ToolError} when the engine does not list them.
  */
-export async function removeLeftovers(engine: Engine): Promise<{ containers: number; images: number }> {
+export async function removeLeftovers(engine: Engine, report: (text: string) => void): Promise<Counts> {
   const { containers, images } = await engine.labelled(DIRECTORY_LABEL);
   const temporary = images.filter((name) => name.startsWith(`${TEMPORARY_IMAGES}:`));
-  const left = {
-    containers: await filterAbandoned(containers, (id) => engine.container(id)),
-    images: await filterAbandoned(temporary, (name) => engine.image(name)),
-  };
-  const report = (error: unknown) => printError(`Not removed: ${describeError(error)}`);
-  await removeAll(engine, left.containers, left.images).catch(report);
-  return { containers: left.containers.length, images: left.images.length };
+  const abandoned = [
+    await filterAbandoned(containers, (id) => engine.container(id)),
+    await filterAbandoned(temporary, (name) => engine.image(name)),
+  ] as const;
+  return removeAll(engine, ...abandoned, report).catch((error) => {
+    report(`Not removed: ${describeError(error)}`);
+    return { containers: 0, images: 0 };
+  });
+}
+
+interface Counts {
+  containers: number;
+  images: number;
 }
 
 type Labelled = { labels: Record<string, string> } | null;
@@ -55,15 +58,38 @@ async function filterAbandoned(names: string[], read: (name: string) => Promise<
   return names.filter((_, index) => isAbandoned(facts[index]?.labels[DIRECTORY_LABEL] ?? ''));
 }
 
-/** Containers first: the engine does not remove the image of one. @throws when the engine does not answer any more. */
-async function removeAll(engine: Engine, containers: string[], images: string[]): Promise<void> {
+/**
+ * Containers first: the engine does not remove the image of one. Returns how many were removed.
+ *
+ * @throws {ToolError} when the engine does not answer any more.
+ */
+async function removeAll(
+  engine: Engine,
+  containers: string[],
+  images: string[],
+  report: (text: string) => void,
+): Promise<Counts> {
   const limit = pLimit(REMOVALS);
-  const report = (error: unknown) => {
-    const isAnswering = !(error instanceof ToolError) || error.code !== 'timed-out';
-    if (isAnswering) return printError(`Not removed: ${describeError(error)}`);
-    limit.clearQueue();
-    throw error;
+  const countRemoved = async (names: string[], remove: (name: string) => Promise<void>) => {
+    const removals = names.map((name) =>
+      limit(async () => {
+        try {
+          await remove(name);
+          return true;
+        } catch (error) {
+          if (!(error instanceof ToolError) || error.code !== 'timed-out') {
+            report(`Not removed: ${describeError(error)}`);
+            return false;
+          }
+          limit.clearQueue();
+          throw error;
+        }
+      }),
+    );
+    return (await Promise.all(removals)).filter(Boolean).length;
   };
-  await Promise.all(containers.map((id) => limit(() => engine.removeContainer(id).catch(report))));
-  await Promise.all(images.map((name) => limit(() => engine.removeImage(name).catch(report))));
+  return {
+    containers: await countRemoved(containers, (id) => engine.removeContainer(id)),
+    images: await countRemoved(images, (name) => engine.removeImage(name)),
+  };
 }

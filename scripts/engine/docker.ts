@@ -33,6 +33,8 @@ const REMOVAL_LIMIT_MS = 15_000;
 /** How much of what a container printed is read, in characters of each stream: some containers print without end. */
 const OUTPUT_LIMIT = 1 << 20;
 
+const splitLines = (text: string) => text.split('\n').filter(Boolean);
+
 /**
  * Docker, through the command-line client `info.command`. Arguments are passed as a list: no shell sees them. An interruption
  * ends everything but the removal of containers and images.
@@ -45,7 +47,7 @@ export function dockerEngine(info: EngineInfo, signal?: AbortSignal): Engine {
   const docker = (...args: string[]) => spawnText(program, args, options).catch(throwObjectError);
   const remove = async (...args: string[]) => void (await spawnText(program, args, removal));
   const dockerVoid = async (...args: string[]) => void (await docker(...args));
-  const dockerLines = async (...args: string[]) => (await docker(...args)).split('\n').filter(Boolean);
+  const dockerLines = async (...args: string[]) => splitLines(await docker(...args));
 
   const engine: Engine = {
     info,
@@ -105,7 +107,7 @@ export function dockerEngine(info: EngineInfo, signal?: AbortSignal): Engine {
     async logs(id, count) {
       const args = ['logs', '--tail', String(count), id];
       const { stdout, stderr } = await spawnBeginning(program, args, OUTPUT_LIMIT, options);
-      return [stdout, stderr].flatMap((text) => text.split('\n')).filter(Boolean);
+      return [stdout, stderr].flatMap(splitLines);
     },
 
     async output(id) {
@@ -145,8 +147,7 @@ export function dockerEngine(info: EngineInfo, signal?: AbortSignal): Engine {
       const filter = ['--all', '--no-trunc', '--filter', `label=${label}${value === undefined ? '' : `=${value}`}`];
       const isUnnamed = 'or (eq .Repository "<none>") (eq .Tag "<none>")';
       const nameOrId = `{{if ${isUnnamed}}}{{.ID}}{{else}}{{.Repository}}:{{.Tag}}{{end}}`;
-      const list = async (...args: string[]) =>
-        (await spawnText(program, [...args, ...filter], removal)).split('\n').filter(Boolean);
+      const list = async (...args: string[]) => splitLines(await spawnText(program, [...args, ...filter], removal));
       const lists = [list('ps', '--quiet'), list('images', '--format', nameOrId)] as const;
       const [containers, images] = await Promise.all(lists);
       return { containers, images };

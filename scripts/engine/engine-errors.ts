@@ -29,7 +29,7 @@ const FAILED_REQUEST =
 
 /** Throws an error of `docker pull`, with a code that says whether the registry can be reached. */
 export function throwPullError(error: unknown): never {
-  throw classify(error, REGISTRY_PATTERNS, () => true);
+  throw classify(error, REGISTRY_PATTERNS);
 }
 
 /** Throws an error of `docker build`, with a code if a base image could not be pulled. */
@@ -39,10 +39,14 @@ export function throwBuildError(error: unknown): never {
 
 /** Throws an error of a command that names an image or a container. */
 export function throwObjectError(error: unknown): never {
-  throw classify(error, [['image-not-found', /^(?:Error(?: response from daemon)?: )?No such image: /i]], () => true);
+  throw classify(error, [['image-not-found', /^(?:Error(?: response from daemon)?: )?No such image: /i]]);
 }
 
-function classify(error: unknown, patterns: [ErrorCode, RegExp][], isRelevant: (line: string) => boolean): unknown {
+function classify(
+  error: unknown,
+  patterns: [ErrorCode, RegExp][],
+  isRelevant: (line: string) => boolean = () => true,
+): unknown {
   if (!(error instanceof ToolError) || error.code !== 'program-failed') return error;
   const lines = error.lines.filter(isRelevant);
   const [code] = patterns.find(([, pattern]) => lines.some((line) => pattern.test(line))) ?? [];

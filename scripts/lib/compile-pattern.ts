@@ -1,28 +1,28 @@
-/** A place in a pattern. Distances are to other places: 1 is the next one, 0 the same again. */
-interface Place {
-  /** Where a character leads; nowhere when the place does not accept it. */
-  leads(character: string): number[];
-  /** Which places are open without a character as well. */
-  opens: number[];
+/** A state of the nondeterministic automaton of a pattern. Distances are to other states: 1 is the next one, 0 the same. */
+interface PatternState {
+  /** Where a character leads; nowhere when the state does not accept it. */
+  transitions(character: string): number[];
+  /** Which states are open without a character as well. */
+  emptyTransitions: number[];
 }
 
-const one = (accepts: (character: string) => boolean): Place => ({
-  leads: (character) => (accepts(character) ? [1] : []),
-  opens: [],
+const acceptOne = (accepts: (character: string) => boolean): PatternState => ({
+  transitions: (character) => (accepts(character) ? [1] : []),
+  emptyTransitions: [],
 });
-const STAR: Place = { leads: (character) => (character === '/' ? [] : [0]), opens: [1] };
+const STAR: PatternState = { transitions: (character) => (character === '/' ? [] : [0]), emptyTransitions: [1] };
 /** `**` at the end of a pattern. */
-const REST: Place = { leads: () => [0], opens: [1] };
+const REST: PatternState = { transitions: () => [0], emptyTransitions: [1] };
 /** `**` and a slash: nothing, or everything up to any slash. */
-const DIRECTORIES: Place[] = [
-  { leads: () => [], opens: [1, 2] },
-  { leads: (character) => (character === '/' ? [0, 1] : [0]), opens: [] },
+const DIRECTORIES: PatternState[] = [
+  { transitions: () => [], emptyTransitions: [1, 2] },
+  { transitions: (character) => (character === '/' ? [0, 1] : [0]), emptyTransitions: [] },
 ];
 
-/** The places that are open at some point of a path. What each character leads to is kept. */
-interface State {
+/** The states that are open at some point of a path. What each character leads to is kept. */
+interface StateSet {
   open: Set<number>;
-  next: Map<string, State>;
+  next: Map<string, StateSet>;
 }
 
 /** More states are not kept. Only patterns that nobody writes have as many. */
@@ -37,20 +37,22 @@ const MAX_STATES = 1000;
  * other, for ever with a pattern such as `*x*x*x*x*x*y`.
  */
 export function compilePattern(pattern: string): (path: string) => boolean {
-  const places = readPlaces(pattern);
-  const states = new Map<string, State>();
-  const toState = (indexes: Iterable<number>): State => {
+  const patternStates = parsePattern(pattern);
+  const states = new Map<string, StateSet>();
+  const toState = (indexes: Iterable<number>): StateSet => {
     const open = new Set(indexes);
     // A set yields what is added while it is walked through.
-    for (const index of open) for (const distance of places[index]?.opens ?? []) open.add(index + distance);
+    for (const index of open)
+      for (const distance of patternStates[index]?.emptyTransitions ?? []) open.add(index + distance);
     const key = [...open].join();
     const state = states.get(key) ?? { open, next: new Map() };
     if (states.size < MAX_STATES) states.set(key, state);
     return state;
   };
-  const step = ({ open, next }: State, character: string): State => {
-    const leads = (index: number) => (places[index]?.leads(character) ?? []).map((distance) => index + distance);
-    const state = toState([...open].flatMap(leads));
+  const step = ({ open, next }: StateSet, character: string): StateSet => {
+    const targets = (index: number) =>
+      (patternStates[index]?.transitions(character) ?? []).map((distance) => index + distance);
+    const state = toState([...open].flatMap(targets));
     if (states.size < MAX_STATES) next.set(character, state);
     return state;
   };
@@ -61,19 +63,19 @@ export function compilePattern(pattern: string): (path: string) => boolean {
       state = state.next.get(character) ?? step(state, character);
       if (state.open.size === 0) return false;
     }
-    return state.open.has(places.length);
+    return state.open.has(patternStates.length);
   };
 }
 
-function readPlaces(pattern: string): Place[] {
+function parsePattern(pattern: string): PatternState[] {
   // Two stars and the slash after them, a star, a question mark, a set, an escaped character, any other character.
-  return [...pattern.matchAll(/\*\*(\/?)|\*|\?|\[\^?\]?(?:\\.|[^\]\\])*\]|\\(.)|./gsu)].flatMap(
-    ([text, , escaped], index, all) => {
+  return [...pattern.matchAll(/\*\*\/?|\*|\?|\[\^?\]?(?:\\.|[^\]\\])*\]|\\(.)|./gsu)].flatMap(
+    ([text, escaped], index, all) => {
       if (text.startsWith('**')) return index === all.length - 1 ? REST : DIRECTORIES;
       if (text === '*') return STAR;
-      if (text === '?') return one((character) => character !== '/');
-      if (text.length > 1 && text.startsWith('[')) return one(readSet(text));
-      return one((character) => character === (escaped ?? text));
+      if (text === '?') return acceptOne((character) => character !== '/');
+      if (text.length > 1 && text.startsWith('[')) return acceptOne(readSet(text));
+      return acceptOne((character) => character === (escaped ?? text));
     },
   );
 }

@@ -111,8 +111,7 @@ const MACHINE = `linux/${process.arch === 'x64' ? 'amd64' : process.arch}`;
 function readVariables(file: Dockerfile, name: string, { buildArgs = {}, platform = MACHINE }: DockerfileOptions) {
   const variables = new Map([...platformVariables('TARGET', platform), ...platformVariables('BUILD', MACHINE)]);
   // These may be given without an ARG line.
-  for (const variable of variables.keys())
-    variables.set(variable, buildArgs[variable] ?? variables.get(variable) ?? '');
+  for (const [variable, value] of variables) variables.set(variable, buildArgs[variable] ?? value);
   const expand = (word: string): string => {
     try {
       return expandVariables(word, (variable) => variables.get(variable), file.getEscapeCharacter());

@@ -1,4 +1,5 @@
-import { hide, redact } from './redact.ts';
+import { hide } from './hide.ts';
+import { redact } from './redact.ts';
 
 /**
  * The codes of the errors that a user can act on, each with the exit code of the program. Code decides by these and never

@@ -28,13 +28,13 @@ interface Context {
 }
 
 /** A part of a text as its value, and what is left of the text after it. */
-interface Read {
+interface ParsedPart {
   value: string;
   rest: string;
 }
 
 /** Reads up to `end`, a character, or to the end of the text. Escapes stay in a pattern. */
-function readWord(text: string, context: Context, end: string, isPattern = false): Read {
+function readWord(text: string, context: Context, end: string, isPattern = false): ParsedPart {
   let [value, rest] = ['', text];
   while (rest !== '') {
     const [character = ''] = rest;
@@ -64,7 +64,7 @@ function readWord(text: string, context: Context, end: string, isPattern = false
 }
 
 /** Reads a text after its double quote. There, only a quote, a dollar sign and the escape character itself are escaped. */
-function readQuoted(text: string, context: Context, isPattern: boolean): Read {
+function readQuoted(text: string, context: Context, isPattern: boolean): ParsedPart {
   let [value, rest] = ['', text];
   while (rest !== '') {
     const [character = '', next = ''] = rest;
@@ -83,7 +83,7 @@ function readQuoted(text: string, context: Context, isPattern: boolean): Read {
 }
 
 /** Reads a variable after its `$`. */
-function readVariable(text: string, context: Context): Read {
+function readVariable(text: string, context: Context): ParsedPart {
   const isBraced = text.startsWith('{');
   const [name] = NAME.exec(text.slice(isBraced ? 1 : 0)) ?? [];
   if (!isBraced) {

@@ -1,6 +1,6 @@
 import { styleText } from 'node:util';
 import prettyBytes from 'pretty-bytes';
-import { hide } from './redact.ts';
+import { hide } from './hide.ts';
 
 /** Adds escape codes to a text, or nothing where there is no colour. */
 export const painter = (colour: boolean) => (format: Parameters<typeof styleText>[0], text: string) =>

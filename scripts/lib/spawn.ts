@@ -17,7 +17,7 @@ export interface SpawnOptions {
   timeout?: number;
   /** Ends the program with SIGINT, on which the engines' command lines cancel a build, and throws the signal's reason. */
   signal?: AbortSignal;
-  /** Whether an interruption goes to what the program has spawned as well, as Ctrl-C in a terminal does. Needs `detached`. */
+  /** Whether an interruption goes to what the program has spawned as well, as Ctrl-C in a terminal does. Requires `detached`: it has no effect through sudo. */
   interruptsGroup?: boolean;
 }
 
@@ -31,7 +31,11 @@ export function spawnOutput(program: string, args: string[], options: SpawnOptio
  * The program is ended when it prints more. @throws {ToolError} when it fails.
  */
 export async function spawnBeginning(program: string, args: string[], limit: number, options: SpawnOptions = {}) {
-  const { child, ended } = start(program, args, options, { stdin: 'ignore', maxBuffer: limit });
+  const { child, ended } = start(program, args, options, {
+    stdin: 'ignore',
+    maxBuffer: limit,
+    stripFinalNewline: false,
+  });
   let isCutOff = false;
   for (const stream of [child.stdout, child.stderr]) {
     let length = 0;

@@ -37,7 +37,7 @@ export function isAbandoned(directory: string): boolean {
   }
 }
 
-/** Removes the work directories of processes that have ended without removing them. Returns how many there were. */
+/** Removes the work directories of processes that have ended without removing them. Returns how many were removed. */
 export async function removeAbandonedDirectories(): Promise<number> {
   const names = await readdir(tmpdir()).catch(() => []);
   let count = 0;

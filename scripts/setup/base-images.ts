@@ -37,7 +37,7 @@ interface WantedImage {
  * reached, stand-ins are built. A registry that is only slow or flaky is an error: a stand-in takes the name of an official
  * image, and every other project on the engine builds on it. Other images are not touched.
  *
- * Returns whether registries were asked and all of them responded.
+ * Returns the registries that gave an image, if all that were asked did.
  *
  * @throws {ToolError} when a registry refuses to give an image or is not reliable, or a stand-in cannot be built.
  */
@@ -46,7 +46,7 @@ export async function provideBaseImages(
   names: string[],
   progress: Progress,
   { requested, confirm, signal }: StandInChoice,
-): Promise<boolean> {
+): Promise<Set<string>> {
   const wanted = await findWantedImages(engine, names, progress);
   const failures = new Map<string, ToolError>();
   const toBuild: WantedImage[] = [];
@@ -81,7 +81,7 @@ export async function provideBaseImages(
     await buildStandIns(engine, namesToBuild, { progress, signal });
     for (const image of toBuild) await removeReplaced(engine, image);
   }
-  return !requested && wanted.length > 0 && failures.size === 0;
+  return new Set(requested || failures.size > 0 ? [] : wanted.map(({ name }) => registryOf(name)));
 }
 
 async function findWantedImages(engine: Engine, names: string[], progress: Progress): Promise<WantedImage[]> {

@@ -17,16 +17,25 @@ export async function canInstallPackages(): Promise<boolean> {
   return spawnSucceeds('sudo', args, { detached: false });
 }
 
-/** Installs those of `packages` that the distribution has. @throws {ToolError} when it cannot, or apt fails. */
-export async function installPackages(packages: string[], report: (line: string) => void): Promise<void> {
+/**
+ * Installs those of `packages` that the distribution has. An interruption does not end apt, which would leave packages half
+ * installed: it ends what comes after. @throws {ToolError} when it cannot, or apt fails; the signal's reason.
+ */
+export async function installPackages(
+  packages: string[],
+  report: (line: string) => void,
+  signal: AbortSignal,
+): Promise<void> {
   if (!(await canInstallPackages())) {
     throw new ToolError(`Cannot install ${packages.join(', ')}: this requires Debian or Ubuntu, and root or sudo.`);
   }
   // A failed update of some package list does not matter, if the packages are found.
   await apt(['update'], report).catch((error) => report(`apt-get update: ${error.lines?.at(-1) ?? error.message}`));
+  signal.throwIfAborted();
   const text = await spawnText('apt-cache', ['policy', ...packages], { env: { ...process.env, LC_ALL: 'C' } });
   const isAvailable = (name: string) => new RegExp(`^${name}:\\n.*\\n +Candidate: (?!\\(none\\))`, 'm').test(text);
   await apt(['install', '--yes', '--no-install-recommends', ...packages.filter(isAvailable)], report);
+  signal.throwIfAborted();
 }
 
 async function apt(args: string[], report: (line: string) => void): Promise<void> {

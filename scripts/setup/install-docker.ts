@@ -33,18 +33,21 @@ On Debian and Ubuntu, setup does it by itself as root or with sudo.`,
   if (!(await findDaemon())) {
     report("installing Docker from the distribution's packages");
     // Newer releases have the client and buildx in packages of their own.
-    await installPackages(['docker.io', 'docker-cli', 'docker-buildx', 'ca-certificates'], report);
-    signal.throwIfAborted();
+    await installPackages(['docker.io', 'docker-cli', 'docker-buildx', 'ca-certificates'], report, signal);
   }
   report('starting Docker');
+  const interruptible = ([program, args, options]: ReturnType<typeof asRoot>) =>
+    [program, args, { ...options, signal }] as const;
   // https://www.freedesktop.org/software/systemd/man/latest/sd_booted.html
   if (existsSync('/run/systemd/system')) {
-    await spawnText(...asRoot('systemctl', 'start', 'docker'));
+    await spawnText(...interruptible(asRoot('systemctl', 'start', 'docker')));
     return waitForEngine(() => spawnText(...asRoot('journalctl', '-u', 'docker', '-n', '10', '--no-pager')), signal);
   }
   // The init script gives up where it may not raise its limits, as inside a container. The engine itself does not.
-  await spawnSucceeds(...asRoot('service', 'docker', 'start'));
-  if (await spawnSucceeds(...asRoot('service', 'docker', 'status'))) return waitForEngine(async () => '', signal);
+  await spawnSucceeds(...interruptible(asRoot('service', 'docker', 'start')));
+  if (await spawnSucceeds(...interruptible(asRoot('service', 'docker', 'status'))))
+    return waitForEngine(async () => '', signal);
+  signal.throwIfAborted();
   const log = await startDaemon((await findDaemon()) ?? 'dockerd');
   return waitForEngine(() => readFile(log, 'utf8'), signal);
 }

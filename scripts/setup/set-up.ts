@@ -6,7 +6,7 @@ import { isInstallable } from '../engine/engine-errors.ts';
 import { findChosenEngine, findEngine } from '../engine/find-engine.ts';
 import { ToolError } from '../lib/errors.ts';
 import { createProgress, type Progress, showTask } from '../lib/progress.ts';
-import { provideBaseImages } from './base-images.ts';
+import { provideBaseImages, registryOf } from './base-images.ts';
 import { confirmStandIns } from './confirm-stand-ins.ts';
 import { describeDefaultClient } from './describe-default-client.ts';
 import { installDocker } from './install-docker.ts';
@@ -34,10 +34,14 @@ export function setUp(
     const { version, command, imageStore } = engine.info;
     progress.note(`engine: Docker ${version}, image store ${imageStore}, BuildKit through ${command}`);
     const confirm = (names: string[]) => confirmStandIns(names, signal);
-    const isOnline = await provideBaseImages(engine, bases, progress, { requested, confirm, signal });
+    const registries = await provideBaseImages(engine, bases, progress, { requested, confirm, signal });
+    const present = await listStandIns(engine);
     // Those of other projects as well: their official images can be pulled now.
-    if (isOnline) await removeStandIns(engine, await listStandIns(engine), progress);
-    const standIns = (await listStandIns(engine)).filter((name) => recipeFor(name));
+    const replaceable = present.filter((name) => registries.has(registryOf(name)));
+    const staying = await removeStandIns(engine, replaceable, progress);
+    const standIns = present.filter(
+      (name) => recipeFor(name) && (!replaceable.includes(name) || staying.includes(name)),
+    );
     if (standIns.length > 0) progress.note(describeStandIns(standIns));
     const hint = await describeDefaultClient(command, signal);
     progress.note(['Ready: npm run compare', ...(hint ? [hint] : [])].join('\n'));

@@ -5,7 +5,7 @@ import which from 'which';
 import { readStepName } from '../compare/build/build-steps.ts';
 import type { Engine } from '../engine/engine.ts';
 import { STAND_IN_LABEL, shortenName } from '../engine/labels.ts';
-import { ToolError } from '../lib/errors.ts';
+import { summarizeError, ToolError } from '../lib/errors.ts';
 import { type Progress, showTask } from '../lib/progress.ts';
 import { createWorkDirectory, removeAbandonedDirectories } from '../lib/work-directory.ts';
 import { installPackages } from './debian.ts';
@@ -53,8 +53,8 @@ export async function buildStandIns(
     });
   });
   if (!(await which('mmdebstrap', { nothrow: true }))) {
-    await showTask(progress, 'stand-ins: install mmdebstrap', (report) => installPackages(['mmdebstrap'], report));
-    signal.throwIfAborted();
+    const install = (report: (line: string) => void) => installPackages(['mmdebstrap'], report, signal);
+    await showTask(progress, 'stand-ins: install mmdebstrap', install);
   }
   const recipeHash = await hashRecipe();
   await removeAbandonedDirectories();
@@ -87,6 +87,8 @@ export async function buildStandIns(
     }
   } finally {
     for (const name of Object.values(DEBIAN_IMAGES)) await engine.removeImage(name).catch(() => {});
-    await rm(directory, { recursive: true, force: true });
+    // Through sudo, a program that was killed may leave files of root. That must not replace the error.
+    const report = (error: unknown) => progress.note(`Not removed: ${summarizeError(error)}`);
+    await rm(directory, { recursive: true, force: true }).catch(report);
   }
 }

@@ -44,7 +44,8 @@ export async function expectedFiles(root: string, chapter: string): Promise<Map<
 /** Copies the original app to every chapter. Returns the paths that changed. */
 export async function syncCopies(root: string): Promise<string[]> {
   const changed: string[] = [];
-  for (const chapter of await findChapterDirectories(root)) {
+  const chapters = await findChapterDirectories(root);
+  for (const chapter of chapters) {
     const [expected, present] = [await expectedFiles(root, chapter), await appFiles(root, chapter)];
     const texts = [...expected].map(([name, text]): [string, string] => [join(chapter, name), text]);
     changed.push(...(await writeChanged(root, texts)));
@@ -52,7 +53,7 @@ export async function syncCopies(root: string): Promise<string[]> {
       await rm(join(root, chapter, name));
       changed.push(join(chapter, name));
     }
-    changed.push(...(await addIgnoreFile(root, chapter)));
+    changed.push(...(await addIgnoreFile(root, chapters[0] ?? '', chapter)));
     // `docker build .` builds the variant to ship, unless the chapter has a Dockerfile.
     const link = join(chapter, 'Dockerfile');
     if (existsSync(join(root, link)) || !existsSync(join(root, `${link}.${SHIPPED}`))) continue;
@@ -63,8 +64,7 @@ export async function syncCopies(root: string): Promise<string[]> {
 }
 
 /** Gives a chapter without a .dockerignore that of the original. Returns the path, if it was missing. */
-async function addIgnoreFile(root: string, chapter: string): Promise<string[]> {
-  const [original = ''] = await findChapterDirectories(root);
+async function addIgnoreFile(root: string, original: string, chapter: string): Promise<string[]> {
   const [from, to] = [join(original, '.dockerignore'), join(chapter, '.dockerignore')];
   if (existsSync(join(root, to)) || !existsSync(join(root, from))) return [];
   await copyFile(join(root, from), join(root, to));
@@ -75,7 +75,7 @@ async function addIgnoreFile(root: string, chapter: string): Promise<string[]> {
  * Updates the workspace's lockfile, and the original's with its versions. npm asks its registry for what neither has.
  * Returns the paths of those that changed.
  */
-export async function syncLockfiles(root: string, signal?: AbortSignal): Promise<string[]> {
+export async function syncLockfiles(root: string, signal: AbortSignal): Promise<string[]> {
   const [original = ''] = await findChapterDirectories(root);
   const lockfiles = ['package-lock.json', `${original}/package-lock.json`];
   const readAll = () => Promise.all(lockfiles.map((path) => readFile(join(root, path), 'utf8').catch(() => null)));

@@ -21,7 +21,7 @@ export const SCHEMAS = {
 export const toJsonSchema = (schema: z.ZodType) => `${JSON.stringify(z.toJSONSchema(schema), null, 2)}\n`;
 
 /** Updates everything in the repository that is a copy of something else. Returns the paths of what changed. */
-export async function syncRepository(root: string, signal?: AbortSignal): Promise<string[]> {
+export async function syncRepository(root: string, signal: AbortSignal): Promise<string[]> {
   // Twice, because the workspace's lockfile also has the dependencies of the copies' package.json.
   const copies = await syncCopies(root);
   const lockfiles = await syncLockfiles(root, signal);
@@ -44,7 +44,7 @@ export function expectedBudgets(budgets: Budgets, subjects: SubjectName[]): Budg
 }
 
 /** Writes the budgets. Returns whether any changed. */
-async function syncBudgets(root: string, signal?: AbortSignal): Promise<boolean> {
+async function syncBudgets(root: string, signal: AbortSignal): Promise<boolean> {
   const { budgets, ...config } = (await readConfig(root, configSchema)) ?? { budgets: {} };
   const expected = expectedBudgets(budgets, await findChapters(root));
   if (isDeepStrictEqual(expected, budgets)) return false;

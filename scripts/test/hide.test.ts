@@ -8,7 +8,7 @@ import { mergeSettings } from '../compare/model/settings.ts';
 import { createReport } from '../compare/report/create-report.ts';
 import { describeError, summarizeError, ToolError } from '../lib/errors.ts';
 import { shorten } from '../lib/format.ts';
-import { addHiddenValues, hide } from '../lib/redact.ts';
+import { addHiddenValues, hide } from '../lib/hide.ts';
 
 // The values are known to the whole process: each test has its own.
 

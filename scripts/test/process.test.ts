@@ -57,7 +57,10 @@ test('of a program that prints without end only the beginning is read, in whole 
   const endless = node('for (;;) require("fs").writeSync(1, "0123456789\\n".repeat(1000))');
   expect(await spawnBeginning(...endless, 25)).toEqual({ stdout: '0123456789\n0123456789\n', stderr: '' });
   expect(await spawnBeginning(...endless, 5)).toEqual({ stdout: '01234', stderr: '' });
-  expect(await spawnBeginning(...node('console.log("all")'), 25)).toMatchObject({ stdout: 'all', stderr: '' });
+  expect(await spawnBeginning(...node('console.log("all")'), 25)).toMatchObject({ stdout: 'all\n', stderr: '' });
+  // The stream that is not cut off keeps its last line.
+  const alsoErrors = node('console.error("a\\nb"); for (;;) require("fs").writeSync(1, "0123456789\\n".repeat(1000))');
+  expect(await spawnBeginning(...alsoErrors, 25)).toEqual({ stdout: '0123456789\n0123456789\n', stderr: 'a\nb\n' });
   await expect(spawnBeginning(...failing, 25)).rejects.toMatchObject({ lines: ['first', 'last'] });
 });
 

@@ -1,6 +1,7 @@
 import { TEMPORARY_IMAGES } from '../../engine/labels.ts';
 import { bytes } from '../../lib/format.ts';
-import { hide, redact } from '../../lib/redact.ts';
+import { hide } from '../../lib/hide.ts';
+import { redact } from '../../lib/redact.ts';
 import { type Invocation, type Measurement, timeRounds } from '../model/measurement.ts';
 import type { BuildSamples } from '../model/report-schema.ts';
 import { timeSamples } from '../model/samples.ts';

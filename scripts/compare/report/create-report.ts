@@ -1,4 +1,5 @@
-import { HIDDEN, hide } from '../../lib/redact.ts';
+import { hide } from '../../lib/hide.ts';
+import { HIDDEN } from '../../lib/redact.ts';
 import type { Measurement } from '../model/measurement.ts';
 import { type Comparison, type ImageReport, imageSchema, type Report, reportSchema } from '../model/report-schema.ts';
 import { samplesOf } from '../model/samples.ts';

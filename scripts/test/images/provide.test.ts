@@ -10,7 +10,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { findEngine } from '../../engine/find-engine.ts';
 import { STAND_IN_LABEL } from '../../engine/labels.ts';
 import type { Progress } from '../../lib/progress.ts';
-import { provideBaseImages, type StandInChoice } from '../../setup/base-images.ts';
+import { provideBaseImages, registryOf, type StandInChoice } from '../../setup/base-images.ts';
 import { listStandIns, removeStandIns } from '../../setup/remove-stand-ins.ts';
 import { hashRecipe, RECIPE_LABEL } from '../../setup/stand-ins.ts';
 import { docker, engine } from './test-engine.ts';
@@ -186,7 +186,7 @@ describe('base images', () => {
   test('a registry that responds to a later attempt has been reached', async () => {
     await engine.removeImage(name);
     closeNext = 1;
-    expect(await provide([name])).toBe(true);
+    expect(await provide([name])).toEqual(new Set([registryOf(name)]));
     expect(closeNext).toBe(0);
     expect(lines).toEqual([`base image ${name}: pulled`]);
   });
@@ -210,7 +210,7 @@ describe('base images', () => {
     await importStandIn(standIn);
     closeNext = Number.POSITIVE_INFINITY;
     const begin = Date.now();
-    expect(await provide([standIn])).toBe(false);
+    expect(await provide([standIn])).toEqual(new Set());
     expect(Date.now() - begin).toBeLessThan(PAUSE_MS);
     expect(lines).toEqual([`base image ${standIn}: present, a stand-in: its registry does not respond reliably`]);
     await engine.removeImage(standIn);
@@ -232,7 +232,7 @@ describe('base images', () => {
     const standIn = name.replace('base:1', 'base:requested');
     await importStandIn(standIn);
     const before = requests;
-    expect(await provide([standIn], { ...choice, requested: true })).toBe(false);
+    expect(await provide([standIn], { ...choice, requested: true })).toEqual(new Set());
     expect(lines).toEqual([`base image ${standIn}: present, a stand-in: as requested`]);
     const missing = name.replace('base:1', 'base:none');
     await expect(provide([missing], { ...choice, requested: true })).rejects.toThrow(
