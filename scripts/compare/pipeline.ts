@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { cleanUp, removeLeftovers } from '../engine/clean-up.ts';
 import type { Engine } from '../engine/engine.ts';
 import { findEngine } from '../engine/find-engine.ts';
-import { EXIT, usageError } from '../lib/errors.ts';
+import { describeError, EXIT, usageError } from '../lib/errors.ts';
 import { addHiddenValues } from '../lib/hide.ts';
+import { printError } from '../lib/print.ts';
 import { createProgress, type Progress, quietProgress } from '../lib/progress.ts';
 import { createWorkDirectory, removeAbandonedDirectories } from '../lib/work-directory.ts';
 import { buildSubjects } from './build/build-subjects.ts';
@@ -106,7 +107,8 @@ async function measure(
   } finally {
     progress.close();
     await cleanUp(engine, invocation.id, kept);
-    await rm(invocation.directory, { recursive: true, force: true });
+    const report = (error: unknown) => printError(`Not removed: ${describeError(error)}`);
+    await rm(invocation.directory, { recursive: true, force: true }).catch(report);
   }
 }
 

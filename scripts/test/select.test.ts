@@ -238,6 +238,8 @@ test.each([
   ['{"env": {"1": "x"}}', /expects NAME=value.*\n.*at env/],
   ['{"dockerfiles": ["-x"]}', /expects the name of a file\n.*at dockerfiles\[0\]/],
   ['{"secrets": ["x"]}', /expects id=npmrc,src=.npmrc/],
+  ['{"secrets": ["id=x,env=HOME,src=Dockerfile"]}', /expects id=npmrc,src=.npmrc/],
+  ['{"secrets": ["id=x,type=env,src=HOME"]}', /expects id=npmrc,src=.npmrc/],
   ['{"budgets": {"nope": {}}}', /there is no app nope/],
   ['{"budgets": {"Dockerfile": {"download": "1% of nope"}}}', /has a limit "of nope", which does not exist/],
   ['{"context": "nope"}', /The build context .*nope is not a directory/],

@@ -85,7 +85,8 @@ export async function timeBuildSequence(
       buildAfterDependencyMs: await timeAfter(() => addDependency(context), 'buildAfterDependencyMs'),
     };
   } finally {
-    await rm(directory, { recursive: true, force: true });
+    // What stays is in the directory of the invocation, which removes it or reports it.
+    await rm(directory, { recursive: true, force: true }).catch(() => {});
     // Not after an interruption: the invocation removes everything then.
     if (!signal.aborted) await Promise.allSettled(images.map((image) => engine.removeImage(image)));
   }

@@ -13,8 +13,10 @@ export function wholeNumber(min: number, max: number) {
 const VARIABLE = 'expects NAME=value, or the NAME of a variable that is set in the environment';
 const variables = z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_.-]*$/), z.string(VARIABLE), VARIABLE);
 const secret = z.string().refine((line) => {
-  const { id, ...others } = readSecret(line);
-  return Boolean(id) && Object.keys(others).every((name) => /^(src|env|type)$/.test(name));
+  const { id, src, env, type, ...others } = readSecret(line);
+  // With both, the builder takes the variable, and checks of the file would be in vain.
+  const isAmbiguous = src !== undefined && (env !== undefined || type === 'env');
+  return Boolean(id) && !isAmbiguous && Object.keys(others).length === 0;
 }, 'expects id=npmrc,src=.npmrc or id=token,env=TOKEN');
 const platform = z.string().regex(/^[a-z0-9]+\/[a-z0-9]+(\/[a-z0-9.]+)?$/, 'expects a platform such as linux/arm64');
 const urlPath = z.string().regex(/^\/\S*$/, 'expects a path that begins with a slash');
