@@ -7,7 +7,7 @@ const ORDINARY =
 const WORD_LENGTH = 8;
 
 const hidden = new Set<string>();
-let hiddenPattern: RegExp | undefined;
+let patterns: (string | RegExp)[] = [];
 
 /**
  * From now on, {@link hide} hides these exact values, also in the forms in which JSON, addresses and HTTP headers have them.
@@ -25,12 +25,13 @@ export function addHiddenValues(values: string[]): void {
   }
   // The longest first: a value may be part of another one.
   const forms = [...hidden].sort((a, b) => b.length - a.length);
-  const patterns = forms.map((form) => {
-    const literal = form.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&');
-    return form.length < WORD_LENGTH ? `(?<!\\w)${literal}(?!\\w)` : literal;
+  // One by one: a regular expression of all of them may be too large.
+  patterns = forms.map((form) => {
+    if (form.length >= WORD_LENGTH) return form;
+    return new RegExp(`(?<!\\w)${form.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&')}(?!\\w)`, 'g');
   });
-  if (patterns.length > 0) hiddenPattern = new RegExp(patterns.join('|'), 'g');
 }
 
 /** A text without the exact values of {@link addHiddenValues}. */
-export const hide = (text: string) => (hiddenPattern ? text.replace(hiddenPattern, HIDDEN) : text);
+export const hide = (text: string) =>
+  patterns.reduce<string>((rest, pattern) => rest.replaceAll(pattern, HIDDEN), text);

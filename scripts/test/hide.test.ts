@@ -118,3 +118,10 @@ test('no text of a report shows a value, and names stay', () => {
   const { variant: _variant, ...image } = report.images[0] ?? {};
   expect(JSON.stringify(image)).not.toContain(variant);
 });
+
+test('a secret of half a megabyte is hidden as well', () => {
+  const secret = 'a long line of a large secret\n'.repeat(18_000);
+  addHiddenValues([secret, 'another value']);
+  expect(hide(`before ${secret} after`)).toBe('before *** after');
+  expect(hide('another value')).toBe('***');
+});
