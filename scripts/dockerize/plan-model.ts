@@ -1,0 +1,70 @@
+/** The chapters whose shape a Dockerfile may have. */
+export const SHAPES = ['02', '03', '04'] as const;
+export type Shape = (typeof SHAPES)[number];
+
+/** Something that is copied to the image. Paths are relative to the build context, and to /app. */
+export interface CopiedPath {
+  from: 'build' | 'context';
+  path: string;
+  to: string;
+}
+
+/** How the package manager is called. */
+export interface ManagerCommands {
+  /** Installs everything, or only what production needs. */
+  install: string;
+  production: string;
+  /** Removes what only development needs, after the build. */
+  prune: string;
+  /** The directories that it fills, to be deleted in the same RUN. */
+  leftovers: string[];
+  /** Whether two of it may use one cache at the same time. */
+  sharesCache: boolean;
+}
+
+/** How the container is found to be healthy. */
+export type HealthCheck = { kind: 'route' | 'any-response'; path: string } | { kind: 'connection' };
+
+/** Everything that a Dockerfile says. The writer decides nothing. */
+export interface Plan {
+  shape: Shape;
+  /** The name of the package, without its scope. */
+  name: string;
+  /** The major version of Node. */
+  node: number;
+  /** Whether the image has Debian's C library, where the chapter has Alpine's. */
+  isDebian: boolean;
+  /** Whether something is compiled during the installation: it takes the full image. */
+  compiles: boolean;
+  manager: ManagerCommands;
+  /** What is copied before the installation: the files, and the directory that they are copied to. */
+  manifests: { files: string[]; to: string }[];
+  /** The path of the file with a token that the installation reads, or null. */
+  secretTarget: string | null;
+  /** Where production dependencies come from: an installation of their own, the build stage, or nowhere. */
+  modules: 'install' | 'prune' | 'none';
+  /** The commands that build; empty when nothing is built. */
+  build: string[];
+  copies: CopiedPath[];
+  /** Whether the whole build context is copied, because it is not known what the app reads. */
+  copiesContext: boolean;
+  /** The directory of the app below /app; empty for /app itself. */
+  app: string;
+  env: Record<string, string>;
+  /** Directories that the app writes to; relative to /app, or absolute. */
+  writes: string[];
+  port: number;
+  /** Whether the app takes another port from PORT. */
+  readsPort: boolean;
+  health: HealthCheck;
+  /** Whether the image has an init, because the app does not handle SIGTERM. */
+  init: boolean;
+  /** Commands for a shell, before the app starts. */
+  before: string[];
+  /** What follows `node`; or a program by itself, when it does not begin with a JavaScript file or a flag of Node. */
+  command: string[];
+  isProgram: boolean;
+  /** The stages `test` and `dev` of chapter 04. */
+  hasTests: boolean;
+  dev: string[] | null;
+}

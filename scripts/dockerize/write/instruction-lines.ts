@@ -1,0 +1,55 @@
+import { posix } from 'node:path';
+import type { Plan } from '../plan-model.ts';
+
+/** The names of the stages that build and run, by chapter. */
+export const STAGES = { '02': ['build', 'runtime'], '03': ['build', 'runtime'], '04': ['builder', 'runner'] } as const;
+
+/** Whether production dependencies are installed in a stage of their own. */
+export const hasDependencyStage = ({ shape, modules }: Plan) => shape !== '02' && modules === 'install';
+
+export const hasBuildStage = ({ build, modules }: Plan) => build.length > 0 || modules === 'prune';
+
+/** The image that the app runs on. */
+export function runtimeImage({ shape, isDebian }: Plan): string {
+  if (shape === '03') return 'gcr.io/distroless/nodejs$' + '{NODE_VERSION}-debian13:nonroot';
+  return `node:\${NODE_VERSION}${isDebian ? '-slim' : '-alpine'}`;
+}
+
+/** The image that installs and builds. Up to Node 24 the official images are Debian 12, and distroless is Debian 13. */
+export function buildImage({ shape, isDebian, compiles, node }: Plan): string {
+  const release = shape === '03' && node < 26 ? '-trixie' : '';
+  const small = shape === '03' || isDebian ? `${release}-slim` : '-alpine';
+  return `node:\${NODE_VERSION}${compiles ? release : small}`;
+}
+
+/** A COPY for each directory that the installation reads files of. */
+export const copyManifests = ({ manifests }: Plan) =>
+  manifests.map(({ files, to }) => `COPY ${files.join(' ')} ${to}`).join('\n');
+
+/** A RUN that installs: in chapter 04 with mounts, elsewhere with the files that were copied. */
+export function installWith(plan: Plan, command: string): string {
+  const { shape, name, manager, manifests } = plan;
+  const target = plan.secretTarget ?? (shape === '04' ? '/root/.npmrc' : null);
+  const secret = target === null ? [] : [`--mount=type=secret,id=npmrc,target=${target}`];
+  if (shape !== '04') return `RUN ${[...secret, withHeaders(plan, command)].join(' ')}`;
+  const sharing = manager.sharesCache ? '' : ',sharing=locked';
+  const cache = `--mount=type=cache,id=${name}-npm${sharing},target=/root/.npm`;
+  const binds = manifests.flatMap(({ files, to }) =>
+    files.map((file) => {
+      // Several files are copied to a directory; a directory is copied to one of its own name.
+      const path = to.endsWith('/') ? posix.join(to, posix.basename(file)) : posix.normalize(to);
+      return `--mount=type=bind,source=${file},target=${path}`;
+    }),
+  );
+  return `RUN ${[cache, ...secret, ...binds, withHeaders(plan, command)].join(' \\\n  ')}`;
+}
+
+/** Node's headers are in the image: without this, node-gyp downloads them. */
+export const withHeaders = ({ compiles }: Plan, command: string) =>
+  compiles ? `npm_config_nodedir=/usr/local ${command}` : command;
+
+/** An absolute path in the image. */
+export const inApp = (path: string) => posix.resolve('/app', path);
+
+/** The exec form of a command, with a space after each comma. */
+export const execForm = (command: string[]) => `[${command.map((word) => JSON.stringify(word)).join(', ')}]`;
