@@ -1,14 +1,6 @@
-import { randomUUID } from 'node:crypto';
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { cleanUp, removeLeftovers } from '../engine/clean-up.ts';
-import type { Engine } from '../engine/engine.ts';
-import { findEngine } from '../engine/find-engine.ts';
-import { describeError, EXIT, usageError } from '../lib/errors.ts';
+import { EXIT, usageError } from '../lib/errors.ts';
 import { addHiddenValues } from '../lib/hide.ts';
-import { printError } from '../lib/print.ts';
-import { createProgress, type Progress, quietProgress } from '../lib/progress.ts';
-import { createWorkDirectory, removeAbandonedDirectories } from '../lib/work-directory.ts';
 import { buildSubjects } from './build/build-subjects.ts';
 import { keepImages } from './build/keep-images.ts';
 import { timeBuilds } from './build/time-builds.ts';
@@ -19,7 +11,7 @@ import type { Directories } from './discover/find-projects.ts';
 import { readGivenValues } from './discover/given-values.ts';
 import { selectSubjects } from './discover/select-subjects.ts';
 import { findNamedImages, inspectImages } from './inspect/inspect-images.ts';
-import type { Invocation, Measurement } from './model/measurement.ts';
+import type { Measurement } from './model/measurement.ts';
 import type { Report } from './model/report-schema.ts';
 import { NAMED_IMAGES, type NamedImage, REFERENCE, type Subject } from './model/subject.ts';
 import { findChanges } from './report/changes.ts';
@@ -31,6 +23,7 @@ import { readReport } from './report/read-report.ts';
 import { checkImages } from './run/check-images.ts';
 import { requestImages } from './run/request-images.ts';
 import { timeStarts } from './run/time-starts.ts';
+import { withInvocation } from './with-invocation.ts';
 
 /**
  * One invocation of compare: discovers what to measure, measures it, and writes the report. With `--from` it only reads a
@@ -65,60 +58,28 @@ export async function compare(options: CompareOptions, directories: Directories,
 type MeasureOptions = Pick<CompareOptions, 'images' | 'jobs' | 'keep' | 'behaviour' | 'bench' | 'runs' | 'quiet'> &
   Pick<Directories, 'root'>;
 
-/** Finds an engine and measures. An engine may take long to answer, or never answer: progress says so. */
-async function findAndMeasure(subjects: Subject[], options: MeasureOptions, signal: AbortSignal): Promise<Report> {
-  const progress = options.quiet ? quietProgress() : createProgress();
-  try {
-    const task = progress.task('engine');
-    task.update('waiting for an answer');
-    const engine = await findEngine(signal);
-    await removeAbandoned(engine, progress);
-    task.update('');
-    const invocation = { engine, id: randomUUID(), directory: await createWorkDirectory(), signal, progress };
-    return await measure(invocation, subjects, options);
-  } finally {
-    progress.close();
-  }
-}
-
-/** Builds, inspects and runs the subjects and the images given by name, and removes what it made. */
-async function measure(
-  invocation: Invocation,
-  subjects: Subject[],
-  { images, jobs, keep, behaviour, bench, runs, root }: MeasureOptions,
-): Promise<Report> {
-  const { engine, signal, progress } = invocation;
+/** Builds, inspects and runs the subjects and the images given by name. */
+function findAndMeasure(subjects: Subject[], options: MeasureOptions, signal: AbortSignal): Promise<Report> {
+  const { images, jobs, keep, behaviour, bench, runs, root } = options;
   const built: Measurement<Subject>[] = subjects.map((subject) => ({ subject }));
   const named: Measurement<NamedImage>[] = images.map((variant) => ({ subject: { chapter: NAMED_IMAGES, variant } }));
   const all = [...built, ...named];
-  signal.addEventListener('abort', () => progress.note('Interrupted: removing what was made'));
-  let kept: string[] = [];
-  try {
+  return withInvocation(options, signal, async (invocation, keepTags) => {
     for (const { settings } of subjects) addHiddenValues(await readGivenValues(settings));
     await buildSubjects(invocation, built, jobs);
     await findNamedImages(invocation, named);
-    await inspectImages(invocation, all, join(root, 'node_modules/.cache/multi-stage-node'));
+    await inspectImages(invocation, all, cacheDirectory(root));
     await requestImages(invocation, built);
     if (behaviour) await checkImages(invocation, built, jobs);
     if (bench) await timeStarts(invocation, built, runs);
     if (bench) await timeBuilds(invocation, built, runs);
-    if (keep) kept = await keepImages(invocation, built);
-    return createReport(engine.info, all);
-  } finally {
-    progress.close();
-    await cleanUp(engine, invocation.id, kept);
-    const report = (error: unknown) => printError(`Not removed: ${describeError(error)}`);
-    await rm(invocation.directory, { recursive: true, force: true }).catch(report);
-  }
+    if (keep) keepTags(await keepImages(invocation, built));
+    return createReport(invocation.engine.info, all);
+  });
 }
 
-/** Removes what is left of invocations that were killed, and says so. */
-async function removeAbandoned(engine: Engine, progress: Progress): Promise<void> {
-  const { containers, images } = await removeLeftovers(engine, (text) => progress.note(text));
-  const counts = { containers, images, 'temporary directories': await removeAbandonedDirectories() };
-  const found = Object.entries(counts).flatMap(([what, count]) => (count > 0 ? `${what}: ${count}` : []));
-  if (found.length > 0) progress.note(`Removed what a killed invocation had left: ${found.join(', ')}`);
-}
+/** Where the measured layers are kept between invocations. */
+export const cacheDirectory = (root: string) => join(root, 'node_modules/.cache/multi-stage-node');
 
 /** @throws {ToolError} when --strict would check nothing: an image that is given by name is not run. */
 function requireRunnable(subjects: Subject[]): void {

@@ -1,0 +1,60 @@
+import { randomUUID } from 'node:crypto';
+import { rm } from 'node:fs/promises';
+import { cleanUp, removeLeftovers } from '../engine/clean-up.ts';
+import type { Engine } from '../engine/engine.ts';
+import { findEngine } from '../engine/find-engine.ts';
+import { describeError } from '../lib/errors.ts';
+import { printError } from '../lib/print.ts';
+import { createProgress, type Progress, quietProgress } from '../lib/progress.ts';
+import { createWorkDirectory, removeAbandonedDirectories } from '../lib/work-directory.ts';
+import type { Invocation } from './model/measurement.ts';
+
+/**
+ * Finds an engine, does `work` with it, and removes what it made, except for the images whose tags it keeps. An engine may
+ * take long to answer, or never answer: progress says so.
+ */
+export async function withInvocation<T>(
+  { quiet }: { quiet: boolean },
+  signal: AbortSignal,
+  work: (invocation: Invocation, keepTags: (tags: string[]) => void) => Promise<T>,
+): Promise<T> {
+  const progress = quiet ? quietProgress() : createProgress();
+  try {
+    const task = progress.task('engine');
+    task.update('waiting for an answer');
+    const engine = await findEngine(signal);
+    await removeAbandoned(engine, progress);
+    task.update('');
+    const invocation = { engine, id: randomUUID(), directory: await createWorkDirectory(), signal, progress };
+    return await workAndCleanUp(invocation, work);
+  } finally {
+    progress.close();
+  }
+}
+
+async function workAndCleanUp<T>(
+  invocation: Invocation,
+  work: (invocation: Invocation, keepTags: (tags: string[]) => void) => Promise<T>,
+): Promise<T> {
+  const { engine, signal, progress } = invocation;
+  signal.addEventListener('abort', () => progress.note('Interrupted: removing what was made'));
+  let kept: string[] = [];
+  try {
+    return await work(invocation, (tags) => {
+      kept = tags;
+    });
+  } finally {
+    progress.close();
+    await cleanUp(engine, invocation.id, kept);
+    const report = (error: unknown) => printError(`Not removed: ${describeError(error)}`);
+    await rm(invocation.directory, { recursive: true, force: true }).catch(report);
+  }
+}
+
+/** Removes what is left of invocations that were killed, and says so. */
+async function removeAbandoned(engine: Engine, progress: Progress): Promise<void> {
+  const { containers, images } = await removeLeftovers(engine, (text) => progress.note(text));
+  const counts = { containers, images, 'temporary directories': await removeAbandonedDirectories() };
+  const found = Object.entries(counts).flatMap(([what, count]) => (count > 0 ? `${what}: ${count}` : []));
+  if (found.length > 0) progress.note(`Removed what a killed invocation had left: ${found.join(', ')}`);
+}
