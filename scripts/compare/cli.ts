@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { Command } from 'commander';
 import { z } from 'zod';
-import { addOptions, option, readOptionValues, throwUsageErrors } from '../lib/options.ts';
+import { addOptions, option, readOptionValues, refuseSwallowedOptions, throwUsageErrors } from '../lib/options.ts';
 import type { SelectionRequest } from './discover/find-projects.ts';
 import { CODES } from './model/finding-catalog.ts';
 import { nameOf, settingsShape, wholeNumber } from './model/settings.ts';
@@ -86,7 +86,7 @@ export function readOptions(args: string[]): CompareOptions {
   addOptions(command, compareShape);
   command.optionsGroup('How projects are built, run and requested (the chapters require none of these):');
   addOptions(command, settingsShape);
-  refuseSwallowedOptions(command);
+  refuseSwallowedOptions(command, 'compare');
   command.parse(args, { from: 'user' });
 
   const { color, ...values } = readOptionValues(command, compareShape);
@@ -109,18 +109,4 @@ function refuseContradictions(command: Command, options: CompareOptions): void {
     '--runs requires --bench': !bench && command.getOptionValue('runs') !== undefined,
   };
   for (const [message, isContradiction] of Object.entries(contradictions)) if (isContradiction) command.error(message);
-}
-
-/**
- * Refuses options before `--`, which npm takes as its own and leaves in the environment. `target` and `platform` may also
- * be there because users have them in their npm settings, for node-gyp and others; `--no-run` leaves nothing.
- */
-function refuseSwallowedOptions(command: Command): void {
-  if (process.env.npm_lifecycle_event !== 'compare') return;
-  const names = command.options.filter(({ negate }) => !negate).map((one) => one.name());
-  const name = names.find(
-    (one) => !/^(target|platform)$/.test(one) && process.env[`npm_config_${one.replaceAll('-', '_')}`],
-  );
-  if (name === undefined) return;
-  command.error(`npm took --${name} for itself. Options come after two dashes: npm run compare -- --${name}`);
 }

@@ -5,6 +5,9 @@ import { usageError } from './errors.ts';
 /** The options of schemas, apart from them, so that flags do not get into JSON Schemas. */
 const OPTIONS = new WeakMap<z.ZodType, Option>();
 
+/** Options of ours that are settings of npm or of node-gyp as well. */
+const NPM_SETTINGS = new Set(['target', 'platform']);
+
 const HELP_OF_TYPE: Record<string, string> = {
   array: ' (may be repeated)',
   object: ' (NAME alone has the value of the environment; may be repeated)',
@@ -42,6 +45,20 @@ export function addOptions(command: Command, table: Record<string, z.ZodType>): 
     };
     command.addOption(added.required || added.optional ? added.argParser(parse) : added);
   }
+}
+
+/**
+ * Refuses options before `--`, which npm takes as its own and leaves in the environment. `target`, `platform` and others may
+ * also be there because users have them in their npm settings, for node-gyp and others; `--no-run` leaves nothing.
+ *
+ * @param script the npm script that the program is.
+ */
+export function refuseSwallowedOptions(command: Command, script: string): void {
+  if (process.env.npm_lifecycle_event !== script) return;
+  const names = command.options.filter(({ negate }) => !negate).map((one) => one.name());
+  const name = names.find((one) => !NPM_SETTINGS.has(one) && process.env[`npm_config_${one.replaceAll('-', '_')}`]);
+  if (name === undefined) return;
+  command.error(`npm took --${name} for itself. Options come after two dashes: npm run ${script} -- --${name}`);
 }
 
 /** The values of a table's options that the command line has, and the defaults of the schemas. */

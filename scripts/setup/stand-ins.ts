@@ -28,7 +28,7 @@ export async function hashRecipe(): Promise<string> {
 export function recipeFor(image: string): { target: string; major: string } | null {
   const name = shortenName(image);
   if (name === 'debian:trixie-slim') return { target: 'debian-slim', major: '' };
-  const [, nodeMajor, suffix = ''] = /^node:(\d+)(-slim|-alpine)?$/.exec(name) ?? [];
+  const [, nodeMajor, suffix = ''] = /^node:(\d+)(?:-trixie)?(-slim|-alpine)?$/.exec(name) ?? [];
   if (nodeMajor) return { target: `node${suffix}`, major: nodeMajor };
   const [, major] = /^gcr\.io\/distroless\/nodejs(\d+)-debian13:nonroot$/.exec(name) ?? [];
   return major ? { target: 'distroless', major } : null;

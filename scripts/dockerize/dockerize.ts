@@ -1,0 +1,112 @@
+import { readFile, realpath } from 'node:fs/promises';
+import { join, posix, resolve } from 'node:path';
+import { findChapterDirectories } from '../compare/discover/chapters.ts';
+import type { Directories } from '../compare/discover/find-projects.ts';
+import { mergeSettings, readSecret, resolvePaths } from '../compare/model/settings.ts';
+import { cacheDirectory } from '../compare/pipeline.ts';
+import { renderTerminal } from '../compare/report/terminal.ts';
+import { withInvocation } from '../compare/with-invocation.ts';
+import { EXIT, usageError } from '../lib/errors.ts';
+import { hasColour, painter } from '../lib/format.ts';
+import { print, printError } from '../lib/print.ts';
+import { advise } from './advise.ts';
+import { askForMissing } from './ask.ts';
+import { describeLook } from './describe-look.ts';
+import { type Given, type Look, lookAtProject } from './look-at-project.ts';
+import { makePlan } from './make-plan.ts';
+import type { Plan } from './plan-model.ts';
+import type { DockerizeOptions } from './read-command-line.ts';
+import { type Verification, verifyImage } from './verify-image.ts';
+import { mergeIgnoreFile } from './write/merge-ignore.ts';
+import { writeDockerfile } from './write/write-dockerfile.ts';
+import { writeProjectFiles } from './write/write-files.ts';
+
+/**
+ * Looks at a project, writes its Dockerfile and .dockerignore, and tries the image. Returns the exit code.
+ *
+ * @throws {ToolError} with the code `usage` for what cannot be known, or when there is no engine to try the image on.
+ */
+export async function dockerize(
+  options: DockerizeOptions,
+  { root, current }: Directories,
+  signal: AbortSignal,
+): Promise<number> {
+  const { like, dryRun, force } = options;
+  const directory = await realpath(resolve(current, options.directory)).catch(() => {
+    throw usageError(`There is no directory ${resolve(current, options.directory)}.`);
+  });
+  const { port, path, secrets = [] } = options.given;
+  const ids = secrets.map((secret) => readSecret(secret).id ?? '');
+  const lookAndPlan = (given: Given) => {
+    const look = lookAtProject(directory, given);
+    return { look, plan: makePlan(look, like, given) };
+  };
+  const { look, plan } = await askForMissing({ ...options.facts, port, path, secrets: ids }, lookAndPlan, signal);
+  printError([`Found in ${directory}:`, ...describeLook(look, plan)].join('\n'));
+
+  const [chapter = ''] = (await findChapterDirectories(root)).filter((name) => name.startsWith(like));
+  const dockerfile = writeDockerfile(plan, await readFile(join(root, chapter, 'Dockerfile.multi'), 'utf8'));
+  const ignoreFile = mergeIgnoreFile(
+    look.project.read('.dockerignore'),
+    await readFile(join(root, chapter, '.dockerignore'), 'utf8'),
+    { needed: findNeeded(look, plan), others: look.workspace?.others ?? [], outputs: look.build?.outputs ?? [] },
+  );
+  const written = await writeProjectFiles(directory, { dockerfile, ignoreFile }, { force, dryRun });
+  if (dryRun) print(dockerfile.trimEnd());
+  for (const { path: file, action, backup } of dryRun ? [] : [written.dockerfile, written.ignoreFile]) {
+    printError(`${file}: ${action}${backup === null ? '' : `; the old one is ${backup}`}`);
+  }
+  if (dryRun || !options.verify) return EXIT.ok;
+
+  const settings = mergeSettings(
+    {
+      port: plan.port,
+      path: look.health?.value,
+      expectStatus: path === undefined && look.health ? 200 : undefined,
+      anyAnswer: true,
+    },
+    resolvePaths(options.given, current),
+  );
+  const { dockerfile: file } = written;
+  const previous = file.backup ?? (file.path === 'Dockerfile' ? null : 'Dockerfile');
+  const request = {
+    directory,
+    dockerfile: join(directory, file.path),
+    previous: previous === null ? null : join(directory, previous),
+    settings,
+    writesToApp: plan.writes.some((one) => posix.resolve('/app', one) === '/app'),
+    cacheDirectory: cacheDirectory(root),
+  };
+  const result = await withInvocation({ quiet: false }, signal, (invocation) => verifyImage(invocation, request));
+  return printResult(result, look, file.path);
+}
+
+/** Prints what was verified, and the table of compare. Returns the exit code. */
+function printResult({ report, checks, error }: Verification, look: Look, file: string): number {
+  const paint = painter(hasColour());
+  const marks = checks.map(({ what, ok, reason }) => {
+    if (ok === null) return `n/a   ${what}: ${reason}`;
+    return ok ? `${paint('green', 'ok')}    ${what}` : `${paint('red', 'MISS')}  ${what}: ${reason}`;
+  });
+  const isVerified = error === null && checks.every(({ ok }) => ok !== false);
+  print([renderTerminal(report, hasColour()), marks.join('\n')].filter(Boolean).join('\n\n'));
+  if (isVerified) return EXIT.ok;
+  const advice = error === null ? null : advise(error, look);
+  printError([`${file} is not verified.`, ...(advice ? [advice] : [])].join('\n'));
+  return EXIT.failed;
+}
+
+/** The files that settings of tools are in: a build may read any of them. */
+const CONFIGURATION = /^[^/]+\.(json|ya?ml|toml|[cm]?[jt]s)$|^\.[^/]*rc(\.\w+)?$/;
+
+/** What the build needs of the build context. */
+function findNeeded({ project, scan, workspace }: Look, plan: Plan): string[] {
+  const isConfiguration = (file: string) => CONFIGURATION.test(posix.relative(project.app, file));
+  return [
+    ...plan.manifests.flatMap(({ files }) => files),
+    ...scan.files,
+    ...plan.copies.filter(({ from }) => from === 'context').map(({ path }) => path),
+    ...project.files.filter(isConfiguration),
+    ...(workspace?.needed ?? []).map(({ path }) => path).filter(Boolean),
+  ];
+}

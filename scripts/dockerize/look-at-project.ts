@@ -1,0 +1,61 @@
+import { findBuild } from './look/build-command.ts';
+import { findFramework } from './look/frameworks.ts';
+import { findInstallNeeds } from './look/install-needs.ts';
+import { readLockedPackages } from './look/lockfile.ts';
+import { chooseNodeVersion } from './look/node-version.ts';
+import { findPackageManager } from './look/package-manager.ts';
+import { findPort } from './look/port.ts';
+import { readProject } from './look/read-project.ts';
+import { findRuntimeFiles } from './look/runtime-files.ts';
+import { scanSource } from './look/scan-source.ts';
+import { findHealthRoute, findMisplacedPackages, findSigtermHandler } from './look/service.ts';
+import { findStart } from './look/start-command.ts';
+import { findWorkspace } from './look/workspace.ts';
+
+/** What the user says of the project, because it cannot be known or because it should be otherwise. */
+export interface Given {
+  workspace?: string;
+  node?: number;
+  entry?: string;
+  args?: string[];
+  port?: number;
+  path?: string;
+  /** The ids of secrets. */
+  secrets: string[];
+}
+
+export type Look = ReturnType<typeof lookAtProject>;
+
+/**
+ * Looks at a project: reads its files, and runs nothing of it.
+ *
+ * @throws {ToolError} with the code `usage` for what cannot be known. The hint names the flag.
+ */
+export function lookAtProject(directory: string, given: Given) {
+  const { project, workspace } = findWorkspace(readProject(directory), given.workspace);
+  const manager = findPackageManager(project);
+  const node = chooseNodeVersion(project, given.node);
+  const packages = readLockedPackages(project, manager.value);
+  const needs = findInstallNeeds(project, manager.value, packages);
+  const framework = findFramework(project);
+  const build = findBuild(project, framework);
+  const start = findStart(project, build, framework, given);
+  const scan = scanSource(project, start.sourceEntry);
+  return {
+    project,
+    workspace,
+    manager,
+    packages,
+    node,
+    needs,
+    framework,
+    build,
+    start,
+    scan,
+    port: findPort(project, scan, framework),
+    files: findRuntimeFiles(project, scan, build?.outputs ?? []),
+    health: findHealthRoute(project, scan, framework),
+    sigterm: findSigtermHandler(project, scan, framework),
+    misplaced: findMisplacedPackages(project, scan),
+  };
+}

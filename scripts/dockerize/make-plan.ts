@@ -1,0 +1,186 @@
+import { posix } from 'node:path';
+import { quote } from 'shell-quote';
+import { findBuild } from './look/build-command.ts';
+import { MissingFact } from './look/missing-fact.ts';
+import { readsPort } from './look/port.ts';
+import type { Given, Look } from './look-at-project.ts';
+import { commandsOf, startManager } from './manager-commands.ts';
+import type { CopiedPath, HealthCheck, Plan, Shape } from './plan-model.ts';
+
+/** More paths than this, and the whole build context is copied: the file stays readable. */
+const COPIES_LIMIT = 8;
+
+/** Decides what the Dockerfile says. @throws {ToolError} with the code `usage` when the port is not known. */
+export function makePlan(look: Look, shape: Shape, given: Given): Plan {
+  const { project, workspace, manager, needs, framework, start, sigterm } = look;
+  const { app, manifest } = project;
+  const port = given.port ?? look.port?.value;
+  if (port === undefined) {
+    throw usageError(
+      'No file of the project says which port the app listens on.',
+      'Pass it on the command line: --port 3000',
+    );
+  }
+  const isCompiled = needs.compiled !== null;
+  const modules = chooseModules(look);
+  const hasOwnScripts = needs.ownScripts !== null && needs.scripts === 'ignore';
+  const isIgnoring = hasOwnScripts || (shape === '04' && needs.scripts === 'ignore');
+  const secretTarget = needs.secretFile?.value.endsWith('.yarnrc.yml') ? '/app/.yarnrc.yml' : '/root/.npmrc';
+  const { copies, copiesContext } = findCopies(look);
+  return {
+    shape,
+    name: (manifest.name ?? posix.basename(project.directory)).replace(/^@.*\//, ''),
+    node: look.node.major,
+    isDebian: isCompiled || needs.glibcOnly !== null,
+    compiles: isCompiled,
+    manager: commandsOf(manager.value, isIgnoring, findAddedPackages(look)),
+    manifests: findManifests(look),
+    secretTarget: needs.secretFile || given.secrets.includes('npmrc') ? secretTarget : null,
+    modules,
+    build: findBuildCommands(look),
+    copies,
+    copiesContext,
+    app,
+    env: { ...start.env, ...framework?.env },
+    writes: look.files.writes.map(({ value }) => (posix.isAbsolute(value) ? value : posix.join(app, value))),
+    port,
+    readsPort: framework !== null || start.env.PORT !== undefined || readsPort(look.scan),
+    health: chooseHealthCheck(look, given),
+    init: sigterm === null,
+    before: start.before.map((words) => quote(withBinaries(look, words))),
+    ...findCommand(look),
+    hasTests: workspace === null && /^(?!.*no test specified)./.test(manifest.scripts.test ?? ''),
+    dev: workspace === null ? findDevCommand(look) : null,
+  };
+}
+
+/** The development dependencies that the app imports, with their locked versions. */
+function findAddedPackages({ misplaced, packages }: Look): string[] {
+  return misplaced.flatMap(({ value }) => {
+    const locked = packages.find(({ name }) => name === value);
+    return locked ? [`${value}@${locked.version}`] : [];
+  });
+}
+
+/** Where production dependencies come from. */
+function chooseModules({ project, workspace, needs, framework }: Look): Plan['modules'] {
+  const { dependencies, optionalDependencies } = project.manifest;
+  const hasDependencies = Object.keys({ ...dependencies, ...optionalDependencies }).length > 0;
+  if (framework?.needsModules === false || (!hasDependencies && !workspace)) return 'none';
+  return needs.compiled !== null || needs.scripts === 'prune' ? 'prune' : 'install';
+}
+
+/** The files that the installation reads, by the directory that they are copied to. */
+function findManifests({ project, workspace, manager, needs }: Look): Plan['manifests'] {
+  const isFile = (path: string) => project.has(path);
+  const atRoot = needs.inputs.filter((path) => isFile(path) && !path.includes('/'));
+  const others = needs.inputs.filter((path) => !atRoot.includes(path));
+  return [
+    { files: ['package.json', manager.value.lockfile, ...atRoot], to: './' },
+    ...(workspace?.needed ?? [])
+      .filter(({ path }) => path !== '')
+      .map(({ path }) => ({ files: [`${path}/package.json`], to: `${path}/` })),
+    ...others.map((path) => ({ files: [path], to: isFile(path) ? `${posix.dirname(path)}/` : `./${path}` })),
+  ];
+}
+
+/** The commands that build: of a workspace, those of each package that the app needs. */
+function findBuildCommands({ project, workspace, manager, build }: Look): string[] {
+  const { name } = manager.value;
+  const start = startManager(manager.value);
+  if (!workspace) {
+    if (!build) return [];
+    // A script that calls the package manager finds it only where npx has installed it.
+    const callsManager = Object.values(project.manifest.scripts).some((line) => /\b(pnpm|yarn)\b/.test(line));
+    return [build.command ?? `${callsManager ? start : 'npm'} run ${build.script}`];
+  }
+  const last = workspace.needed.at(-1);
+  if (workspace.usesTurbo && last) return [`npx turbo run ${build?.script ?? 'build'} --filter=${last.name}`];
+  return workspace.needed.flatMap((member) => {
+    const { path } = member;
+    const built = path === project.app ? build : findBuild({ ...project, app: path, manifest: member.manifest }, null);
+    if (!built) return [];
+    if (built.command !== null) return [`(cd ./${path} && ${built.command})`];
+    if (path === '') return [`npm run ${built.script}`];
+    const runs = {
+      npm: `npm run ${built.script} --workspace ${path}`,
+      pnpm: `${start} --filter ${member.name} run ${built.script}`,
+      yarn: `${start} workspace ${member.name} run ${built.script}`,
+      'yarn-berry': `${start} workspace ${member.name} run ${built.script}`,
+    };
+    return [runs[name]];
+  });
+}
+
+/** What is copied to the image, beside dependencies. */
+function findCopies(look: Look): { copies: CopiedPath[]; copiesContext: boolean } {
+  const { project, workspace, framework, build, start, files, scan } = look;
+  const inContext = (path: string) => project.has(path) || project.files.some((file) => file.startsWith(`${path}/`));
+  const below = (path: string) => posix.join(project.app, path);
+  const fromBuild = (path: string): CopiedPath => ({ from: 'build', path, to: path });
+  const fromContext = (path: string): CopiedPath => ({ from: 'context', path, to: path });
+  const members = (workspace?.needed ?? [])
+    .filter(({ path }) => path !== project.app && path !== '')
+    .flatMap(({ path, manifest }) => {
+      const built = findBuild({ ...project, app: path, manifest }, null);
+      return built ? built.outputs.map((output) => fromBuild(posix.join(path, output))) : [fromContext(path)];
+    });
+  if (framework?.copies) {
+    const copies = framework.copies.map(
+      ({ from, to }): CopiedPath => ({ from: 'build', path: below(from), to: below(to) }),
+    );
+    return { copies: framework.needsModules ? [...members, ...copies] : copies, copiesContext: false };
+  }
+  const entry = start.entry === null ? null : below(start.entry);
+  const isBuilt = entry !== null && !inContext(entry);
+  const outputs = (build?.outputs ?? []).map(below);
+  // What the command runs decides: a build may say nothing of its outputs.
+  if (isBuilt && !outputs.some((output) => entry.startsWith(`${output}/`) || entry === output)) {
+    outputs.push(entry.includes('/') ? below((start.entry ?? '').split('/')[0] ?? '') : entry);
+  }
+  const sources = isBuilt ? [] : scan.files.map((file) => topOf(file, project.app));
+  const reads = files.reads.map(({ value }) => below(value)).filter(inContext);
+  const kept = withoutNested(
+    [...sources, ...reads].filter((path) => path !== 'package.json' && !outputs.includes(path)),
+  );
+  const isUncertain = entry === null || (!isBuilt && files.isUncertain) || kept.length > COPIES_LIMIT;
+  const copies = [...members, ...(build ? outputs.map(fromBuild) : []), ...(isUncertain ? [] : kept.map(fromContext))];
+  return { copies, copiesContext: isUncertain };
+}
+
+/** The first directory below the app that a file is in, or the file. A file elsewhere is itself. */
+function topOf(file: string, app: string): string {
+  const path = posix.relative(app, file);
+  if (path.startsWith('..')) return file;
+  return posix.join(app, path.split('/')[0] ?? '');
+}
+
+const withoutNested = (paths: string[]) =>
+  [...new Set(paths)].filter((path) => !paths.some((other) => path.startsWith(`${other}/`))).sort();
+
+function chooseHealthCheck({ health }: Look, { path }: Given): HealthCheck {
+  if (path === undefined) return health ? { kind: 'route', path: health.value } : { kind: 'connection' };
+  return { kind: health?.value === path ? 'route' : 'any-response', path };
+}
+
+/** The programs of packages are where the workspace's dependencies are. */
+function withBinaries({ workspace, manager, project }: Look, words: string[]): string[] {
+  const isHoisted = workspace !== null && manager.value.name !== 'pnpm';
+  const up = isHoisted ? posix.relative(project.app, '') : '';
+  return words.map((word) => (word.startsWith('node_modules/.bin/') ? posix.join(up, word) : word));
+}
+
+function findCommand(look: Look): Pick<Plan, 'command' | 'isProgram'> {
+  const command = withBinaries(look, look.start.argv);
+  // pnpm makes shell scripts of the programs of packages; Node cannot run them.
+  const isProgram = /node_modules\/\.bin\//.test(command[0] ?? '') && look.manager.value.name === 'pnpm';
+  return { command, isProgram };
+}
+
+/** The command of the script `dev`, if it is one program that is a development dependency. */
+function findDevCommand({ project: { manifest } }: Look): string[] | null {
+  const words = (manifest.scripts.dev ?? '').split(' ');
+  const [program = ''] = words;
+  if (!/^(tsx|nodemon|ts-node-dev)$/.test(program) || !words.every((word) => /^[\w./@=-]+$/.test(word))) return null;
+  return [`node_modules/.bin/${program}`, ...words.slice(1)];
+}

@@ -1,0 +1,67 @@
+import type { PackageManager } from './look/package-manager.ts';
+import type { ManagerCommands } from './plan-model.ts';
+
+/** The store and the cache lie where chapter 02 deletes them and chapter 04 keeps them. */
+const IN_CACHE = '/root/.npm';
+
+/** How a package manager is started: all but npm with npx, because Node 25 and later come without Corepack. */
+export function startManager({ name, version }: PackageManager): string {
+  if (name === 'npm') return 'npm';
+  return `npx --yes ${name === 'yarn-berry' ? '@yarnpkg/cli-dist' : name}@${version}`;
+}
+
+/**
+ * The commands of a package manager.
+ *
+ * @param isIgnoring whether the scripts of packages do not run.
+ * @param added development dependencies that the app imports all the same, each as `name@version`.
+ */
+export function commandsOf(manager: PackageManager, isIgnoring: boolean, added: string[]): ManagerCommands {
+  const start = startManager(manager);
+  const flag = isIgnoring ? ' --ignore-scripts' : '';
+  switch (manager.name) {
+    case 'npm': {
+      const add = added.length > 0 ? ` && npm install --omit=dev --no-save${flag} ${added.join(' ')}` : '';
+      return {
+        install: `npm ci${flag}`,
+        production: `npm ci --omit=dev${flag}${add}`,
+        prune: `npm prune --omit=dev${add}`,
+        leftovers: [IN_CACHE],
+        sharesCache: true,
+      };
+    }
+    case 'pnpm': {
+      const command = `${start} install --frozen-lockfile --store-dir ${IN_CACHE}/pnpm`;
+      return {
+        install: `${command}${flag}`,
+        production: `${command} --prod${flag}`,
+        prune: `CI=true ${start} prune --prod --ignore-scripts`,
+        leftovers: [IN_CACHE, '/root/.cache', '/root/.local'],
+        sharesCache: true,
+      };
+    }
+    case 'yarn': {
+      const command = `${start} install --frozen-lockfile --cache-folder ${IN_CACHE}/yarn`;
+      return {
+        install: `${command}${flag}`,
+        production: `${command} --production${flag}`,
+        prune: `${command} --production --ignore-scripts`,
+        leftovers: [IN_CACHE],
+        // Two Yarns at once damage their cache.
+        sharesCache: false,
+      };
+    }
+    case 'yarn-berry': {
+      // Yarn 4 does not know --ignore-scripts.
+      const scripts = isIgnoring ? 'YARN_ENABLE_SCRIPTS=false ' : '';
+      const focus = `${start} workspaces focus --all --production`;
+      return {
+        install: `${scripts}${start} install --immutable`,
+        production: `${scripts}${focus}`,
+        prune: `YARN_ENABLE_SCRIPTS=false ${focus}`,
+        leftovers: [IN_CACHE, '/root/.yarn'],
+        sharesCache: true,
+      };
+    }
+  }
+}
