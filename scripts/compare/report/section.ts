@@ -39,6 +39,9 @@ export const imageTable = <I extends { chapter: string }>(report: Report, images
   alignment: 'llr',
 });
 
+/** What the column `saved` says after the ratio of an image that is larger than its reference. */
+export const LARGER = 'larger';
+
 /** The first places of a finding, and how many more there are. */
 export function listPlaces({ evidence, count }: Pick<Finding, 'evidence' | 'count'>, shown: number): string {
   const paths = evidence.slice(0, shown).map(({ path }) => path);

@@ -1,6 +1,6 @@
 import { bytes, percent } from '../../lib/format.ts';
 import type { ImageReport, Report } from '../model/report-schema.ts';
-import { chapterHeading, findImage, imageLabel, imageTable, type Section } from './section.ts';
+import { chapterHeading, findImage, imageLabel, imageTable, LARGER, type Section } from './section.ts';
 
 /** The sizes of each image, and the time to its first response. */
 export const sizeSection = (report: Report): Section => ({
@@ -28,7 +28,11 @@ function baseCell({ base, standIn }: ImageReport): string {
   return standIn ? `${name} (${base === 'scratch' ? 'from stand-ins' : 'stand-in'})` : name;
 }
 
-const savedCell = (ratio?: number) => (ratio === undefined ? '' : `${ratio < 0 ? '+' : ''}${percent(Math.abs(ratio))}`);
+function savedCell(ratio?: number): string {
+  if (ratio === undefined) return '';
+  const text = percent(Math.abs(ratio));
+  return ratio < 0 && text !== percent(0) ? `${text} ${LARGER}` : text;
+}
 
 function responseCell({ error, run }: ImageReport): string {
   if (error !== null) return 'FAILED';
