@@ -147,6 +147,29 @@ test('a variant that is larger than its reference says so: a sign in front of th
   expect(renderTerminal(copy, true)).toContain(styleText('red', '43 % larger', { validateStream: false }));
 });
 
+test('tables and notes name the variant that others are compared with, also where it is not single', () => {
+  /** The report of chapters that are copies of 02, each with the name of its first variant. */
+  const textOf = (chapters: Record<string, string>) => {
+    const source = report.images.filter(({ chapter }) => chapter === '02-multi-stage');
+    const images = Object.entries(chapters).flatMap(([chapter, first]) =>
+      source.map((one) => ({ ...one, chapter, variant: one.variant === 'single' ? first : one.variant })),
+    );
+    return renderTerminal({ ...report, images, comparisons: compareImages(images) }, false);
+  };
+  const alone = textOf({ app: 'Dockerfile' });
+  expect(alone).toContain('the unpacked size is, compared with Dockerfile.');
+  expect(alone).toContain('responses: the same status, headers and body as Dockerfile.');
+  expect(alone.match(/^Against .*/gm)).toEqual(['Against Dockerfile']);
+  const together = textOf({ '02-multi-stage': 'single', app: 'Dockerfile', web: 'Dockerfile' });
+  const names = '02-multi-stage single, app Dockerfile, web Dockerfile.';
+  expect(together).toContain(`compared with ${names}`);
+  expect(together).toContain(`headers and body as ${names}`);
+  expect(together.match(/^Against .*\n.*\n.*\n(?:[\w ].*\n)*/gm)?.map((table) => table.match(/^\S+/gm))).toEqual([
+    ['Against', 'project', expect.any(String), '02-multi-stage'],
+    ['Against', 'project', expect.any(String), 'app', 'web'],
+  ]);
+});
+
 test('a variant without a measured reference is not compared', () => {
   expect(compareImages(report.images.filter(({ variant }) => variant !== 'single'))).toEqual([]);
 });
