@@ -110,7 +110,7 @@ export interface Engine {
   output(id: string): Promise<{ stdout: OutputLine[]; stderr: OutputLine[] }>;
   /** The memory that a container uses now. @throws {ToolError} when the engine does not count memory. */
   memory(id: string): Promise<MemoryFacts>;
-  /** The processes in a container. */
+  /** The processes in a container. @throws {ToolError} where the engine cannot list them, because its machine has no `ps`. */
   processes(id: string): Promise<{ processId: number; command: string }[]>;
   /** Sends a signal, such as `SIGTERM`, to PID 1. */
   kill(id: string, signal: string): Promise<void>;

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { stripVTControlCharacters } from 'node:util';
+import { stripVTControlCharacters, styleText } from 'node:util';
 import { expect, test } from 'vitest';
 import type { Budgets } from '../compare/model/budgets.ts';
 import { type Report, reportSchema } from '../compare/model/report-schema.ts';
@@ -126,6 +126,48 @@ test('what an image holds cannot command a terminal, nor begin anything in Markd
 
 test('comparisons follow from the images', () => {
   expect(compareImages(report.images)).toEqual(report.comparisons);
+});
+
+test('a variant that is larger than its reference says so: a sign in front of the ratio would be read as saved', () => {
+  const copy = structuredClone(report);
+  const { size } = image(copy, '02-multi-stage', 'multi');
+  const { unpackedBytes } = image(copy, '02-multi-stage', 'single').size;
+  const savedOf = (bytes: number) => {
+    size.unpackedBytes = bytes;
+    copy.comparisons = compareImages(copy.images);
+    const line = /^ +multi +node:26-alpine.*$/m.exec(renderTerminal(copy, false))?.[0] ?? '';
+    const row = /^\| 02-multi-stage \| multi .*$/m.exec(renderMarkdown(copy))?.[0] ?? '';
+    return [line.trim().split(/ {2,}/)[4], row.split('|')[6]?.trim()];
+  };
+  expect(savedOf(unpackedBytes * 1.43)).toEqual(['43 % larger', '43 % larger']);
+  expect(savedOf(unpackedBytes * 1.001)).toEqual(['0 %', '0 %']);
+  expect(savedOf(unpackedBytes * 0.57)).toEqual(['43 %', '43 %']);
+  size.unpackedBytes = unpackedBytes * 1.43;
+  copy.comparisons = compareImages(copy.images);
+  expect(renderTerminal(copy, true)).toContain(styleText('red', '43 % larger', { validateStream: false }));
+});
+
+test('tables and notes name the variant that others are compared with, also where it is not single', () => {
+  /** The report of chapters that are copies of 02, each with the name of its first variant. */
+  const textOf = (chapters: Record<string, string>) => {
+    const source = report.images.filter(({ chapter }) => chapter === '02-multi-stage');
+    const images = Object.entries(chapters).flatMap(([chapter, first]) =>
+      source.map((one) => ({ ...one, chapter, variant: one.variant === 'single' ? first : one.variant })),
+    );
+    return renderTerminal({ ...report, images, comparisons: compareImages(images) }, false);
+  };
+  const alone = textOf({ app: 'Dockerfile' });
+  expect(alone).toContain('the unpacked size is, compared with Dockerfile.');
+  expect(alone).toContain('responses: the same status, headers and body as Dockerfile.');
+  expect(alone.match(/^Against .*/gm)).toEqual(['Against Dockerfile']);
+  const together = textOf({ '02-multi-stage': 'single', app: 'Dockerfile', web: 'Dockerfile' });
+  const names = '02-multi-stage single, app Dockerfile, web Dockerfile.';
+  expect(together).toContain(`compared with ${names}`);
+  expect(together).toContain(`headers and body as ${names}`);
+  expect(together.match(/^Against .*\n.*\n.*\n(?:[\w ].*\n)*/gm)?.map((table) => table.match(/^\S+/gm))).toEqual([
+    ['Against', 'project', expect.any(String), '02-multi-stage'],
+    ['Against', 'project', expect.any(String), 'app', 'web'],
+  ]);
 });
 
 test('a variant without a measured reference is not compared', () => {

@@ -1,6 +1,7 @@
 import { BEHAVIOURS } from '../model/behaviours.ts';
 import { BEHAVIOUR_NAMES, type BehaviourResult, type ImageReport, type Report } from '../model/report-schema.ts';
-import { type Column, imageLabel, imageTable, type Section, VARIANT } from './section.ts';
+import { referenceOf } from '../model/subject.ts';
+import { type Column, imageLabel, imageTable, listReferences, type Section, VARIANT } from './section.ts';
 
 /** What --behaviour found, and why an image misses something. Empty when the report has no behaviour. */
 export function behaviourSection(report: Report): Section[] {
@@ -8,7 +9,15 @@ export function behaviourSection(report: Report): Section[] {
   const columns = BEHAVIOUR_NAMES.map((name): Column => {
     return [BEHAVIOURS[name].head, ({ behaviour }) => verdict(behaviour?.find((one) => one.name === name))];
   });
-  const meanings = Object.values(BEHAVIOURS).map(({ head, means }) => `${head}: ${means}.`);
+  const references = images.flatMap((image) => {
+    const reference = referenceOf(report.images, image.chapter, (one) => one);
+    return reference && reference.variant !== image.variant ? [reference] : [];
+  });
+  const meanings = BEHAVIOUR_NAMES.map((name) => {
+    const { head, means } = BEHAVIOURS[name];
+    const isNamed = name === 'same-responses' && references.length > 0;
+    return `${head}: ${isNamed ? `the same status, headers and body as ${listReferences(references)}` : means}.`;
+  });
   const section = {
     title: 'Behaviour',
     ...imageTable(report, images, [VARIANT, ...columns]),

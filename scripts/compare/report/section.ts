@@ -1,5 +1,5 @@
 import type { Finding, ImageReport, Report } from '../model/report-schema.ts';
-import { subjectName } from '../model/subject.ts';
+import { type SubjectName, subjectName } from '../model/subject.ts';
 
 /** A table with a title and notes. Its texts are as in the report: each renderer makes them safe where it shows them. */
 export interface Section {
@@ -38,6 +38,15 @@ export const imageTable = <I extends { chapter: string }>(report: Report, images
   rows: images.map((image) => [image.chapter, ...columns.map(([, cell]) => cell(image))]),
   alignment: 'llr',
 });
+
+/** The variants that others are compared with: the name alone where all chapters have the same, or with each chapter. */
+export function listReferences(references: SubjectName[]): string {
+  const variants = [...new Set(references.map(({ variant }) => variant))];
+  return variants.length > 1 ? [...new Set(references.map(subjectName))].join(', ') : variants.join();
+}
+
+/** What the column `saved` says after the ratio of an image that is larger than its reference. */
+export const LARGER = 'larger';
 
 /** The first places of a finding, and how many more there are. */
 export function listPlaces({ evidence, count }: Pick<Finding, 'evidence' | 'count'>, shown: number): string {

@@ -1,6 +1,6 @@
 import { bytes, percent } from '../../lib/format.ts';
 import type { ImageReport, Report } from '../model/report-schema.ts';
-import { chapterHeading, findImage, imageLabel, imageTable, type Section } from './section.ts';
+import { findImage, imageLabel, imageTable, LARGER, listReferences, type Section } from './section.ts';
 
 /** The sizes of each image, and the time to its first response. */
 export const sizeSection = (report: Report): Section => ({
@@ -28,7 +28,11 @@ function baseCell({ base, standIn }: ImageReport): string {
   return standIn ? `${name} (${base === 'scratch' ? 'from stand-ins' : 'stand-in'})` : name;
 }
 
-const savedCell = (ratio?: number) => (ratio === undefined ? '' : `${ratio < 0 ? '+' : ''}${percent(Math.abs(ratio))}`);
+function savedCell(ratio?: number): string {
+  if (ratio === undefined) return '';
+  const text = percent(Math.abs(ratio));
+  return ratio < 0 && text !== percent(0) ? `${text} ${LARGER}` : text;
+}
 
 function responseCell({ error, run }: ImageReport): string {
   if (error !== null) return 'FAILED';
@@ -37,14 +41,13 @@ function responseCell({ error, run }: ImageReport): string {
 
 function sizeNotes(report: Report): string[] {
   const { images, engine, comparisons } = report;
-  const references = [...new Set(comparisons.map(({ reference }) => reference))];
-  const comparedWith = references.length > 1 ? `the first of each ${chapterHeading(report)}` : references[0];
+  const comparedWith = listReferences(comparisons.map(({ chapter, reference }) => ({ chapter, variant: reference })));
   const isGivenByName = images.some(({ dockerfile }) => dockerfile === null);
   const isNotRun = images.some(({ ok, dockerfile, run }) => ok && dockerfile !== null && run === null);
   return [
     'unpacked: all files of all layers, uncompressed. download: the same layers, compressed, as a registry transfers them.',
     '"docker images" of Docker 29 prints the sum of the two as "disk usage", and the download size as "content size".',
-    ...(references.length > 0 ? [`saved: how much smaller the unpacked size is, compared with ${comparedWith}.`] : []),
+    ...(comparedWith ? [`saved: how much smaller the unpacked size is, compared with ${comparedWith}.`] : []),
     'first response: the time from "docker run" to the first HTTP response, measured once.',
     `Measured with Docker ${engine.version}, builder ${engine.builder}, image store ${engine.imageStore}.`,
     ...(isGivenByName ? ['image: an image that was given by name. It is measured as it is, and not run.'] : []),

@@ -8,7 +8,7 @@ import type { CheckResult } from './check-budgets.ts';
 import { contextHints, contextSection } from './context-table.ts';
 import { LEVEL_COLOURS } from './explain.ts';
 import { insideSections } from './inside.ts';
-import { alignmentOf, type Section } from './section.ts';
+import { alignmentOf, LARGER, type Section } from './section.ts';
 import { sizeSection } from './size-table.ts';
 import { timeSections } from './time-tables.ts';
 
@@ -79,7 +79,7 @@ const WORD_COLOURS = new Map(Object.entries({ ...LEVEL_COLOURS, FAILED: 'red', M
 
 /** What is worse is red and what is better is green, in cells and notes. */
 function colourOf(text: string) {
-  if (/^(MISS:|new finding:|\+\d)/.test(text)) return 'red';
+  if (/^(MISS:|new finding:|\+\d)/.test(text) || text.endsWith(` % ${LARGER}`)) return 'red';
   return /^(fixed:|−\d)/.test(text) ? 'green' : WORD_COLOURS.get(text);
 }
 

@@ -40,9 +40,8 @@ export function timeSections(report: Report): Section[] {
   ];
 }
 
-const sampleCell = ({ bench }: TimedImage, key: FigureKey) => showSamples(key, bench[key]);
-const figureColumns = (keys: readonly FigureKey[], cell = sampleCell) =>
-  keys.map((key): Column<TimedImage> => [FIGURES[key].name, (image) => cell(image, key)]);
+const figureColumns = (keys: readonly FigureKey[]) =>
+  keys.map((key): Column<TimedImage> => [FIGURES[key].name, ({ bench }) => showSamples(key, bench[key])]);
 
 function cachedSteps({ bench }: TimedImage): string {
   const steps = BUILD_FIGURES.map((key) => bench[key].steps);
@@ -70,21 +69,30 @@ const reasonNotes = (images: TimedImage[], keys: readonly FigureKey[]) =>
     return missing.map((key) => `n/a: ${subjectName(image)}, ${FIGURES[key].name}: ${image.bench[key].reason}`);
   });
 
-/** Each variant against the reference of its chapter, and further variants also against `multi`. */
+/** Each variant against the reference of its chapter, and further variants also against `multi`: a table for each of these. */
 function againstSections(report: Report, images: TimedImage[]): Section[] {
   const referenceTo = ({ chapter }: TimedImage) => referenceOf(images, chapter, (image) => image);
   const afterOf = (image: TimedImage) => {
     const after = findImage(images, image.chapter, SHIPPED);
     return [image, after].includes(referenceTo(image)) ? undefined : after;
   };
-  return [referenceTo, afterOf].flatMap((against) => {
-    const compared = images.filter((image) => ![image, undefined].includes(against(image)));
-    const [first] = compared;
-    if (!first) return [];
-    const columns = figureColumns(FIGURE_KEYS, (image, key) => changeCell(key, image.bench, against(image)?.bench));
+  const compared = [referenceTo, afterOf].flatMap((findOther) =>
+    images.flatMap((image) => {
+      const other = findOther(image);
+      return other && other !== image ? [{ ...image, other }] : [];
+    }),
+  );
+  const columns = FIGURE_KEYS.map(
+    (key): Column<(typeof compared)[number]> => [
+      FIGURES[key].name,
+      ({ bench, other }) => changeCell(key, bench, other.bench),
+    ],
+  );
+  return [...new Set(compared.map(({ other }) => other.variant))].map((variant) => {
+    const rows = compared.filter(({ other }) => other.variant === variant);
     return {
-      title: `Against ${against(first)?.variant}`,
-      ...imageTable(report, compared, [VARIANT, ...columns]),
+      title: `Against ${variant}`,
+      ...imageTable(report, rows, [VARIANT, ...columns]),
       notes: [
         '=: the difference is not larger than the spread of either. n/a: one of them was not measured, or only once.',
       ],
@@ -92,9 +100,9 @@ function againstSections(report: Report, images: TimedImage[]): Section[] {
   });
 }
 
-function changeCell(key: FigureKey, bench: Bench, reference?: Bench): string {
-  const verdict = reference ? differs(key, bench[key], reference[key]) : null;
+function changeCell(key: FigureKey, bench: Bench, reference: Bench): string {
+  const verdict = differs(key, bench[key], reference[key]);
   if (verdict === null) return 'n/a';
-  const ratio = (bench[key].median ?? 0) / (reference?.[key].median ?? 0) - 1;
+  const ratio = (bench[key].median ?? 0) / (reference[key].median ?? 0) - 1;
   return verdict === 'same' ? '=' : `${verdict === 'less' ? '−' : '+'}${percent(Math.abs(ratio))}`;
 }

@@ -31,7 +31,10 @@ const CHECKS: Partial<Record<Behaviour, (container: RunningContainer) => Promise
   async 'pid-1'({ engine, id, options }) {
     if (!options.hasNode) return createOutcome(null, 'the image has no Node');
     const { processId } = await engine.container(id);
-    const command = (await engine.processes(id)).find((process) => process.processId === processId)?.command;
+    // The engine asks `ps` on its own machine, which may have none: that says nothing about the image.
+    const processes = await engine.processes(id).catch(summarizeError);
+    if (typeof processes === 'string') return createOutcome(null, `the engine cannot list the processes: ${processes}`);
+    const command = processes.find((process) => process.processId === processId)?.command;
     if (command === undefined) return createOutcome(null, 'the engine does not list PID 1');
     return createOutcome(/^(?:\S*\/)?node(?:\s|$)/.test(command), `PID 1 is: ${shorten(command, 80)}`);
   },

@@ -4,27 +4,36 @@ import { type Invocation, type Measurement, measureEach, withRunnableImages } fr
 import type { Settings } from '../model/settings.ts';
 import { referenceOf, type Subject } from '../model/subject.ts';
 import { containerOptions } from './container-options.ts';
-import { type RunningContainer, runContainer } from './run-container.ts';
+import { readLastLines, runContainer } from './run-container.ts';
 import type { Response } from './send-request.ts';
 
 /**
- * Runs every image and requests it, one at a time, because what is timed must not share the machine. An unexpected status,
- * or a body that differs from the reference's, is an error.
+ * Runs every image and requests it, one at a time, because what is timed must not share the machine. An unexpected status
+ * is an error with the container's last lines; a body that differs from the reference's is one, too.
  */
 export async function requestImages(invocation: Invocation, measurements: Measurement<Subject>[]): Promise<void> {
   const { engine } = invocation;
-  const requested = new Map<Measurement, { body: string; request: () => Promise<RunningContainer> }>();
+  const requested = new Map<Measurement, { body: string; request: () => Promise<{ response: Response }> }>();
   const progress = { jobs: 1, doing: 'running', done: 'responded', failed: 'did not respond as expected' };
   await measureEach(invocation, withRunnableImages(measurements), progress, async (measurement) => {
     const { subject, image } = measurement;
     const options = containerOptions(invocation, measurement);
-    const request = () => runContainer(engine, image.id, options, async (container) => container);
-    const { response, firstResponseMs } = await request();
+    const request = () =>
+      runContainer(engine, image.id, options, async ({ id, response, firstResponseMs }) => {
+        const problem = findProblem(subject.settings, response);
+        // What the app logged about it, while it still has a container.
+        const log = problem ? await readLastLines(engine, id) : [];
+        return { response, firstResponseMs, problem, log };
+      });
+    const { response, firstResponseMs, problem, log } = await request();
     const { status, body } = response;
     const { path, anyAnswer } = subject.settings;
     requested.set(measurement, { body, request });
     measurement.run = { firstResponseMs: Math.round(firstResponseMs), status, port: options.port, path, note: null };
-    checkStatus(subject.settings, response);
+    if (problem) {
+      const lines = [...problem.lines, ...(log.length > 0 ? ["The container's last lines:", ...log] : [])];
+      throw new ToolError(problem.message, { lines, hint: problem.hint });
+    }
     const reference = referenceOf(measurements, subject.chapter, (one) => one.subject);
     const expected = reference && requested.get(reference);
     if (!expected || anyAnswer || body === expected.body) return;
@@ -42,14 +51,15 @@ export async function requestImages(invocation: Invocation, measurements: Measur
   });
 }
 
-function checkStatus({ path, expectStatus }: Settings, { status, headers, body }: Response): void {
+/** What is wrong with a response: the status, with the first lines of the body, or an empty body; null for nothing. */
+function findProblem({ path, expectStatus }: Settings, { status, headers, body }: Response) {
   const otherPath = 'Another path: --path /healthz.';
   if (status !== expectStatus) {
     const location = headers.location === undefined ? [] : [`Location: ${headers.location}`];
     const lines = [...location, ...body.split('\n', 3)].map((line) => shorten(line, 200)).filter(Boolean);
     const hint = `${otherPath} If this status is correct: --expect-status ${status}.`;
-    throw new ToolError(`GET ${path} responded with status ${status}, not ${expectStatus}.`, { lines, hint });
+    return { message: `GET ${path} responded with status ${status}, not ${expectStatus}.`, lines, hint };
   }
-  if (body === '' && expectStatus === 200)
-    throw new ToolError(`GET ${path} responded with an empty body.`, { hint: otherPath });
+  if (body !== '' || expectStatus !== 200) return null;
+  return { message: `GET ${path} responded with an empty body.`, lines: [], hint: otherPath };
 }

@@ -146,7 +146,7 @@ async function requestUntilResponse({ engine, id, options }: StartedContainer, s
 const NOT_TRIED_AGAIN: RequestFailure['failure'][] = ['not-http', 'endless-headers', 'endless-body'];
 
 /** A container's last lines. That they cannot be read does not replace the error that they belong to. */
-async function readLastLines(engine: Engine, id: string): Promise<string[]> {
+export async function readLastLines(engine: Engine, id: string): Promise<string[]> {
   const lines = await engine.logs(id, LOG_LINES).catch((error) => [`Its log cannot be read: ${summarizeError(error)}`]);
   return lines.map((line) => shorten(line, LOG_LINE_LENGTH));
 }

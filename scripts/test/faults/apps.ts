@@ -54,6 +54,14 @@ export const APPS: Row[] = [
     app(`let n = 0; ${SERVER.replace('r.end', 'r.writeHead(n++ < 3 ? 503 : 200).end')}`),
   ),
   row('responds with 500', 1, ['status 500, not 200', '| oh'], answer("r.writeHead(500).end('oh')")),
+  row(
+    'responds with 500, and its log says why',
+    1,
+    [
+      /status 500, not 200\.\n {2}\| Internal error\n {2}\| The container's last lines:\n {2}\| no such table: users\n.*--expect-status/,
+    ],
+    answer("console.error('no such table: users'); r.writeHead(500).end('Internal error')"),
+  ),
   row('responds with 302', 1, ['302', '/login'], answer("r.writeHead(302, { location: '/login' }).end()")),
   row('responds with an empty body', 1, ['empty body'], answer('r.end()')),
   row('responds with 3 MB', 0, [/\d+ ms/], answer("r.end('x'.repeat(3e6))"), { hides: ['xxxxx'] }),

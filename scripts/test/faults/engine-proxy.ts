@@ -4,9 +4,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 /**
  * What happens at a request: `cut` ends all connections and refuses later ones, as an engine that dies; `hang` never
- * answers it, `hang-all` never answers anything from then on; `delay` passes it on later.
+ * answers it, `hang-all` never answers anything from then on; `delay` passes it on later; `no-ps` answers as an engine on a
+ * machine without `ps`.
  */
-export type EngineFault = 'cut' | 'hang' | 'hang-all' | 'delay';
+export type EngineFault = 'cut' | 'hang' | 'hang-all' | 'delay' | 'no-ps';
+
+/** https://github.com/moby/moby/blob/v20.10.24/daemon/top_unix.go */
+const NO_PS = JSON.stringify({ message: 'error running ps: exec: "ps": executable file not found in $PATH' });
+const NO_PS_RESPONSE = `HTTP/1.1 500 Internal Server Error\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: ${NO_PS.length}\r\n\r\n${NO_PS}`;
 
 const DELAY_MS = 2500;
 
@@ -18,6 +23,7 @@ export const AT = {
   save: /GET \S*\/images\/get/,
   create: /POST \S*\/containers\/create/,
   start: /POST \S*\/containers\/\w+\/start/,
+  top: /GET \S*\/containers\/\w+\/top/,
   logs: /GET \S*\/containers\/\w+\/logs/,
   remove: /DELETE /,
 };
@@ -50,6 +56,7 @@ export async function startEngineProxy(path: string, engineSocket: string, at?: 
       requests.push(...lines);
       if (at && fault && lines.some((line) => at.test(line))) {
         if (fault === 'cut') return cut();
+        if (fault === 'no-ps') return void client.end(NO_PS_RESPONSE);
         if (fault === 'hang-all') isStuck = true;
         client.pause();
         if (fault !== 'delay') return;

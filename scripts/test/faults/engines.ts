@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AT, type EngineFault } from './engine-proxy.ts';
-import { GOOD, inline, newLayer } from './row.ts';
+import { GOOD, inline, newLayer, SERVER } from './row.ts';
 import { startServer } from './servers.ts';
 import type { Row } from './trial.ts';
 
@@ -72,6 +72,17 @@ export const ENGINES: Row[] = [
   dies('when it creates a container', AT.create, 1, ['FAILED']),
   dies('when it starts a container', AT.start, 1, ['FAILED']),
   dies('when it removes a container', AT.remove, 1, [/Not removed|FAILED/]),
+  {
+    name: 'has no ps on its machine: the image does not miss anything',
+    files: { Dockerfile: inline(`${SERVER}; process.on('SIGTERM', () => process.exit(0))`) },
+    command: 'compare . --behaviour',
+    prepare: (trial) => trial.useProxy(AT.top, 'no-ps'),
+    code: 0,
+    says: [/n\/a: app Dockerfile.*, PID 1: the engine cannot list the processes: .*"ps": executable file not found/],
+    hides: [/MISS: .*(PID 1|exit code)/],
+    within: 100,
+    waits: true,
+  },
   hangs('when it is asked for its version', AT.probe),
   hangs('at a build', AT.build),
   hangs('while it saves an image', AT.save, { files: { Dockerfile: newLayer() } }),
