@@ -58,22 +58,18 @@ export async function dockerize(
   }
   if (dryRun || !options.verify) return EXIT.ok;
 
-  const settings = mergeSettings(
-    {
-      port: plan.port,
-      path: look.health?.value,
-      expectStatus: path === undefined && look.health ? 200 : undefined,
-      anyAnswer: true,
-    },
-    resolvePaths(options.given, current),
-  );
+  const given = resolvePaths(options.given, current);
+  const settings = mergeSettings({ port: plan.port, path: look.health?.value, anyAnswer: true }, given);
+  // Of a path that is not a health route, it is not known what its status should be.
+  const isHealthRoute = settings.path === look.health?.value;
+  const expectStatus = given.expectStatus ?? (isHealthRoute ? 200 : null);
   const { dockerfile: file } = written;
   const previous = file.backup ?? (file.path === 'Dockerfile' ? null : 'Dockerfile');
   const request = {
     directory,
     dockerfile: join(directory, file.path),
     previous: previous === null ? null : join(directory, previous),
-    settings,
+    settings: { ...settings, expectStatus },
     writesToApp: plan.writes.some((one) => posix.resolve('/app', one) === '/app'),
     cacheDirectory: cacheDirectory(root),
   };

@@ -16,10 +16,9 @@ export function makePlan(look: Look, shape: Shape, given: Given): Plan {
   const { app, manifest } = project;
   const port = given.port ?? look.port?.value;
   if (port === undefined) {
-    throw usageError(
-      'No file of the project says which port the app listens on.',
-      'Pass it on the command line: --port 3000',
-    );
+    throw new MissingFact('port', 'No file of the project says which port the app listens on.', {
+      hint: 'Pass it on the command line: --port 3000',
+    });
   }
   const isCompiled = needs.compiled !== null;
   const modules = chooseModules(look);

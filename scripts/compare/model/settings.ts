@@ -61,8 +61,11 @@ export type PartialSettings = z.infer<z.ZodObject<typeof settingsShape>>;
 export type Layout = Pick<PartialSettings, 'dockerfiles' | 'context' | 'targets'>;
 
 /** How an image is built, run and requested. Paths are absolute. */
-export type Settings = Omit<PartialSettings, keyof Layout> &
-  Required<Pick<PartialSettings, 'buildArgs' | 'secrets' | 'run' | 'path' | 'expectStatus' | 'anyAnswer' | 'env'>>;
+export type Settings = Omit<PartialSettings, keyof Layout | 'expectStatus'> &
+  Required<Pick<PartialSettings, 'buildArgs' | 'secrets' | 'run' | 'path' | 'anyAnswer' | 'env'>> & {
+    /** The HTTP status to expect; null for any that is not an error of the server. */
+    expectStatus: number | null;
+  };
 
 /** Merges settings. Later ones replace earlier ones; variables and secrets are replaced by name. */
 export function mergeSettings(...all: PartialSettings[]): Settings {

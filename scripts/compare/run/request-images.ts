@@ -54,11 +54,14 @@ export async function requestImages(invocation: Invocation, measurements: Measur
 /** What is wrong with a response: the status, with the first lines of the body, or an empty body; null for nothing. */
 function findProblem({ path, expectStatus }: Settings, { status, headers, body }: Response) {
   const otherPath = 'Another path: --path /healthz.';
-  if (status !== expectStatus) {
+  // An app whose paths are not known: only an error of the server is one.
+  const isExpected = expectStatus === null ? status < 500 : status === expectStatus;
+  if (!isExpected) {
     const location = headers.location === undefined ? [] : [`Location: ${headers.location}`];
     const lines = [...location, ...body.split('\n', 3)].map((line) => shorten(line, 200)).filter(Boolean);
     const hint = `${otherPath} If this status is correct: --expect-status ${status}.`;
-    return { message: `GET ${path} responded with status ${status}, not ${expectStatus}.`, lines, hint };
+    const expected = expectStatus === null ? '' : `, not ${expectStatus}`;
+    return { message: `GET ${path} responded with status ${status}${expected}.`, lines, hint };
   }
   if (body !== '' || expectStatus !== 200) return null;
   return { message: `GET ${path} responded with an empty body.`, lines: [], hint: otherPath };
