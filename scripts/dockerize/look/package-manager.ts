@@ -101,8 +101,5 @@ function checkLinker(project: Project, manager: string) {
   const { nodeLinker = 'pnp' } = readYaml(project.read('.yarnrc.yml'));
   if (nodeLinker !== 'pnp') return;
   const hint = 'Write "nodeLinker: node-modules" in .yarnrc.yml, run "yarn install", and commit yarn.lock.';
-  throw usageError(
-    `Yarn ${version} installs with Plug'n'Play here, without node_modules. That is not supported.`,
-    hint,
-  );
+  throw usageError(`${manager} installs with Plug'n'Play here, without node_modules: that is not supported.`, hint);
 }
