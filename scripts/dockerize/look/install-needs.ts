@@ -3,7 +3,7 @@ import semver from 'semver';
 import { type Fact, fact } from './fact.ts';
 import { type LockedPackage, readLocalManifests } from './lockfile.ts';
 import type { PackageManager } from './package-manager.ts';
-import { listOf, mapOf, readYaml, textOf } from './read-data.ts';
+import { listOf, mapOf, readYaml } from './read-data.ts';
 import type { Project } from './read-project.ts';
 
 export interface InstallNeeds {
@@ -75,5 +75,123 @@ export function findInstallNeeds(project: Project, manager: PackageManager, pack
     const hasGlibc = platforms.some((name) => isFor(name, /gnu|glibc/));
     return GLIBC_ONLY.includes(one.name) || (hasGlibc && !platforms.some((name) => isFor(name, /musl/)));
   });
-  return {} as any;
+  const own: Record<string, string> = {};
+  const inputs = new Set(CONFIG_FILES[manager.name].filter((path) => exists(project, path)));
+  const usesPrisma = findPrismaGenerator(project, manifests, production);
+  let isPrune = usesPrisma !== null;
+  let isDevelopment = false;
+  const addInputs = (directory: string, paths: string[]) => {
+    for (const path of paths.map((one) => posix.join(directory, one))) if (exists(project, path)) inputs.add(path);
+  };
+  for (const [directory, manifest] of manifests) {
+    for (const name of LIFECYCLE.filter((one) => manifest.scripts[one])) {
+      own[directory === '' ? name : `${directory}: ${name}`] = manifest.scripts[name] ?? '';
+      for (const command of commandsOf(manifest.scripts, manifest.scripts[name] ?? '')) {
+        if (ANYWHERE.test(command)) continue;
+        isDevelopment ||= DEVELOPMENT.test(command);
+        if (DEVELOPMENT.test(command)) continue;
+        isPrune = true;
+        addInputs(directory, [...command.split(/[\s='"]+/).flatMap((word) => [word, `${word}.js`])]);
+        if (/patch-package/.test(command)) addInputs(directory, ['patches']);
+      }
+    }
+    const references = Object.values({
+      ...manifest.dependencies,
+      ...manifest.devDependencies,
+      ...manifest.optionalDependencies,
+    });
+    addInputs(
+      directory,
+      references.flatMap((one) => /^(?:file|portal):(.+)/.exec(one)?.[1] ?? []),
+    );
+  }
+  const runsPrisma =
+    /prisma/.test(Object.values(own).join()) || needScripts.some(({ name }) => name === '@prisma/client');
+  if (runsPrisma) addInputs('', usesPrisma ?? []);
+  addInputs('', patchesOf(project));
+  const secretFile = findSecret(project, inputs);
+  inputs.delete(secretFile?.value ?? '');
+  const namesOf = (list: LockedPackage[]) => [...new Set(list.map(({ name }) => name))].sort();
+  const factOf = (list: LockedPackage[], why: string) =>
+    list.length > 0 ? fact(namesOf(list), `${why} in ${manager.lockfile}`) : null;
+  const places = [...manifests.keys()].map((directory) => posix.join(directory, 'package.json')).join(', ');
+  let scripts: InstallNeeds['scripts'] = needScripts.length > 0 ? 'run' : 'ignore';
+  if (isPrune || (scripts === 'run' && isDevelopment)) scripts = 'prune';
+  return {
+    inputs: [...inputs].sort(),
+    secretFile,
+    compiled: factOf(compiled, 'tools that compile among their dependencies'),
+    glibcOnly: factOf(glibcOnly, 'no package for musl'),
+    ownScripts: Object.keys(own).length > 0 ? fact(own, `scripts in ${places}`) : null,
+    scripts,
+  };
+}
+
+const exists = ({ has, files }: Project, path: string) =>
+  has(path) || (/^[^./]|^\.\w/.test(path) && files.some((file) => file.startsWith(`${path.replace(/\/$/, '')}/`)));
+
+/** The commands of a script, one by one. What it calls by `npm run` is followed, but not a build, which runs anyway. */
+function commandsOf(scripts: Record<string, string>, text: string, depth = 0): string[] {
+  return text.split(/&&|\|\||;|\n/).flatMap((part) => {
+    const command = part.trim().replace(/^\(+\s*/, '');
+    const words = command.split(/\s+/);
+    const called = /^(npm run|npm-run-all|pnpm|yarn|run-s|run-p)\b/.test(command)
+      ? words.filter((word) => scripts[word])
+      : [];
+    if (called.length === 0 || depth > 4) return command === '' ? [] : [command];
+    return called.flatMap((name) =>
+      name.startsWith('build') ? ['build'] : commandsOf(scripts, scripts[name] ?? '', depth + 1),
+    );
+  });
+}
+
+/** The schemas of Prisma, when it generates its client into node_modules; null when it does not. */
+function findPrismaGenerator(
+  project: Project,
+  manifests: Map<string, unknown>,
+  production: LockedPackage[],
+): string[] | null {
+  if (!production.some(({ name }) => name === '@prisma/client')) return null;
+  const directories = [...manifests.keys()];
+  const schemas = project.files.filter(
+    (file) => file.endsWith('.prisma') && directories.some((one) => file.startsWith(one)),
+  );
+  const generates = schemas.some((file) => {
+    const [, generator] = /generator\s+\w+\s*\{([^}]*prisma-client-js[^}]*)\}/.exec(project.read(file) ?? '') ?? [];
+    return generator !== undefined && !/^\s*output\s*=(?!.*node_modules)/m.test(generator);
+  });
+  return generates ? [...schemas, 'prisma.config.ts'] : null;
+}
+
+/** Directories of patches that the package manager applies itself. */
+function patchesOf(project: Project): string[] {
+  const settings = [mapOf(project.rootManifest.pnpm), readYaml(project.read('pnpm-workspace.yaml'))];
+  const files = settings.flatMap((one) => listOf(Object.values(mapOf(one.patchedDependencies))));
+  const inYarn = [...(project.read('package.json') ?? '').matchAll(/"patch:[^"#]*#(?:~\/)?([^"]+\.patch)"/g)];
+  return [...files, ...inYarn.map(([, file = '']) => file)].map((file) => posix.dirname(posix.normalize(file)));
+}
+
+/** What a project allows to run its install script. pnpm 10 and later run none that is not listed. */
+function readAllowed({ rootManifest, read }: Project, manager: PackageManager): (one: LockedPackage) => boolean {
+  const npm = mapOf(rootManifest.allowScripts);
+  if (manager.name !== 'pnpm') return ({ name, version }) => (npm[`${name}@${version}`] ?? npm[name]) !== false;
+  const settings = { ...mapOf(rootManifest.pnpm), ...readYaml(read('pnpm-workspace.yaml')) };
+  const builds = mapOf(settings.allowBuilds);
+  const only = [
+    ...listOf(settings.onlyBuiltDependencies),
+    ...Object.keys(builds).filter((name) => builds[name] === true),
+  ];
+  const runsAll = settings.dangerouslyAllowAllBuilds === true || semver.lt(manager.version ?? '10.0.0', '10.0.0');
+  const isListed = ({ name }: LockedPackage) => only.some((one) => one === name || one.startsWith(`${name}@`));
+  return (one) => isListed(one) || (runsAll && settings.onlyBuiltDependencies === undefined);
+}
+
+function findSecret({ read }: Project, inputs: Set<string>): Fact<string> | null {
+  for (const file of ['.npmrc', '.yarnrc.yml'].filter((one) => inputs.has(one))) {
+    for (const [index, line] of (read(file) ?? '').split('\n').entries()) {
+      const [, setting, variable] = (/^\s*[#;]/.test(line) ? null : SECRET.exec(line)) ?? [];
+      if (setting || variable) return fact(file, `${setting ?? `${variable}}`} in ${file}:${index + 1}`);
+    }
+  }
+  return null;
 }
