@@ -1,0 +1,108 @@
+import { posix } from 'node:path';
+import semver from 'semver';
+import { type Fact, fact } from './fact.ts';
+import type { LockedPackage } from './lockfile.ts';
+import { mapOf } from './read-data.ts';
+import type { Project } from './read-project.ts';
+
+export interface NodeChoice {
+  major: number;
+  /** What names a version, one each, in the order of trust. */
+  facts: Fact<string>[];
+  /** What the choice does not satisfy, and what cannot be understood. */
+  notes: string[];
+}
+
+/** The LTS versions that get fixes, as of November 2026: https://github.com/nodejs/release#release-schedule */
+const SUPPORTED = [26, 24, 22];
+/** From 4 on, every second version: https://nodejs.org/en/about/previous-releases */
+const CODE_NAMES = 'argon boron carbon dubnium erbium fermium gallium hydrogen iron jod krypton'.split(' ');
+/** Names of the newest version, and tags of images without a version. */
+const ANY = /^(\*|node|lts(\/\*)?|current|latest|stable|system|alpine|slim|trixie|bookworm|bullseye|)$/;
+
+/**
+ * The newest supported LTS version of Node that satisfies all that name one. When none does: the one that satisfies most,
+ * and of these the nearest to the first that it cannot satisfy. `given` (--node) always wins. Of `packages` count those
+ * that are `native`: an old addon may not compile with a new Node.
+ */
+export function chooseNodeVersion(
+  project: Project,
+  given: number | undefined,
+  native: LockedPackage[] = [],
+): NodeChoice {
+  const facts = findVersions(project);
+  for (const { name, engines } of native) if (engines) facts.push(fact(engines, `engines of ${name} in the lockfile`));
+  const ranges = facts.map(({ value, source }) => ({ value, source, range: rangeOf(value) }));
+  const wanted = ranges.flatMap(({ range, ...one }) => (range === null || range === '*' ? [] : [{ ...one, range }]));
+  const satisfied = (major: number) => wanted.filter(({ range }) => semver.intersects(range, `${major}`));
+  const [first] = wanted.filter((one) => !SUPPORTED.every((major) => satisfied(major).includes(one)));
+  const target = first ? (semver.minVersion(first.range)?.major ?? 0) : Number.POSITIVE_INFINITY;
+  const distance = (major: number) => (first ? Math.abs(major - target) : 0);
+  const [best = 0] = [...SUPPORTED].sort(
+    (a, b) => satisfied(b).length - satisfied(a).length || distance(a) - distance(b) || b - a,
+  );
+  const major = given ?? best;
+  const notes = wanted
+    .filter((one) => !satisfied(major).includes(one))
+    .map((one) => {
+      const isOld = !SUPPORTED.some((other) => satisfied(other).includes(one));
+      const reason = isOld ? 'which no supported LTS version satisfies' : 'which disagrees';
+      return `${one.source} says ${one.value}, ${reason}: Node ${major} is used. --node chooses another.`;
+    });
+  const unknown = ranges.filter(({ range }) => range === null);
+  return {
+    major,
+    facts,
+    notes: [
+      ...notes,
+      ...unknown.map(({ value, source }) => `${source} says ${value}, which is not a version of Node.`),
+    ],
+  };
+}
+
+function findVersions(project: Project): Fact<string>[] {
+  const found: Fact<string>[] = [];
+  const add = (value: unknown, source: string) => {
+    const known = found.some((one) => one.source === source && one.value === value);
+    if (typeof value === 'string' && !known) found.push(fact(value.trim().slice(0, 100), source));
+  };
+  const addFile = (name: string, pattern: RegExp) => {
+    const file = [posix.join(project.app, name), name].find(project.has);
+    if (file) add(pattern.exec(project.read(file) ?? '')?.[1], file);
+  };
+  const file = [posix.join(project.app, 'Dockerfile'), 'Dockerfile'].find(project.has);
+  if (file) add(readFrom(project.read(file) ?? ''), `FROM in ${file}`);
+  for (const name of ['.nvmrc', '.node-version']) addFile(name, /^[ \t]*([^#\s]\S*)/m);
+  addFile('.tool-versions', /^(?:nodejs|node)[ \t]+(\S+)/m);
+  for (const [manifest, file] of [
+    [project.manifest, posix.join(project.app, 'package.json')],
+    [project.rootManifest, 'package.json'],
+  ] as const) {
+    add(manifest.volta.node, `volta in ${file}`);
+    for (const runtime of [mapOf(manifest.devEngines).runtime].flat().map(mapOf)) {
+      if (runtime.name === 'node') add(runtime.version, `devEngines in ${file}`);
+    }
+    add(manifest.engines.node, `engines in ${file}`);
+  }
+  return found;
+}
+
+/** The last image of Node in a Dockerfile, which is the one that runs, with the defaults of ARG. */
+function readFrom(text: string): string | undefined {
+  const defaults = new Map(
+    [...text.matchAll(/^\s*ARG\s+(\w+)=["']?([^\s"']+)/gim)].map(([, key, value]) => [key, value]),
+  );
+  const images = [...text.matchAll(/^\s*FROM\s+(?:--\S+\s+)?(\S+)/gim)].map(([, image = '']) =>
+    image.replace(/\$\{?(\w+)(?::-([^}]*))?\}?/g, (_, key, other) => defaults.get(key) ?? other ?? ''),
+  );
+  return images.findLast((image) => /(^|\/)node(:|@|$)|nodejs-?\d/.test(image))?.replace(/@.*/, '');
+}
+
+/** What a version file, a tag of an image or `engines` says, as a range; null when it is none. */
+function rangeOf(text: string): string | null {
+  const version = /(?:^|\/)node(?:js)?(?::|-|@|$)?(\d[^-@:]*|[^-@:]*)/.exec(text);
+  const name = (text.includes('node') ? (version?.[1] ?? '') : text).toLowerCase().replace(/^v(?=\d)/, '');
+  const codeName = CODE_NAMES.indexOf(name.replace(/^lts\//, ''));
+  if (ANY.test(name)) return '*';
+  return codeName === -1 ? semver.validRange(name) : `${codeName * 2 + 4}`;
+}

@@ -1,0 +1,23 @@
+import { parse } from 'yaml';
+
+export type Data = Record<string, unknown>;
+
+/** A larger text is not parsed as YAML, which takes a second per megabyte or two. */
+const YAML_LIMIT = 8 << 20;
+
+/** An object of a file that may hold anything; empty when it is something else. */
+export const mapOf = (value: unknown): Data =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Data) : {};
+/** The strings of a list, or of one string. */
+export const listOf = (value: unknown) => [value].flat().filter((one) => typeof one === 'string');
+export const textOf = (value: unknown) => (typeof value === 'string' ? value : null);
+
+/** A YAML file as an object, empty when it cannot be read: its last document, because pnpm 11 writes one of its own in front. */
+export function readYaml(text: string | null): Data {
+  const [document = ''] = (text ?? '').split(/^---$/m).slice(-1);
+  try {
+    return document.length > YAML_LIMIT ? {} : mapOf(parse(document, { logLevel: 'silent' }));
+  } catch {
+    return {};
+  }
+}
