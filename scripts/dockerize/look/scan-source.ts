@@ -36,7 +36,7 @@ export const isProgramSource = (path: string) => SOURCE.test(path) && !NOT_THE_P
 
 /** Reads the source code that the entry point (relative to the app) reaches; all of the app's without one. */
 export function scanSource(project: Project, entry: string | null): SourceScan {
-  const start = entry === null ? null : resolveFile(project, posix.join(project.app, entry));
+  const start = (entry !== null && resolveFile(project, posix.join(project.app, entry))) || null;
   const isBelow = (file: string) => project.app === '' || file.startsWith(`${project.app}/`);
   const queue = start ? [start] : project.files.filter((file) => isBelow(file) && isProgramSource(file));
   const resolveImport = createResolver(project);
