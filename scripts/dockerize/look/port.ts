@@ -32,7 +32,7 @@ export function readsPort(scan: SourceScan): boolean {
 
 /** Finds the port that the program listens on. A port that nothing can change comes first, then what the project declares. */
 export function findPort(project: Project, scan: SourceScan, framework: Framework | null): Fact<number> | null {
-  const { listened, named } = findInSource(scan);
+  const { listened, named, plain } = findInSource(scan);
   const source = listened ?? named;
   const declared = [findExposed(project), findInCompose(project)];
   // Only PORT is set in the image: another variable keeps its default.
@@ -41,7 +41,7 @@ export function findPort(project: Project, scan: SourceScan, framework: Framewor
   const isFrameworkFirst = framework !== null && listened === null && framework.name !== 'Nest';
   const last = isFrameworkFirst ? [] : [source];
   const byFramework = framework && framework.port > 0 ? fact(framework.port, `default of ${framework.name}`) : null;
-  return firstFact(...declared, findInScripts(project), ...last, findInExamples(project), byFramework);
+  return firstFact(...declared, findInScripts(project), ...last, findInExamples(project), byFramework, plain);
 }
 
 /** The number that an expression stands for, or falls back to. */
@@ -91,17 +91,20 @@ function findInSource(scan: SourceScan) {
     const node = options ?? (isListen ? call.args[0] : undefined);
     return node ? toFact({ ...call, node }) : null;
   });
-  // A plain number is rather another service's.
   const ports = scan.values.filter(({ name }) => isPortName(name));
   const isPlain = ({ node }: SourceScan['values'][number]) => node.type === 'Literal';
-  const named = [...ports.filter((one) => !isPlain(one)), ...ports.filter(isPlain)].map(toFact);
+  const named = ports.filter((one) => !isPlain(one)).map(toFact);
   const set = scan.calls
     .filter(
       ({ name, args: [first] }) =>
         /(^|\.)(set|get\w*)$/.test(name) && first?.type === 'Literal' && isPortName(String(first.value)),
     )
     .map(({ args: [, value], ...call }) => (value ? toFact({ ...call, node: value }) : null));
-  return { listened: firstFact(...listened), named: firstFact(...named, ...set) };
+  return {
+    listened: firstFact(...listened),
+    named: firstFact(...named, ...set),
+    plain: firstFact(...ports.filter(isPlain).map(toFact)),
+  };
 }
 
 function findExposed(project: Project): Fact<number> | null {

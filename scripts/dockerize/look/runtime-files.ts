@@ -23,12 +23,12 @@ const READ_OPTIONS =
   /^(root|dir|directory|directories|path|filename|views|templates|localesDir|loadPath|migrationsFolder|migrations|rootPath|folder|partialsDir|layoutsDir|protoPath|loadPath|viewPath|layout|basedir|staticRoot)$/i;
 /** Calls whose first argument is written to. */
 const WRITERS =
-  /(^|[.\s])(writeFile\w*|mkdir\w*|mkdirp\w*|createWriteStream|appendFile\w*|outputFile\w*|outputJson\w*|ensureDir\w*|ensureFile\w*|copyFile\w*|Database|DatabaseSync|JSONFile\w*|Low\w*|Datastore|FileSync|LocalStorage|destination)$/;
+  /(^|[.\s])(writeFile\w*|mkdir\w*|mkdirp\w*|createWriteStream|appendFile\w*|outputFile\w*|outputJson\w*|ensureDir\w*|ensureFile\w*|Database|DatabaseSync|JSONFile\w*|Low\w*|Datastore|FileSync|LocalStorage|destination)$/;
 const WRITE_OPTIONS =
   /^(dest|destination|uploadDir|tempFileDir|dirname|filename|storage|database|path|dbFileName|url)$/i;
 const WRITE_OPTION_OWNERS =
   /(^|[.\s])(multer|File|DailyRotateFile|FileStore|FileStore\(\)|Sequelize|DataSource|forRoot\w*|Datastore|formidable|fileUpload|pino|destination|createClient|PrismaBetterSqlite3|PrismaLibSQL|knex)$/;
-const DATABASE = /\.(db|sqlite3?)(\?.*)?$/;
+const DATABASE = /^\S+\.(db|sqlite3?)(\?.*)?$/;
 
 /** Finds the files that the program reads and writes at run time. `outputs`: what the build makes, relative to the app. */
 export function findRuntimeFiles(project: Project, scan: SourceScan, outputs: string[]): RuntimeFiles {
@@ -44,7 +44,9 @@ export function findRuntimeFiles(project: Project, scan: SourceScan, outputs: st
     return (
       isBuilt(path) ||
       isSource ||
-      /(^|\/)(package(-lock)?\.json|node_modules|\.env[^/]*|tsconfig[^/]*|Dockerfile[^/]*|\.git)(\/|$)/.test(path)
+      /(^|\/)(package(-lock)?\.json|yarn\.lock|pnpm-[\w-]+\.yaml|\.npmrc|\.yarnrc\.yml|tests?|__tests__|node_modules|\.env[^/]*|tsconfig[^/]*|Dockerfile[^/]*|\.git)(\/|$)/.test(
+        path,
+      )
     );
   };
   const addRead = (path: string, source: string) => {
@@ -69,6 +71,7 @@ export function findRuntimeFiles(project: Project, scan: SourceScan, outputs: st
   };
   const writeSite = (site: Site, value: PathValue, isFile: boolean) => {
     const path = locate(value)[0] ?? '';
+    if (value.isPartial && path === '') return;
     const directory = isFile && !value.isPartial ? posix.dirname(path) : path;
     addWrite(directory === '.' ? '' : directory, `${site.file}:${site.line}`);
   };

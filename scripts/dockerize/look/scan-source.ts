@@ -23,6 +23,8 @@ export interface SourceScan {
   unknownImports: Site[];
   /** The path that an expression stands for; null when it cannot be known. */
   pathOf(site: Pick<Site, 'file' | 'node'>): PathValue | null;
+  /** The file that a name of a file is imported from; `name` may also be `require` of it. */
+  importedFile(file: string, name: string): string | undefined;
   /** The value of a name in a file, also when it is imported from another file. */
   findValue(file: string, name: string): Site | null;
 }
@@ -100,6 +102,7 @@ export function scanSource(project: Project, entry: string | null): SourceScan {
     unknownImports,
     pathOf,
     findValue,
+    importedFile: (file, name) => resolveImport(file, sources.get(file)?.bindings.get(name) ?? ''),
   };
 }
 
