@@ -1,0 +1,167 @@
+import { posix } from 'node:path';
+import type { Node } from 'oxc-parser';
+import { type Fact, fact, firstFact } from './fact.ts';
+import type { Framework } from './frameworks.ts';
+import { findComposeServices, findOwnStage } from './own-files.ts';
+import { nameOf, unwrap } from './read-path.ts';
+import type { Project } from './read-project.ts';
+import { findProperty, type SourceScan } from './scan-source.ts';
+
+/** `PORT`, `APP_PORT`, `config.server.port`, but not the ports of databases and other services. */
+const PORT_NAME = /^(.*[._])?((app|server|api|http|node|web|service|listen|listening|express|backend)_?)?port$/i;
+const OTHER_SERVICE =
+  /(db|database|redis|smtp|e?mail|postgres|pg|my?sql|mongo\w*|rabbit\w*|amqp|kafka|cache|proxy|ldap|metrics|debug|inspect|https|ssl|tls|grpc_web|elastic\w*|client|front\w*|hmr|vite|ws|test\w*|knex|memcached|influx\w*|statsd|graphite|ssh|imap|admin|mgmt)[._]?(\w*[._])?port$/i;
+const LIMITS = /\.(min|max|gte?|lte?|int|length|positive|refine|transform|nonnegative)$/;
+
+const isPortName = (name: string) => PORT_NAME.test(name) && !OTHER_SERVICE.test(name);
+const isPort = (value: number) => Number.isInteger(value) && value > 0 && value < 65_536;
+
+/** Whether the program reads the variable PORT of its environment, so that the image can set it. */
+export function readsPort(scan: SourceScan): boolean {
+  const isRead = [...scan.sources.values()].some(({ variables }) => variables.has('PORT'));
+  // A schema of the environment (zod, envalid, joi), or a configuration service that is asked by name.
+  const isDeclared = scan.values.some(
+    ({ name, node }) =>
+      (/(^|\.)PORT$/.test(name) && /^Call|^AssignmentP/.test(node.type)) ||
+      (/\.env$/.test(name) && node.type === 'Literal' && node.value === 'PORT'),
+  );
+  const isAsked = ({ name, args: [first] }: SourceScan['calls'][number]) =>
+    /(^|\.)(get\w*|env|has|required?|default)$/.test(name) && first?.type === 'Literal' && first.value === 'PORT';
+  return isRead || isDeclared || scan.calls.some(isAsked);
+}
+
+/** Finds the port that the program listens on. A port that nothing can change comes first, then what the project declares. */
+export function findPort(project: Project, scan: SourceScan, framework: Framework | null): Fact<number> | null {
+  const { listened, named, plain } = findInSource(scan);
+  const source = listened ?? named;
+  const declared = [findExposed(project), findInCompose(project)];
+  // Only PORT is set in the image: another variable keeps its default.
+  const isFixed = source !== null && !readsPort(scan) && (listened !== null || framework === null);
+  if (isFixed) return source;
+  const isFrameworkFirst = framework !== null && listened === null && framework.name !== 'Nest';
+  const last = isFrameworkFirst ? [] : [source];
+  const byFramework = framework && framework.port > 0 ? fact(framework.port, `default of ${framework.name}`) : null;
+  return firstFact(...declared, findInScripts(project), ...last, findInExamples(project), byFramework, plain);
+}
+
+/** The number that an expression stands for, or falls back to. */
+function numberOf(scan: SourceScan, file: string, node: Node, depth = 0): number | null {
+  const inner = unwrap(node);
+  if (depth > 20) return null;
+  const read = (one: Node | null | undefined) => (one ? numberOf(scan, file, one, depth + 1) : null);
+  if (inner.type === 'Literal')
+    return /^\d+$/.test(String(inner.value)) && isPort(Number(inner.value)) ? Number(inner.value) : null;
+  if (inner.type === 'LogicalExpression') return read(inner.right) ?? read(inner.left);
+  if (inner.type === 'ConditionalExpression') return read(inner.alternate) ?? read(inner.consequent);
+  // https://github.com/mozilla/node-convict, and options of a command line
+  if (inner.type === 'ObjectExpression') return read(findProperty(inner, /^default$/));
+  if (inner.type === 'AssignmentPattern') return read(inner.right);
+  // [process.env.PORT, 3000].find(...)
+  if (inner.type === 'ArrayExpression') return read(inner.elements.at(-1));
+  if (inner.type === 'UnaryExpression') return inner.operator === '+' ? read(inner.argument) : null;
+  if (inner.type === 'CallExpression') {
+    const name = nameOf(inner.callee);
+    const isChain = inner.callee.type === 'MemberExpression';
+    const options = inner.arguments.map((one) => findProperty(one, /^default$/)).find(Boolean);
+    // Not the 10 of parseInt(text, 10).
+    const numbers = inner.arguments.slice(0, /parseInt$/.test(name) ? 1 : undefined).map(read);
+    const given = LIMITS.test(name) ? null : (read(options) ?? numbers.find((one) => one !== null));
+    return given ?? (isChain && inner.callee.type === 'MemberExpression' ? read(inner.callee.object) : null);
+  }
+  if (inner.type !== 'Identifier' && inner.type !== 'MemberExpression') return null;
+  const name = nameOf(inner).replace(/^this\./, '');
+  const found = name.includes('env.') ? null : scan.findValue(file, name);
+  return found && found.node !== inner ? numberOf(scan, found.file, found.node, depth + 1) : null;
+}
+
+function findInSource(scan: SourceScan) {
+  const toFact = ({ file, line, node }: SourceScan['paths'][number]) => {
+    const value = numberOf(scan, file, node);
+    return value === null ? null : fact(value, `${file}:${line}`);
+  };
+  const listens = scan.calls.filter(
+    ({ name, args: [first] }) =>
+      /(^|[.\s])(listen|serve|startStandaloneServer|createServer|WebSocketServer|Server)$/.test(name) && first,
+  );
+  const listened = listens.map((call) => {
+    const options = call.args
+      .map((one) => findProperty(one, /^port$/i) ?? findProperty(findProperty(one, /^listen$/), /^port$/))
+      .find(Boolean);
+    const isListen = /listen$/.test(call.name);
+    const node = options ?? (isListen ? call.args[0] : undefined);
+    return node ? toFact({ ...call, node }) : null;
+  });
+  const ports = scan.values.filter(({ name }) => isPortName(name));
+  const isPlain = ({ node }: SourceScan['values'][number]) => node.type === 'Literal';
+  const named = ports.filter((one) => !isPlain(one)).map(toFact);
+  const set = scan.calls
+    .filter(
+      ({ name, args: [first] }) =>
+        /(^|\.)(set|get\w*)$/.test(name) && first?.type === 'Literal' && isPortName(String(first.value)),
+    )
+    .map(({ args: [, value], ...call }) => (value ? toFact({ ...call, node: value }) : null));
+  return {
+    listened: firstFact(...listened),
+    named: firstFact(...named, ...set),
+    plain: firstFact(...ports.filter(isPlain).map(toFact)),
+  };
+}
+
+function findExposed(project: Project): Fact<number> | null {
+  const stage = findOwnStage(project);
+  const words =
+    stage?.find('EXPOSE').flatMap((one) => one.getArguments().map((word) => stage.expand(word.getValue()))) ?? [];
+  const port = words.map((word) => Number.parseInt(word, 10)).find(isPort);
+  return stage && port ? fact(port, `EXPOSE in ${stage.path}`) : null;
+}
+
+function findInCompose(project: Project): Fact<number> | null {
+  const facts = findComposeServices(project).map(({ path, ports, expose, environment }) => {
+    const pairs = Array.isArray(environment)
+      ? environment.map(String)
+      : Object.entries(environment).map(([name, value]) => `${name}=${value}`);
+    const set = pairs.map((pair) => /^PORT=["']?(?:\$\{PORT:?-)?(\d+)/.exec(pair)?.[1]).find(Boolean);
+    const targets = [...ports, ...expose].map((one) => {
+      const target = typeof one === 'object' && one !== null && 'target' in one ? one.target : one;
+      return /(?:^|:|:?-)(\d+)\}?(?:-\d+)?(?:\/tcp)?$/.exec(String(target))?.[1];
+    });
+    const value = Number(set ?? targets.find(Boolean));
+    return isPort(value) ? fact(value, `${set ? 'environment' : 'ports'} in ${path}`) : null;
+  });
+  return firstFact(...facts);
+}
+
+function findInScripts({ manifest }: Project): Fact<number> | null {
+  const facts = Object.entries(manifest.scripts).map(([name, command]) => {
+    const value = Number(
+      /^(start|serve|preview)/.test(name) && /(?:^|[\s{])PORT(?:=|:[=-])["']?(\d+)/.exec(command)?.[1],
+    );
+    return isPort(value) ? fact(value, `script ${name} in package.json`) : null;
+  });
+  return firstFact(...facts);
+}
+
+function findInExamples(project: Project): Fact<number> | null {
+  const names = [
+    '.env.example',
+    '.env.sample',
+    '.env.defaults',
+    '.env.template',
+    '.env.dist',
+    'example.env',
+    'sample.env',
+    '.env.development.example',
+    '.env.production',
+    '.env',
+  ];
+  const paths = [...new Set([project.app, ''])].flatMap((directory) =>
+    names.map((name) => posix.join(directory, name)),
+  );
+  const facts = paths.map((path) => {
+    const value = Number(
+      /^(?:export )?(?:(?:APP|SERVER|API|HTTP)_)?PORT *= *["']?(\d+)/m.exec(project.read(path) ?? '')?.[1],
+    );
+    return isPort(value) ? fact(value, `PORT in ${path}`) : null;
+  });
+  return firstFact(...facts);
+}

@@ -1,0 +1,170 @@
+import { posix } from 'node:path';
+import { type Fact, fact, firstFact } from './fact.ts';
+import type { Framework } from './frameworks.ts';
+import { findComposeServices, findOwnStage } from './own-files.ts';
+import type { Call } from './parse-source.ts';
+import { nameOf } from './read-path.ts';
+import type { Project } from './read-project.ts';
+import { findProperty, type SourceScan } from './scan-source.ts';
+
+/** The last part of a health check's path, the best first. */
+const NAMES =
+  'healthz health health-check healthcheck _health livez live liveness readyz ready status ping heartbeat'.split(' ');
+/** Packages that end the program on SIGTERM by themselves, or when they are called. */
+const HANDLERS = new Set(
+  'close-with-grace @godaddy/terminus lightship http-graceful-shutdown fastify-graceful-shutdown death node-graceful-shutdown async-exit-hook @nestjs/terminus-shutdown'.split(
+    ' ',
+  ),
+);
+/** Files that are routes: Next (both routers), SvelteKit, Nuxt and Nitro, React Router and Remix. */
+const ROUTE_FILES = [
+  /^(?:src\/)?app\/(.+)\/route\.[jt]s$/,
+  /^(?:src\/)?pages\/(api\/.+?)(?:\/index)?\.[jt]s$/,
+  /^src\/routes\/(.+)\/\+server\.[jt]s$/,
+  /^server\/(api\/.+?)(?:\.get)?\.[jt]s$/,
+  /^server\/routes\/(.+?)(?:\.get)?\.[jt]s$/,
+  /^src\/pages\/(.+)\.[jt]s$/,
+  /^app\/routes\/([^_].*?)(?:\/route)?\.[jt]sx?$/,
+];
+
+/** Finds a route that says whether the program is well: of the project's own health check, else one that its source code has. */
+export function findHealthRoute(project: Project, scan: SourceScan, framework: Framework | null): Fact<string> | null {
+  const routes = [...findFileRoutes(project, framework), ...findRoutes(scan)];
+  const rank = ({ value }: Fact<string>) => NAMES.indexOf(value.split('/').at(-1) ?? '');
+  const known = routes.filter((one) => rank(one) >= 0 && /^\/[\w./-]+$/.test(one.value));
+  const [best = null] = known.sort((a, b) => rank(a) - rank(b) || a.value.length - b.value.length);
+  return firstFact(findOwnCheck(project), best, findProbe(project));
+}
+
+/** Finds what ends the program on SIGTERM; null when nothing does, and PID 1 ignores the signal. */
+export function findSigtermHandler(_: Project, scan: SourceScan, framework: Framework | null): Fact<true> | null {
+  if (framework?.handlesSigterm) return fact(true, framework.name);
+  const isHandler = ({ name, file, args: [first] }: Call) => {
+    if (/(^|\.)enableShutdownHooks$/.test(name)) return true;
+    if (!/(^|\.)process\.(on|once|addListener)$/.test(name) || !first) return false;
+    return first.type === 'Literal'
+      ? first.value === 'SIGTERM'
+      : Boolean(scan.sources.get(file)?.strings.has('SIGTERM'));
+  };
+  const call = scan.calls.find(isHandler);
+  if (call) return fact(true, `${call.file}:${call.line}`);
+  const [name, place] = [...scan.packages].find(([one]) => HANDLERS.has(one)) ?? [];
+  return place ? fact(true, `${name} in ${place}`) : null;
+}
+
+/** Finds packages that the program always imports, and that a production install leaves out. The source is the import. */
+export function findMisplacedPackages(project: Project, scan: SourceScan): Fact<string>[] {
+  if (scan.entry === null) return [];
+  const manifests = [project.manifest, project.rootManifest];
+  const installed = new Set(
+    manifests.flatMap((one) =>
+      Object.keys({ ...one.dependencies, ...one.optionalDependencies, ...one.peerDependencies }),
+    ),
+  );
+  const isMisplaced = (name: string) =>
+    !installed.has(name) && name !== project.manifest.name && !scan.optional.has(name);
+  return [...scan.packages].filter(([name]) => isMisplaced(name)).map(([name, place]) => fact(name, place));
+}
+
+function findFileRoutes(project: Project, framework: Framework | null): Fact<string>[] {
+  if (framework === null) return [];
+  return project.files.flatMap((file) => {
+    const path = posix.relative(project.app, file);
+    const found = ROUTE_FILES.map((pattern) => pattern.exec(path)?.[1]).find(Boolean);
+    if (!found) return [];
+    // React Router writes / as a dot, and [.] for a dot. Groups in parentheses are not part of the path.
+    const isFlat = path.startsWith('app/routes/');
+    const route = (isFlat ? found.replace(/\[|\]/g, '').replace(/\+?[./]/g, '/') : found).replace(/\([^)/]*\)\//g, '');
+    return [fact(`/${route}`, file)];
+  });
+}
+
+/** The routes of Express, Fastify, Koa, Hono and Nest, with the prefixes under which their routers are mounted. */
+function findRoutes(scan: SourceScan): Fact<string>[] {
+  const textOf = (call: Call, node = call.args[0]) => {
+    const value =
+      node && (node.type === 'Literal' || node.type === 'TemplateLiteral')
+        ? scan.pathOf({ file: call.file, node })
+        : null;
+    return value && !value.isPartial ? value.path : '';
+  };
+  const mounts = scan.calls.filter(
+    ({ name, args }) => /\.(use|route|register|mount|basePath|prefix)$/.test(name) && args.length > 0,
+  );
+  const prefixesOf = (file: string, router: string, depth = 0): string[] => {
+    if (depth > 5) return [''];
+    const found = mounts.flatMap((call) => {
+      const mounted = call.args.map(
+        (one) =>
+          (one.type === 'CallExpression' && !/^require$/.test(nameOf(one.callee))
+            ? nameOf(one.callee)
+            : nameOf(one)
+          ).split('.')[0] ?? '',
+      );
+      const isSame =
+        call.file === file
+          ? mounted.includes(router)
+          : mounted.some((name) => scan.importedFile(call.file, name) === file);
+      if (!isSame) return [];
+      const option = findProperty(call.args[1], /^prefix$/);
+      const prefix = option ? textOf(call, option) : textOf(call);
+      const owner = call.name.split('.')[0] ?? '';
+      return call.file === file && owner === router
+        ? []
+        : prefixesOf(call.file, owner, depth + 1).map((one) => posix.join(one, prefix));
+    });
+    return found.length > 0 ? found.slice(0, 5) : [''];
+  };
+  const [global = ''] = scan.calls.filter(({ name }) => name.endsWith('.setGlobalPrefix')).map((call) => textOf(call));
+  return scan.calls.flatMap((call) => {
+    const source = `${call.file}:${call.line}`;
+    if (call.name === 'Get') {
+      const controllers = scan.calls.filter(
+        ({ name, file, line }) => name === 'Controller' && file === call.file && line <= call.line,
+      );
+      const controller = controllers.at(-1);
+      return controller
+        ? [fact(posix.join('/', global, textOf(controller), textOf(call)).replace(/(.)\/$/, '$1'), source)]
+        : [];
+    }
+    const url = call.name.endsWith('.route') ? findProperty(call.args[0], /^(url|path)$/) : call.args[0];
+    const path =
+      /\.(get|all|head|use|route)$/.test(call.name) && (call.args.length > 1 || call.name.endsWith('.route'))
+        ? textOf(call, url)
+        : '';
+    if (!path.startsWith('/')) return [];
+    return prefixesOf(call.file, call.name.split('.')[0] ?? '').map((prefix) =>
+      fact(posix.join('/', prefix, path).replace(/(.)\/$/, '$1'), source),
+    );
+  });
+}
+
+const URL_PATH = /(?:localhost|127\.0\.0\.1|0\.0\.0\.0)(?::[\w${}:-]*)?(\/[\w./-]*)/;
+
+function findOwnCheck(project: Project): Fact<string> | null {
+  const stage = findOwnStage(project);
+  const own = stage
+    ?.find('HEALTHCHECK')
+    .map((one) => URL_PATH.exec(stage.expand(one.getArgumentsContent() ?? ''))?.[1]);
+  const inFile = own?.find(Boolean);
+  const services = findComposeServices(project).map(({ path, healthcheck }) => {
+    const value = URL_PATH.exec(JSON.stringify(healthcheck ?? ''))?.[1];
+    return value ? fact(value, `healthcheck in ${path}`) : null;
+  });
+  return firstFact(inFile && stage ? fact(inFile, `HEALTHCHECK in ${stage.path}`) : null, ...services);
+}
+
+/** The path of a probe in the manifests of Kubernetes. */
+function findProbe(project: Project): Fact<string> | null {
+  const files = project.files
+    .filter((file) => /(^|\/)(k8s|kubernetes|manifests?|deploy\w*|helm|chart)\/.*\.ya?ml$/.test(file))
+    .slice(0, 50);
+  const facts = files.map((file) => {
+    const found =
+      /(?:liveness|readiness)Probe: *\n *httpGet: *\n(?: *(?:port|scheme|host): .*\n)* *path: *["']?(\/[\w./-]*)/.exec(
+        project.read(file) ?? '',
+      )?.[1];
+    return found ? fact(found, `probe in ${file}`) : null;
+  });
+  return firstFact(...facts);
+}
