@@ -29,7 +29,10 @@ const STEPS = ['ADD', 'COPY', 'RUN', 'WORKDIR'];
 export interface BuildFailure {
   /** Null where the builder does not say it: a base image that cannot be pulled, or a stage that does not exist. */
   place: Place | null;
-  /** The last lines that the failed step printed and how it ended; the builder's own error where no step failed. */
+  /**
+   * The last lines that the failed step printed and how it ended, below its name where there is no place; the builder's own
+   * error where no step failed.
+   */
   cause: string[];
 }
 
@@ -45,18 +48,19 @@ export function describeBuildFailure(output: string[], dockerfile: string): Buil
   const [, number, reason = ''] = STEP_ERROR.exec(error) ?? [];
   const prefix = `#${number} `;
   const ofStep = output.flatMap((line) => (line.startsWith(prefix) ? line.slice(prefix.length) : []));
+  const [name = ''] = ofStep;
   const printed = ofStep.flatMap((line) => /^\d+\.\d+ (.*)$/.exec(line)?.[1] ?? []).map(stripVTControlCharacters);
-  // The whole command stands in front of its exit code.
-  const end = /exit code: \d+$/.exec(reason)?.[0] ?? reason;
-  const lines = number === undefined ? output.filter((line) => !AROUND_ERROR.test(line)) : [...printed, end];
-  const cause = lines.filter((line) => line.trim() !== '' && !NPM_NOTICES.test(line));
-
   const instructions = DockerfileParser.parse(dockerfile).getInstructions();
   const lineNumber = findLineNumber(output);
   const instruction = lineNumber
     ? instructions.find((one) => one.getRange().end.line + 1 >= lineNumber)
-    : findStep(instructions, ofStep[0] ?? '');
-  return { place: instruction ? toPlace(instruction) : null, cause: cause.slice(-CAUSE_LINES).map(cutOff) };
+    : findStep(instructions, name);
+  // The whole command stands in front of its exit code.
+  const end = /exit code: \d+$/.exec(reason)?.[0] ?? reason;
+  const lines = number === undefined ? output.filter((line) => !AROUND_ERROR.test(line)) : [...printed, end];
+  const cause = lines.filter((line) => line.trim() !== '' && !NPM_NOTICES.test(line)).slice(-CAUSE_LINES);
+  if (!instruction && name !== '') cause.unshift(name);
+  return { place: instruction ? toPlace(instruction) : null, cause: cause.map(cutOff) };
 }
 
 /** The line of the Dockerfile that BuildKit names, by a parse error or as `Dockerfile:14` above an excerpt; from 1. */

@@ -131,7 +131,13 @@ describe('the step in the Dockerfile', () => {
     '[build 4/6] COPY . .',
     '[build 9/9] FROM node',
     '[internal] load metadata for docker.io/library/node:26',
-  ])('%s: none', (step) => expect(placeOf(step)).toBeNull());
+    'FROM docker.io/library/nope:latest',
+  ])('%s: none, so its name says what failed', (step) => {
+    expect(describeBuildFailure([`#5 ${step}`, '#5 ERROR: pull access denied'], DOCKERFILE)).toEqual({
+      place: null,
+      cause: [step, 'pull access denied'],
+    });
+  });
 
   test('a secret in an instruction is hidden, and a long instruction is cut off', () => {
     const dockerfile = `FROM node:26\nRUN NPM_TOKEN=hunter2 ${'x '.repeat(100)}\n`;
