@@ -27,21 +27,32 @@ export type ErrorCode = keyof typeof EXIT_CODES;
 /** The exit codes that a program returns by itself, as `--help` lists them. */
 export const EXIT = { ok: 0, failed: EXIT_CODES.failed } as const;
 
+/** A place in a Dockerfile. */
+export interface Place {
+  /** The line that the instruction begins at; from 1. */
+  line: number;
+  /** The instruction on one line, without what looks like a secret; a long one is cut off. */
+  instruction: string;
+}
+
 /**
  * An error that a user can act on: printed without a stack trace.
  *
- * `lines` are the last lines that the engine or another program printed; `hint` says what to do next.
+ * `lines` are the last lines that the engine or another program printed; `place` is the instruction of the Dockerfile that
+ * failed, where it is known; `hint` says what to do next.
  */
 export class ToolError extends Error {
   override readonly name = 'ToolError';
   readonly code: ErrorCode;
   readonly lines: string[];
+  readonly place: Place | undefined;
   readonly hint: string | undefined;
 
-  constructor(message: string, details: { code?: ErrorCode; lines?: string[]; hint?: string } = {}) {
+  constructor(message: string, details: { code?: ErrorCode; lines?: string[]; place?: Place; hint?: string } = {}) {
     super(message);
     this.code = details.code ?? 'failed';
     this.lines = details.lines ?? [];
+    this.place = details.place;
     this.hint = details.hint;
   }
 
@@ -66,5 +77,7 @@ export function describeError(error: unknown): string {
 /** An error in one line: its message, and the last line of the program that reported it. */
 export function summarizeError(error: unknown): string {
   if (!(error instanceof ToolError)) return hide(error instanceof Error ? error.message : String(error));
-  return hide([error.message, ...error.lines.slice(-1)].map((line) => line.trim()).join(' '));
+  const { message, lines } = error;
+  const last = lines.at(-1)?.trim();
+  return hide(last === undefined ? message : `${message}${/[.:]$/.test(message) ? '' : ':'} ${last}`);
 }

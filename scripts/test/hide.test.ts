@@ -50,7 +50,7 @@ test('errors do not show a value', () => {
     hint: 'Without pelican-in-the-log',
   });
   expect(describeError(error)).toBe('It failed for ***\n  | x\n  | is ***\nWithout ***');
-  expect(summarizeError(error)).toBe('It failed for *** is ***');
+  expect(summarizeError(error)).toBe('It failed for ***: is ***');
   expect(describeError(new Error('pelican-in-the-log'))).toBe('***');
 });
 

@@ -99,6 +99,15 @@ test('Markdown fits where GitHub takes it', () => {
   expect(renderMarkdown(eight, extras).length).toBeLessThan(65_536);
 });
 
+test('Markdown shows the first line of a long error, and its end', () => {
+  const copy = structuredClone(report);
+  const failed = copy.images.find(({ ok }) => !ok);
+  Object.assign(failed ?? {}, { error: `failed at Dockerfile:2: RUN x\n${'  | why\n'.repeat(1000)}exit code: 3` });
+  const markdown = renderMarkdown(copy);
+  expect(markdown).toMatch(/```text\nfailed at Dockerfile:2: RUN x\n….*\n( {2}\| why\n)+exit code: 3\n```/);
+  expect(markdown.length).toBeLessThan(renderMarkdown(report).length + 2100);
+});
+
 test('what an image holds cannot command a terminal, nor begin anything in Markdown', () => {
   const evil = '\u001b[2J\u0007\r|`<img src=x>@all';
   const copy = structuredClone(report);

@@ -1,3 +1,6 @@
+import { readFile } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { describeBuildFailure } from '../../engine/build-failure.ts';
 import type { BuildRequest, BuildResult } from '../../engine/engine.ts';
 import { type ErrorCode, ToolError } from '../../lib/errors.ts';
 import { type Invocation, labelsOf } from '../model/measurement.ts';
@@ -21,7 +24,7 @@ export function toBuildRequest({ context, dockerfile, target, settings }: Subjec
   return { context, dockerfile, target, buildArgs, secrets, platform };
 }
 
-/** Builds an image with the engine's layer cache. @throws {ToolError} with the builder's last lines. */
+/** Builds an image with the engine's layer cache. @throws {ToolError} with the instruction that failed and its last lines. */
 export async function buildImage(
   invocation: Invocation,
   request: ImageRequest,
@@ -39,8 +42,17 @@ export async function buildImage(
     const built = await invocation.engine.build({ ...request, labels, onLine });
     return { ...built, steps: readBuildSteps(lines) };
   } catch (error) {
-    const hint = error instanceof ToolError && HINTS[error.code];
-    if (!hint) throw error;
-    throw new ToolError(error.message, { code: error.code, lines: error.lines, hint });
+    throw await explainBuildError(error, request.dockerfile, lines);
   }
+}
+
+/** The error of a build with the instruction that failed, its last lines, and what to do. */
+async function explainBuildError(error: unknown, dockerfile: string, output: string[]): Promise<unknown> {
+  // Not the builder's error: it could not be started, or there is no image in the end.
+  if (!(error instanceof ToolError) || error.code === 'failed' || output.length === 0) return error;
+  const text = await readFile(dockerfile, 'utf8').catch(() => '');
+  const { place, cause } = describeBuildFailure(output, text);
+  const at = place && `docker build failed at ${basename(dockerfile)}:${place.line}: ${place.instruction}`;
+  const { code, message } = error;
+  return new ToolError(at ?? message, { code, lines: cause, place: place ?? undefined, hint: HINTS[code] });
 }

@@ -1,5 +1,5 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { replaceBases } from '../../lib/dockerfile.ts';
 import type { Subject } from '../model/subject.ts';
 import type { ImageRequest } from './build-image.ts';
@@ -24,7 +24,9 @@ export async function saltDockerfile(
     salted.set(base, image);
     return image;
   };
-  const copy = join(directory, 'Dockerfile');
+  // Under its own name, which an error says.
+  const copy = join(directory, 'salted', basename(dockerfile));
+  await mkdir(dirname(copy));
   await writeFile(copy, replaceBases(await readFile(dockerfile, 'utf8'), dockerfile, replaceBase, settings));
 
   const context = join(directory, 'base');

@@ -30,6 +30,8 @@ export interface Measurement<S extends Subject | NamedImage = Subject | NamedIma
   /** The image, once it is built or found. */
   image?: ImageFacts;
   bench?: Partial<Bench>;
+  /** What the error's text is made of: for a build that failed, the instruction and its last lines. */
+  failure?: ToolError;
 }
 
 /** A measurement that has an image. */
@@ -68,6 +70,7 @@ export async function recordError(
     signal.throwIfAborted();
     measurement.error = describeError(error);
     measurement.errorCode = error instanceof ToolError ? error.code : 'failed';
+    if (error instanceof ToolError) measurement.failure = error;
     return false;
   }
 }

@@ -12,7 +12,7 @@ import { sizeSection } from './size-table.ts';
 import type { Extras } from './terminal.ts';
 import { timeSections } from './time-tables.ts';
 
-/** The end of an error holds its reason; more, in characters, would not fit where Markdown is shown. */
+/** The first line of an error says where, its end holds the reason; more, in characters, would not fit in Markdown. */
 const MAX_ERROR = 2000;
 
 /** The report for a pull request, an issue or a page: what changed and failed first, the rest folded. */
@@ -34,9 +34,11 @@ export function renderMarkdown(report: Report, { changes, check }: Extras = {}):
 }
 
 function renderFailure({ error, ...image }: Report['images'][number]): string {
-  const text = error ?? 'n/a';
-  const end = text.length > MAX_ERROR ? `…${text.slice(-MAX_ERROR)}` : text;
-  return `**FAILED ${markdownText(subjectName(image))}**\n\n${markdownBlock(end)}`;
+  const [first = '', ...lines] = (error ?? 'n/a').split('\n');
+  const rest = lines.join('\n');
+  const end = rest.length > MAX_ERROR ? `…${rest.slice(-MAX_ERROR)}` : rest;
+  const text = [first.slice(0, MAX_ERROR), end].filter(Boolean).join('\n');
+  return `**FAILED ${markdownText(subjectName(image))}**\n\n${markdownBlock(text)}`;
 }
 
 const renderSection = (section: Section, notes = renderNotes(section)) =>

@@ -14,6 +14,21 @@ const build = (name: string, dockerfile: string, says: Row['says'], others: Part
 });
 
 const MOUNT = 'FROM node:26-alpine\nRUN --mount=from=registry.invalid/name,target=/x true\n';
+/** The stage `build` fails while the other one runs. */
+const FAILING_STAGES = `FROM node:26-alpine AS deps
+RUN echo "npm notice New major version" && sleep 2
+
+FROM node:26-alpine AS build
+WORKDIR /app
+RUN echo "x.ts: error" && \\
+    # to look at
+    echo "npm notice New major version of npm available! 10.9.2 -> 11.6.0" && \\
+    exit 2
+
+FROM node:26-alpine
+COPY --from=deps /etc/hostname /a
+COPY --from=build /app /app
+`;
 /** Patterns and names that take a matcher exponential time, if it goes back. */
 const EVIL = {
   '.dockerignore': `${'**/'.repeat(20)}${'x*'.repeat(20)}y\n`,
@@ -41,10 +56,18 @@ export const DOCKERFILES: Row[] = [
       code: 0,
     },
   ),
-  build('RUN that fails', 'FROM node:26-alpine\nRUN echo before && exit 7\n', ['exit code: 7']),
+  build('RUN that fails', 'FROM node:26-alpine\nRUN echo before && exit 7\n', [
+    /docker build failed at Dockerfile:2: RUN echo before && exit 7\n {2}\| before\n {2}\| exit code: 7\n/,
+  ]),
+  build('RUN that fails, beside another stage and after notices of npm', FAILING_STAGES, [
+    /at Dockerfile:6: RUN echo "x\.ts: error" && .* && exit 2\n {2}\| x\.ts: error\n {2}\| exit code: 2\n/,
+  ]),
+  build('an instruction that does not exist', 'FROM node:26-alpine\nRUNN x\n', ['failed at Dockerfile:2: RUNN x']),
   build('RUN that prints 50,000 lines and fails', inline('', 'RUN seq 50000 && exit 3\n'), ['exit code: 3', '50000']),
   build('RUN on a full disk', 'FROM node:26-alpine\nRUN echo x > /dev/full\n', [/No space left|write error/i]),
-  build('COPY of a file that does not exist', 'FROM scratch\nCOPY nope /\n', ['nope']),
+  build('COPY of a file that does not exist', 'FROM scratch\nCOPY nope /\n', [
+    /failed at Dockerfile:2: COPY nope \/\n {2}\| .*"\/nope".*not found/,
+  ]),
   build('a stage that does not exist', TINY, ['nope'], { command: 'compare . --no-run --target nope' }),
   build('a base image whose registry has no address', 'FROM registry.invalid/name\n', ['could not be reached']),
   build('a base image whose registry refuses', 'FROM 127.0.0.1:1/name\n', ['could not be reached']),

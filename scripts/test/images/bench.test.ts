@@ -112,8 +112,9 @@ describe('timed builds', () => {
       onStep: () => {},
     });
     await expect(building).rejects.toMatchObject({
-      message: 'docker build failed:',
-      lines: expect.arrayContaining([expect.stringContaining('exit code: 7')]),
+      message: 'docker build failed at Dockerfile.broken:2: RUN echo before && exit 7',
+      lines: ['before', 'exit code: 7'],
+      place: { line: 2, instruction: 'RUN echo before && exit 7' },
     });
     await rm(dockerfile);
     expect(await docker('images', '--format', '{{.Tag}}', 'multi-stage-node/test')).not.toContain('broken');

@@ -71,7 +71,9 @@ describe('compare', () => {
       await rm(join(root, `02-multi-stage/Dockerfile.${variant}`));
     }
     expect(code).toBe(1);
-    expect(stdout).toMatch(/FAILED 02-multi-stage broken\ndocker build failed:\n( {2}\| .*\n)*.*exit code: 7/);
+    expect(stdout).toMatch(
+      /FAILED 02-multi-stage broken\ndocker build failed at Dockerfile\.broken:2: RUN echo before && exit 7\n {2}\| before\n {2}\| exit code: 7\n/,
+    );
     expect(stdout).toMatch(/FAILED 02-multi-stage nonsense\n.*Dockerfile.nonsense has no FROM line/);
     expect(stdout).toMatch(/FAILED 02-multi-stage silent\nThe container ended with exit code 4.*\n {2}\| I give up/);
     expect(stdout + stderr).not.toMatch(/\n\s+at /);
