@@ -1,10 +1,97 @@
 // `npm run dockerize`: writes a Dockerfile for a project, and tries it.
 import { join } from 'node:path';
-import { dockerize } from './dockerize/dockerize.ts';
-import { readCommandLine } from './dockerize/read-command-line.ts';
+import { Command } from 'commander';
+import { parse } from 'shell-quote';
+import { z } from 'zod';
+import { nameOf, settingsShape, wholeNumber } from './compare/model/settings.ts';
+import { type DockerizeOptions, dockerize } from './dockerize/dockerize.ts';
+import { SHAPES } from './dockerize/plan-model.ts';
+import { addOptions, option, readOptionValues, refuseSwallowedOptions, throwUsageErrors } from './lib/options.ts';
 import { startProgram, userDirectory } from './lib/program.ts';
 
 const ROOT = join(import.meta.dirname, '..');
+
+const flag = (name: string, help: string) => option(name, help, z.boolean().default(false));
+
+/** What dockerize does. */
+const programShape = {
+  like: option(
+    '--like <chapter>',
+    'chapter whose shape the file has: 02, 03 or 04 (default: 02)',
+    z.enum(SHAPES, 'expects 02, 03 or 04').default('02'),
+  ),
+  verify: option('--no-verify', 'only write the files: do not build and run the image', z.boolean().default(true)),
+  dryRun: flag('--dry-run', 'write nothing: print the Dockerfile'),
+  force: flag('--force', 'replace an existing Dockerfile, which becomes Dockerfile.bak'),
+};
+
+/** What may not be known from the files of a project. */
+const factsShape = {
+  workspace: option(
+    '--workspace <name>',
+    'the app in a workspace: its directory or its name',
+    nameOf('a package').optional(),
+  ),
+  node: option(
+    '--node <major>',
+    'major version of Node.js (default: the newest LTS that the project allows)',
+    wholeNumber(18, 99).optional(),
+  ),
+  entry: option(
+    '--entry <file>',
+    'file that Node runs, relative to the app (default: what its scripts start)',
+    nameOf('a file').optional(),
+  ),
+  args: option('--args <arguments>', 'arguments of the app', z.string().optional()),
+};
+
+const { port, path, expectStatus, env, envFile, secrets, buildArgs } = settingsShape;
+/** How the image is built and requested, as compare does it. */
+const verifyShape = { port, path, expectStatus, env, envFile, secrets, buildArgs };
+
+const HELP = `
+dockerize only reads the project. It prints what it finds, and where; it never runs anything of it on this machine. Then it
+writes a Dockerfile and a .dockerignore, builds the image, runs it, requests it, and compares it with the Dockerfile that the
+project had. An existing Dockerfile stays: the new one is Dockerfile.multi next to it. On a terminal, dockerize asks for what
+it cannot know. Elsewhere it names the option.
+
+Examples:
+  npm run dockerize -- ../my-app
+  npm run dockerize -- ../my-app --dry-run
+  npm run dockerize -- ../my-app --like 03 --port 8080 --env DATABASE_URL=file:/tmp/app.db
+  npm run dockerize -- ../my-monorepo --workspace apps/api
+
+Exit codes:
+  0  the files are written, and the image does what a service should
+  1  the files are written, but the image was not built, did not respond, or fails a check; or something else failed
+  2  wrong use, or something cannot be known: the message names the option
+  3  there is no container engine
+  129, 130, 143  ended by SIGHUP, Ctrl-C or SIGTERM; the containers and images of this invocation are removed
+  141  standard error was closed; they are removed as well`;
+
+/** Reads the command line. After --help the program exits with 0. @throws {ToolError} with the code `usage`. */
+function readCommandLine(args: string[]): DockerizeOptions {
+  const command = new Command('npm run dockerize --')
+    .description('Writes a Dockerfile for a Node.js project in the shape of a chapter, builds it, and tries the image.')
+    .argument('<directory>', 'the project: its directory, or that of its workspace')
+    .addHelpText('after', HELP);
+  throwUsageErrors(command, 'Try: npm run dockerize -- --help');
+  addOptions(command, programShape);
+  command.optionsGroup('What cannot be known from the files, or should be otherwise:');
+  addOptions(command, factsShape);
+  command.optionsGroup('How the image is built, run and requested:');
+  addOptions(command, verifyShape);
+  refuseSwallowedOptions(command, 'dockerize');
+  command.parse(args, { from: 'user' });
+  const { args: appArguments, ...facts } = readOptionValues(command, factsShape);
+  return {
+    directory: command.args[0] ?? '.',
+    ...readOptionValues(command, programShape),
+    // As a shell splits them. What a shell would do more, such as `>`, is not a word.
+    facts: { ...facts, args: parse(appArguments ?? '').filter((word) => typeof word === 'string') },
+    given: readOptionValues(command, verifyShape),
+  };
+}
 
 await startProgram((signal) => {
   const options = readCommandLine(process.argv.slice(2));

@@ -2,7 +2,7 @@ import { readFile, realpath } from 'node:fs/promises';
 import { join, posix, resolve } from 'node:path';
 import { findChapterDirectories } from '../compare/discover/chapters.ts';
 import type { Directories } from '../compare/discover/find-projects.ts';
-import { mergeSettings, readSecret, resolvePaths } from '../compare/model/settings.ts';
+import { mergeSettings, type PartialSettings, readSecret, resolvePaths } from '../compare/model/settings.ts';
 import { cacheDirectory } from '../compare/pipeline.ts';
 import { renderTerminal } from '../compare/report/terminal.ts';
 import { withInvocation } from '../compare/with-invocation.ts';
@@ -14,12 +14,24 @@ import { askForMissing } from './ask.ts';
 import { describeLook } from './describe-look.ts';
 import { type Given, type Look, lookAtProject } from './look-at-project.ts';
 import { makePlan } from './make-plan.ts';
-import type { Plan } from './plan-model.ts';
-import type { DockerizeOptions } from './read-command-line.ts';
+import type { Plan, Shape } from './plan-model.ts';
 import { type Verification, verifyImage } from './verify-image.ts';
 import { mergeIgnoreFile } from './write/merge-ignore.ts';
 import { writeDockerfile } from './write/write-dockerfile.ts';
 import { writeProjectFiles } from './write/write-files.ts';
+
+/** What the user asks for. */
+export interface DockerizeOptions {
+  directory: string;
+  like: Shape;
+  verify: boolean;
+  dryRun: boolean;
+  force: boolean;
+  /** What the user says of the project. */
+  facts: Pick<Given, 'workspace' | 'node' | 'entry' | 'args'>;
+  /** How the image is built, run and requested. Paths are relative to the user's directory. */
+  given: PartialSettings;
+}
 
 /**
  * Looks at a project, writes its Dockerfile and .dockerignore, and tries the image. Returns the exit code.

@@ -1,16 +1,26 @@
-import { type Manifest, type Project, readManifest } from '../dockerize/look/read-project.ts';
+import { type Project, readManifest } from '../dockerize/look/read-project.ts';
 
-/** A project in memory: paths to texts. Objects are written as JSON. Without a package.json it gets an empty one. */
-export function projectOf(texts: Record<string, unknown>): Project {
-  const all = new Map(
-    Object.entries({ 'package.json': {}, ...texts }).map(([path, text]) => [
+/** A project in memory: path → text; objects become JSON. `app` is the directory of the app in a workspace. */
+export function projectOf(contents: Record<string, string | object>, app = ''): Project {
+  const texts = new Map(
+    Object.entries({ 'package.json': {}, ...contents }).map(([path, content]) => [
       path,
-      typeof text === 'string' ? text : JSON.stringify(text, null, 2),
+      typeof content === 'string' ? content : JSON.stringify(content),
     ]),
   );
-  const read = (path: string) => all.get(path) ?? null;
-  const directory = '/project';
-  const manifest = readManifest({ directory, read }, '') as Manifest;
-  const files = [...all.keys()].sort();
-  return { directory, app: '', manifest, rootManifest: manifest, files, has: (path) => all.has(path), read };
+  const read = (path: string) => texts.get(path) ?? null;
+  const manifestOf = (path: string) => {
+    const manifest = readManifest({ directory: '/project', read }, path);
+    if (!manifest) throw new Error(`There is no package.json in ${path}`);
+    return manifest;
+  };
+  return {
+    directory: '/project',
+    app,
+    manifest: manifestOf(app),
+    rootManifest: manifestOf(''),
+    files: [...texts.keys()].sort(),
+    has: (path) => texts.has(path),
+    read,
+  };
 }
