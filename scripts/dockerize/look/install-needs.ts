@@ -33,6 +33,8 @@ const CONFIG_FILES: Record<PackageManager['name'], string[]> = {
 /** What a package depends on to compile an addon or to download one. */
 const COMPILERS =
   /^(node-gyp|node-gyp-build|prebuild-install|bindings|nan|node-addon-api|(@mapbox\/)?node-pre-gyp|cmake-js)$/;
+/** Packages with such a dependency that need nothing compiled. Yarn adds node-gyp to some by itself. */
+const NOT_NATIVE = /^(@npmcli\/.*|@vercel\/nft|evp_bytestokey|ssh2|node-addon-api|nan)$/;
 /** Packages that come compiled for glibc alone, which the lockfile does not say. */
 const GLIBC_ONLY = ['onnxruntime-node', 'uWebSockets.js', '@duckdb/node-bindings'];
 /** Install scripts that print, count or only check. */
@@ -47,12 +49,13 @@ const DEVELOPMENT =
   /husky|lefthook|git-hooks|^git |^((npx|yarn|pnpm)( exec| --yes)? )?(nuxi?t?|svelte-kit|astro|tsc|tsup|tsdown|vite|rollup|webpack|swc|nest|turbo|nx|lerna|babel|unbuild|playwright|cypress|build)\b/;
 const SECRET = /(_authToken|_auth|_password|npmAuthToken|npmAuthIdent)["']?\s*[=:]|(\$\{\w+)/;
 
-/** Whether a package is compiled when it is installed, or downloads something compiled, and not for each platform. */
+/** Whether a package is compiled, or downloads something compiled, when it is installed. */
 export const isNative = (one: LockedPackage) =>
   one.hasInstallScript !== false &&
   one.dependencies.some((name) => COMPILERS.test(name)) &&
   platformsOf(one).length === 0 &&
-  !one.name.startsWith('@npmcli/');
+  !NOT_NATIVE.test(one.name);
+/** The packages that hold what is compiled for Linux, one per kind of processor and C library. */
 const platformsOf = ({ dependencies }: LockedPackage) =>
   dependencies.filter((name) => /linux.*(x64|x86_64|arm64)/.test(name));
 
@@ -140,7 +143,7 @@ function commandsOf(scripts: Record<string, string>, text: string, depth = 0): s
       : [];
     if (called.length === 0 || depth > 4) return command === '' ? [] : [command];
     return called.flatMap((name) =>
-      name.startsWith('build') ? ['build'] : commandsOf(scripts, scripts[name] ?? '', depth + 1),
+      /^(build|lint|test)/.test(name) ? ['build'] : commandsOf(scripts, scripts[name] ?? '', depth + 1),
     );
   });
 }

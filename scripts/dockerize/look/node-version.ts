@@ -35,13 +35,13 @@ export function chooseNodeVersion(
   const ranges = facts.map(({ value, source }) => ({ value, source, range: rangeOf(value) }));
   const wanted = ranges.flatMap(({ range, ...one }) => (range === null || range === '*' ? [] : [{ ...one, range }]));
   const satisfied = (major: number) => wanted.filter(({ range }) => semver.intersects(range, `${major}`));
+  const fitting = SUPPORTED.find((major) => satisfied(major).length === wanted.length);
   const [first] = wanted.filter((one) => !SUPPORTED.every((major) => satisfied(major).includes(one)));
-  const target = first ? (semver.minVersion(first.range)?.major ?? 0) : Number.POSITIVE_INFINITY;
-  const distance = (major: number) => (first ? Math.abs(major - target) : 0);
-  const [best = 0] = [...SUPPORTED].sort(
-    (a, b) => satisfied(b).length - satisfied(a).length || distance(a) - distance(b) || b - a,
+  const distance = (major: number) => Math.abs(major - (semver.minVersion(first?.range ?? '*')?.major ?? 0));
+  const [nearest = 0] = SUPPORTED.toSorted(
+    (a, b) => satisfied(b).length - satisfied(a).length || distance(a) - distance(b),
   );
-  const major = given ?? best;
+  const major = given ?? fitting ?? nearest;
   const notes = wanted
     .filter((one) => !satisfied(major).includes(one))
     .map((one) => {
