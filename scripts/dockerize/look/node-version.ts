@@ -90,9 +90,9 @@ function findVersions(project: Project): Fact<string>[] {
 /** The last image of Node in a Dockerfile, which is the one that runs, with the defaults of ARG. */
 function readFrom(text: string): string | undefined {
   const defaults = new Map(
-    [...text.matchAll(/^\s*ARG\s+(\w+)=["']?([^\s"']+)/gim)].map(([, key, value]) => [key, value]),
+    [...text.matchAll(/^[ \t]*ARG[ \t]+(\w+)=["']?([^\s"']+)/gim)].map(([, key, value]) => [key, value]),
   );
-  const images = [...text.matchAll(/^\s*FROM\s+(?:--\S+\s+)?(\S+)/gim)].map(([, image = '']) =>
+  const images = [...text.matchAll(/^[ \t]*FROM[ \t]+(?:--\S+[ \t]+)?(\S+)/gim)].map(([, image = '']) =>
     image.replace(/\$\{?(\w+)(?::-([^}]*))?\}?/g, (_, key, other) => defaults.get(key) ?? other ?? ''),
   );
   return images.findLast((image) => /(^|\/)node(:|@|$)|nodejs-?\d/.test(image))?.replace(/@.*/, '');

@@ -47,7 +47,7 @@ export function findPackageManager(project: Project): Fact<PackageManager> {
   }
   if (found.length === 0) {
     const { command } = LOCKFILES.findLast(({ manager }) => manager === declared.name) ?? LOCKFILES[1];
-    const flag = /^\s*package-lock\s*=\s*false/m.test(project.read('.npmrc') ?? '') ? ' --package-lock' : '';
+    const flag = /^[ \t]*package-lock *= *false/m.test(project.read('.npmrc') ?? '') ? ' --package-lock' : '';
     const hint = `Run "${command}${command.startsWith('npm') ? flag : ''}" there, and commit the lockfile.`;
     throw usageError(`There is no lockfile in ${project.directory}: each build could install other versions.`, hint);
   }
