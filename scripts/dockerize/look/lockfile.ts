@@ -151,5 +151,5 @@ function readYarn(lock: Data, project: Project): LockedPackage[] {
 /** The lockfile of Yarn 1 as YAML, which it nearly is: `"a@^1", a@^2:`, and below it `version "1.0.0"`. */
 function toYaml(text: string): string {
   const keys = text.replace(/^(\S.*):\r?$/gm, (_, key: string) => `${JSON.stringify(key.replaceAll('"', ''))}:`);
-  return keys.replace(/^( +)("[^"]+"|[^"\s]+) (.+)$/gm, '$1$2: $3');
+  return keys.replace(/^( +)("[^"\n]+"|[^"\s]+) (.+)$/gm, '$1$2: $3');
 }
