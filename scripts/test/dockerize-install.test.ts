@@ -65,11 +65,20 @@ describe('findPackageManager', () => {
       'devEngines in package.json',
     ],
     ['engines', { engines: { pnpm: '>=9 <10' } }, '9.15.9', 'engines in package.json'],
+    ['engines with a version', { engines: { pnpm: 'v9.4.0' } }, '9.4.0', 'engines in package.json'],
+    ['the lockfile, which engines allows', { engines: { pnpm: '>=9' } }, '10.34.8', 'format 9.0 of the lockfile'],
+    ['what is not a version', { packageManager: 'pnpm@9;curl x' }, '10.34.8', 'format 9.0 of the lockfile'],
     ['engines that nothing known fits', { engines: { pnpm: '>=11.2.0' } }, '11.2.0', 'engines in package.json'],
     ['packageManager of another lockfile', { packageManager: 'yarn@1.22.19' }, '10.34.8', 'format 9.0 of the lockfile'],
   ])('takes the version of pnpm from %s', (_, manifest, version, source) => {
     const found = findPackageManager(projectOf({ 'package.json': manifest, ...nine }));
     expect([found.value.version, found.source]).toEqual([version, source]);
+  });
+
+  it('does not run Yarn 1 for the lockfile of Yarn 4', () => {
+    const manifest = { packageManager: 'yarn@1.22.22', engines: { yarn: '1.x' } };
+    const found = findPackageManager(projectOf({ 'package.json': manifest, 'yarn.lock': berry(8), ...linked }));
+    expect(found.value.version).toBe('4.13.0');
   });
 
   it('takes the version of Yarn from yarnPath', () => {
@@ -516,6 +525,12 @@ snapshots: { a@1.0.0: { dependencies: { nan: 2.0.0 } } }
   ])('Prisma generates %s', (_, generator, expected, inputs) => {
     const needs = needsOf({ ...client, 'prisma/schema.prisma': `generator client {\n  ${generator}\n}\n` });
     expect([needs.scripts, needs.inputs]).toEqual([expected, inputs]);
+  });
+
+  it('comes to an end with scripts that call themselves', () => {
+    const names = Array.from({ length: 50 }, (_, index) => `s${index}`);
+    const all = Object.fromEntries(names.map((name) => [name, `run-s ${names.join(' ')}`]));
+    expect(needsOf(scripts({ postinstall: 'run-s s1 s2', ...all })).scripts).toBe('ignore');
   });
 
   it('names the own scripts, those of the app included', () => {
