@@ -33,6 +33,8 @@ const CONFIG_FILES: Record<PackageManager['name'], string[]> = {
 /** What a package depends on to compile an addon or to download one. */
 const COMPILERS =
   /^(node-gyp|node-gyp-build|prebuild-install|bindings|nan|node-addon-api|(@mapbox\/)?node-pre-gyp|cmake-js)$/;
+/** Packages with such a dependency that need nothing compiled. Yarn adds node-gyp to some by itself. */
+const NOT_NATIVE = /^(@npmcli\/.*|@vercel\/nft|evp_bytestokey|ssh2|node-addon-api|nan)$/;
 /** Packages that come compiled for glibc alone, which the lockfile does not say. */
 const GLIBC_ONLY = ['onnxruntime-node', 'uWebSockets.js', '@duckdb/node-bindings'];
 /** Install scripts that print, count or only check. */
@@ -47,120 +49,106 @@ const DEVELOPMENT =
   /husky|lefthook|git-hooks|^git |^((npx|yarn|pnpm)( exec| --yes)? )?(nuxi?t?|svelte-kit|astro|tsc|tsup|tsdown|vite|rollup|webpack|swc|nest|turbo|nx|lerna|babel|unbuild|playwright|cypress|build)\b/;
 const SECRET = /(_authToken|_auth|_password|npmAuthToken|npmAuthIdent)["']?\s*[=:]|(\$\{\w+)/;
 
-/** Whether a package is compiled when it is installed, or downloads something compiled, and not for each platform. */
+/** Whether a package is compiled, or downloads something compiled, when it is installed. */
 export const isNative = (one: LockedPackage) =>
   one.hasInstallScript !== false &&
   one.dependencies.some((name) => COMPILERS.test(name)) &&
   platformsOf(one).length === 0 &&
-  !one.name.startsWith('@npmcli/');
+  !NOT_NATIVE.test(one.name);
+/** The packages that hold what is compiled for Linux, one per kind of processor and C library. */
 const platformsOf = ({ dependencies }: LockedPackage) =>
   dependencies.filter((name) => /linux.*(x64|x86_64|arm64)/.test(name));
 
-/** What the installation needs in the image, beside the package.json files and the lockfile. */
+/** What the installation needs in the image, in addition to the package.json files and the lockfile. */
 export function findInstallNeeds(project: Project, manager: PackageManager, packages: LockedPackage[]): InstallNeeds {
   const manifests = readLocalManifests(project);
-  const isAllowed = readAllowed(project, manager);
   const direct = { ...project.manifest.optionalDependencies, ...project.rootManifest.optionalDependencies };
   const production = packages.filter((one) => one.isProduction && (!one.isOptional || Object.hasOwn(direct, one.name)));
-  const scripted = production.filter((one) => platformsOf(one).length === 0 && isAllowed(one));
-  const compiled = scripted.filter(isNative);
-  const needScripts = scripted.filter(
-    (one) =>
-      isNative(one) || ((one.hasInstallScript ?? DOWNLOADERS.test(one.name)) && !HARMLESS_SCRIPTS.test(one.name)),
-  );
-  const libcOf = new Map(packages.map(({ name, libc }) => [name, libc]));
-  const isFor = (platform: string, libc: RegExp) => libc.test([platform, ...(libcOf.get(platform) ?? [])].join(' '));
-  const glibcOnly = production.filter((one) => {
-    const platforms = platformsOf(one);
-    const hasGlibc = platforms.some((name) => isFor(name, /gnu|glibc/));
-    return GLIBC_ONLY.includes(one.name) || (hasGlibc && !platforms.some((name) => isFor(name, /musl/)));
-  });
+  const isAllowed = readAllowed(project, manager);
+  const allowed = production.filter((one) => platformsOf(one).length === 0 && isAllowed(one));
+  const compiled = allowed.filter(isNative);
+  const isScripted = ({ name, hasInstallScript }: LockedPackage) =>
+    !HARMLESS_SCRIPTS.test(name) && (hasInstallScript ?? DOWNLOADERS.test(name));
   const own: Record<string, string> = {};
   const inputs = new Set(CONFIG_FILES[manager.name].filter((path) => exists(project, path)));
-  const usesPrisma = findPrismaGenerator(project, manifests, production);
-  let isPrune = usesPrisma !== null;
-  let isDevelopment = false;
   const addInputs = (directory: string, paths: string[]) => {
     for (const path of paths.map((one) => posix.join(directory, one))) if (exists(project, path)) inputs.add(path);
   };
-  for (const [directory, manifest] of manifests) {
-    for (const name of LIFECYCLE.filter((one) => manifest.scripts[one])) {
-      own[directory === '' ? name : `${directory}: ${name}`] = manifest.scripts[name] ?? '';
-      for (const command of commandsOf(manifest.scripts, manifest.scripts[name] ?? '')) {
-        if (ANYWHERE.test(command)) continue;
-        isDevelopment ||= DEVELOPMENT.test(command);
+  const schemas = findPrismaSchemas(project, production);
+  addInputs('', [...schemas, ...patchesOf(project)]);
+  let isPrune = schemas.length > 0;
+  let isDevelopment = false;
+  for (const [directory, { scripts, dependencies, devDependencies, optionalDependencies }] of manifests) {
+    for (const [name, text] of Object.entries(scripts).filter(([key]) => LIFECYCLE.includes(key))) {
+      own[directory === '' ? name : `${directory}: ${name}`] = text;
+      for (const command of commandsOf(scripts, text).filter((one) => !ANYWHERE.test(one))) {
+        isDevelopment = true;
         if (DEVELOPMENT.test(command)) continue;
         isPrune = true;
-        addInputs(directory, [...command.split(/[\s='"]+/).flatMap((word) => [word, `${word}.js`])]);
-        if (/patch-package/.test(command)) addInputs(directory, ['patches']);
+        const words = command.split(/[\s='"]+/, 100);
+        addInputs(directory, [...words, ...words.map((word) => `${word}.js`)]);
+        if (command.includes('patch-package')) addInputs(directory, ['patches']);
       }
     }
-    const references = Object.values({
-      ...manifest.dependencies,
-      ...manifest.devDependencies,
-      ...manifest.optionalDependencies,
-    });
-    addInputs(
-      directory,
-      references.flatMap((one) => /^(?:file|portal):(.+)/.exec(one)?.[1] ?? []),
-    );
+    const ranges = Object.values({ ...dependencies, ...devDependencies, ...optionalDependencies });
+    const files = ranges.flatMap((range) => /^(?:file|portal):(.+)/.exec(range)?.[1] ?? []);
+    addInputs(directory, files);
   }
-  const runsPrisma =
-    /prisma/.test(Object.values(own).join()) || needScripts.some(({ name }) => name === '@prisma/client');
-  if (runsPrisma) addInputs('', usesPrisma ?? []);
-  addInputs('', patchesOf(project));
   const secretFile = findSecret(project, inputs);
   inputs.delete(secretFile?.value ?? '');
-  const namesOf = (list: LockedPackage[]) => [...new Set(list.map(({ name }) => name))].sort();
-  const factOf = (list: LockedPackage[], why: string) =>
-    list.length > 0 ? fact(namesOf(list), `${why} in ${manager.lockfile}`) : null;
-  const places = [...manifests.keys()].map((directory) => posix.join(directory, 'package.json')).join(', ');
-  let scripts: InstallNeeds['scripts'] = needScripts.length > 0 ? 'run' : 'ignore';
+  const factOf = (list: LockedPackage[], why: string) => {
+    const names = [...new Set(list.map(({ name }) => name))].sort();
+    return names.length > 0 ? fact(names, `${why} in ${manager.lockfile}`) : null;
+  };
+  const places = [...manifests.keys()].map((directory) => posix.join(directory, 'package.json'));
+  let scripts: InstallNeeds['scripts'] = compiled.length > 0 || allowed.some(isScripted) ? 'run' : 'ignore';
   if (isPrune || (scripts === 'run' && isDevelopment)) scripts = 'prune';
   return {
     inputs: [...inputs].sort(),
     secretFile,
     compiled: factOf(compiled, 'tools that compile among their dependencies'),
-    glibcOnly: factOf(glibcOnly, 'no package for musl'),
-    ownScripts: Object.keys(own).length > 0 ? fact(own, `scripts in ${places}`) : null,
+    glibcOnly: factOf(findGlibcOnly(packages, production), 'no package for musl'),
+    ownScripts: Object.keys(own).length > 0 ? fact(own, `scripts in ${places.join(', ')}`) : null,
     scripts,
   };
+}
+
+function findGlibcOnly(packages: LockedPackage[], production: LockedPackage[]): LockedPackage[] {
+  const libcOf = new Map(packages.map(({ name, libc }) => [name, libc.join()]));
+  return production.filter((one) => {
+    const platforms = platformsOf(one).map((name) => `${name} ${libcOf.get(name)}`);
+    const isForGlibc = platforms.some((text) => /gnu|glibc/.test(text)) && !platforms.some((text) => /musl/.test(text));
+    return GLIBC_ONLY.includes(one.name) || isForGlibc;
+  });
 }
 
 const exists = ({ has, files }: Project, path: string) =>
   has(path) || (/^[^./]|^\.\w/.test(path) && files.some((file) => file.startsWith(`${path.replace(/\/$/, '')}/`)));
 
 /** The commands of a script, one by one. What it calls by `npm run` is followed, but not a build, which runs anyway. */
-function commandsOf(scripts: Record<string, string>, text: string, depth = 0): string[] {
-  return text.split(/&&|\|\||;|\n/).flatMap((part) => {
-    const command = part.trim().replace(/^\(+\s*/, '');
-    const words = command.split(/\s+/);
-    const called = /^(npm run|npm-run-all|pnpm|yarn|run-s|run-p)\b/.test(command)
-      ? words.filter((word) => scripts[word])
-      : [];
-    if (called.length === 0 || depth > 4) return command === '' ? [] : [command];
-    return called.flatMap((name) =>
-      name.startsWith('build') ? ['build'] : commandsOf(scripts, scripts[name] ?? '', depth + 1),
-    );
+function commandsOf(scripts: Record<string, string>, text: string, seen = new Set<string>()): string[] {
+  const parts = text.split(/&&|\|\||;|\n/).map((part) => part.replace(/^[\s(]+/, '').trim());
+  return parts.filter(Boolean).flatMap((command) => {
+    const words = /^(npm run|npm-run-all|pnpm|yarn|run-s|run-p)\b/.test(command) ? command.split(/\s+/) : [];
+    const called = words.filter((word) => Object.hasOwn(scripts, word));
+    if (called.length === 0) return [command];
+    return called.flatMap((name) => {
+      if (/^(build|lint|test)/.test(name)) return ['build'];
+      return seen.has(name) ? [] : commandsOf(scripts, scripts[name] ?? '', seen.add(name));
+    });
   });
 }
 
-/** The schemas of Prisma, when it generates its client into node_modules; null when it does not. */
-function findPrismaGenerator(
-  project: Project,
-  manifests: Map<string, unknown>,
-  production: LockedPackage[],
-): string[] | null {
-  if (!production.some(({ name }) => name === '@prisma/client')) return null;
-  const directories = [...manifests.keys()];
-  const schemas = project.files.filter(
-    (file) => file.endsWith('.prisma') && directories.some((one) => file.startsWith(one)),
-  );
-  const generates = schemas.some((file) => {
-    const [, generator] = /generator\s+\w+\s*\{([^}]*prisma-client-js[^}]*)\}/.exec(project.read(file) ?? '') ?? [];
-    return generator !== undefined && !/^\s*output\s*=(?!.*node_modules)/m.test(generator);
+/** The schemas of Prisma, if it generates its client into node_modules. */
+function findPrismaSchemas({ files, read }: Project, production: LockedPackage[]): string[] {
+  if (!production.some(({ name }) => name === '@prisma/client')) return [];
+  const schemas = files.filter((file) => file.endsWith('.prisma'));
+  const blocks = schemas.flatMap((file) => (read(file) ?? '').split('}'));
+  const isGenerated = blocks.some((block) => {
+    const output = /^[ \t]*output[ \t]*=(.*)/m.exec(block)?.[1] ?? 'node_modules';
+    return block.includes('"prisma-client-js"') && output.includes('node_modules');
   });
-  return generates ? [...schemas, 'prisma.config.ts'] : null;
+  return isGenerated ? [...schemas, 'prisma.config.ts'] : [];
 }
 
 /** Directories of patches that the package manager applies itself. */

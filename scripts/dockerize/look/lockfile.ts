@@ -23,10 +23,11 @@ export interface LockedPackage {
 
 /** An entry of a lockfile, or a package.json of the workspace: then `info` is null. */
 type Graph = Map<string, { entry: Data; info: LockedPackage | null; path: string }>;
+type Find = (name: string, wanted: unknown, path: string) => string | undefined;
 
 const localKey = (directory: string) => `local:${directory === '.' ? '' : directory}`;
 
-/** The package.json files by directory: the root's, and in a workspace those of the app and what it needs; without an app, all. */
+/** The package.json files of a workspace by directory: the root's, the app's and what it needs; without an app, all. */
 export function readLocalManifests(project: Project): Map<string, Manifest> {
   const all = new Map([['', project.rootManifest]]);
   const isWorkspace = project.rootManifest.workspaces !== undefined || project.has('pnpm-workspace.yaml');
@@ -34,16 +35,18 @@ export function readLocalManifests(project: Project): Map<string, Manifest> {
     try {
       all.set(posix.dirname(file), readManifest(project, posix.dirname(file)) ?? project.manifest);
     } catch {
-      // An installation reads it and says so, or it is a test's.
+      // Another one than those that are installed, or the installation says it.
     }
   }
-  const needed = new Set(project.app === '' ? all.keys() : ['', project.app]);
+  if (project.app === '') return all;
+  const paths = new Map([...all].map(([path, { name }]) => [name, path]));
+  const needed = new Set([project.app]);
   for (const directory of needed) {
     const { dependencies, devDependencies, optionalDependencies } = all.get(directory) ?? project.manifest;
-    const names = { ...dependencies, ...devDependencies, ...optionalDependencies };
-    if (directory !== '') for (const [path, { name = '' }] of all) if (Object.hasOwn(names, name)) needed.add(path);
+    const names = Object.keys({ ...dependencies, ...devDependencies, ...optionalDependencies });
+    for (const name of names) needed.add(paths.get(name) ?? project.app);
   }
-  return new Map([...all].filter(([path]) => needed.has(path)));
+  return new Map([...all].filter(([path]) => path === '' || needed.has(path)));
 }
 
 /** The packages of the lockfile. Empty when it cannot be read. */
@@ -52,7 +55,7 @@ export function readLockedPackages(project: Project, manager: PackageManager): L
   try {
     if (manager.name === 'npm') return readNpm(mapOf(JSON.parse(text)));
     if (manager.name === 'pnpm') return readPnpm(readYaml(text), project.app);
-    return readYarn(manager.name === 'yarn' ? readYarn1(text) : readYaml(text), project);
+    return readYarn(readYaml(manager.name === 'yarn' ? toYaml(text) : text), project);
   } catch {
     return [];
   }
@@ -77,20 +80,17 @@ function readNpm(lock: Data): LockedPackage[] {
       if (!lock.packages) levels.push(mapOf(entry.dependencies));
       else if (!/(^|\/)node_modules\//.test(path) || entry.link === true) continue;
       const name = textOf(entry.name) ?? path.replace(/^.*node_modules\//s, '');
-      const one = packageOf(name, entry.version, entry, lock.packages ? entry.hasInstallScript === true : null);
-      const isOptional = entry.optional === true || entry.devOptional === true;
-      found.push({ ...one, isProduction: entry.dev !== true, isOptional });
+      const info = packageOf(name, entry.version, entry, lock.packages ? entry.hasInstallScript === true : null);
+      info.isProduction = entry.dev !== true;
+      info.isOptional = entry.optional === true || entry.devOptional === true;
+      found.push(info);
     }
   }
   return found;
 }
 
 /** Marks what can be reached from the packages of the workspace: by required dependencies, then by all. */
-function markProduction(
-  graph: Graph,
-  start: string[],
-  find: (name: string, wanted: unknown, path: string) => string | undefined,
-) {
+function markProduction(graph: Graph, start: string[], find: Find): LockedPackage[] {
   for (const withOptional of [false, true]) {
     const reached = new Set(start);
     for (const key of reached) {
@@ -98,9 +98,8 @@ function markProduction(
       if (info !== null) Object.assign(info, { isProduction: true, isOptional: info.isOptional && withOptional });
       const [optional, meta] = [mapOf(entry.optionalDependencies), mapOf(entry.dependenciesMeta)];
       for (const [name, wanted] of namesOf(entry)) {
-        const to = find(name, wanted, path);
         const isOptional = Object.hasOwn(optional, name) || mapOf(meta[name]).optional === true;
-        if (to !== undefined && (withOptional || !isOptional)) reached.add(to);
+        if (withOptional || !isOptional) reached.add(find(name, wanted, path) ?? key);
       }
     }
   }
@@ -110,26 +109,22 @@ function markProduction(
 /** pnpm-lock.yaml: the keys are `name@1.0.0(peers)` in 9, `/name@1.0.0(peers)` in 6, `/name/1.0.0_peers` in 5. */
 function readPnpm(lock: Data, app: string): LockedPackage[] {
   const [packages, snapshots] = [mapOf(lock.packages), mapOf(lock.snapshots ?? lock.packages)];
-  const importers = Object.entries(lock.importers ? mapOf(lock.importers) : { '.': lock });
-  const graph: Graph = new Map(
-    importers.map(([path, value]) => [localKey(path), { entry: mapOf(value), info: null, path }]),
-  );
+  const graph: Graph = new Map();
+  for (const [path, entry] of Object.entries(lock.importers ? mapOf(lock.importers) : { '.': lock })) {
+    graph.set(localKey(path), { entry: mapOf(entry), info: null, path });
+  }
   const start = graph.has(localKey(app)) && app !== '' ? [localKey(app)] : [...graph.keys()];
   for (const [key, snapshot] of Object.entries(snapshots)) {
     const entry = { ...mapOf(packages[key.replace(/\(.*/s, '')]), ...mapOf(snapshot) };
     const [, name = key, version] = /^\/?((?:@[^/]+\/)?[^/@]+)[@/]([^(_]+)/.exec(key) ?? [];
     const hasScript = lock.snapshots ? null : entry.requiresBuild === true;
-    graph.set(key, {
-      entry,
-      info: packageOf(textOf(entry.name) ?? name, entry.version ?? version, entry, hasScript),
-      path: '',
-    });
+    const info = packageOf(textOf(entry.name) ?? name, entry.version ?? version, entry, hasScript);
+    graph.set(key, { entry, info, path: '' });
   }
   return markProduction(graph, start, (name, wanted, path) => {
     const version = textOf(wanted) ?? String(mapOf(wanted).version);
     if (version.startsWith('link:')) return localKey(posix.join(path, version.slice(5)));
-    const keys = [`${name}@${version}`, version, `/${name}@${version}`, `/${name}/${version}`];
-    return keys.find((key) => graph.has(key));
+    return [`${name}@${version}`, version, `/${name}@${version}`, `/${name}/${version}`].find((key) => graph.has(key));
   });
 }
 
@@ -148,23 +143,13 @@ function readYarn(lock: Data, project: Project): LockedPackage[] {
     if (!keys.has(name)) keys.set(name, key);
   }
   // By the name alone: a package of the workspace, or one that `resolutions` replaces.
-  return markProduction(graph, start, (name, range) =>
-    [`${name}@${range}`, `${name}@npm:${range}`, name].map((key) => keys.get(key)).find((key) => key !== undefined),
-  );
+  const find: Find = (name, range) =>
+    keys.get(`${name}@${range}`) ?? keys.get(`${name}@npm:${range}`) ?? keys.get(name);
+  return markProduction(graph, start, find);
 }
 
-/** The lockfile of Yarn 1, nearly YAML: `"a@^1", a@^2:`, below it `version "1.0.0"`, and groups of dependencies below that. */
-function readYarn1(text: string): Data {
-  const entries: Data = {};
-  let entry: Data = {};
-  let group: Data = {};
-  for (const line of text.split(/\r?\n/)) {
-    const body = line.trim().replaceAll('"', '');
-    const space = body.indexOf(' ');
-    if (body === '' || body.startsWith('#')) continue;
-    if (!line.startsWith(' ')) entries[body.slice(0, -1)] = entry = {};
-    else if (body.endsWith(':')) entry[body.slice(0, -1)] = group = {};
-    else (line.startsWith('    ') ? group : entry)[body.slice(0, space)] = body.slice(space + 1);
-  }
-  return entries;
+/** The lockfile of Yarn 1 as YAML, which it nearly is: `"a@^1", a@^2:`, and below it `version "1.0.0"`. */
+function toYaml(text: string): string {
+  const keys = text.replace(/^(\S.*):\r?$/gm, (_, key: string) => `${JSON.stringify(key.replaceAll('"', ''))}:`);
+  return keys.replace(/^( +)("[^"\n]+"|[^"\s]+) (.+)$/gm, '$1$2: $3');
 }

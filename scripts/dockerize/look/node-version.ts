@@ -25,46 +25,31 @@ const ANY = /^(\*|node|lts(\/\*)?|current|latest|stable|system|alpine|slim|trixi
  * and of these the nearest to the first that it cannot satisfy. `given` (--node) always wins. Of `packages` count those
  * that are `native`: an old addon may not compile with a new Node.
  */
-export function chooseNodeVersion(
-  project: Project,
-  given: number | undefined,
-  native: LockedPackage[] = [],
-): NodeChoice {
+export function chooseNodeVersion(project: Project, given?: number, native: LockedPackage[] = []): NodeChoice {
   const facts = findVersions(project);
   for (const { name, engines } of native) if (engines) facts.push(fact(engines, `engines of ${name} in the lockfile`));
-  const ranges = facts.map(({ value, source }) => ({ value, source, range: rangeOf(value) }));
-  const wanted = ranges.flatMap(({ range, ...one }) => (range === null || range === '*' ? [] : [{ ...one, range }]));
-  const satisfied = (major: number) => wanted.filter(({ range }) => semver.intersects(range, `${major}`));
-  const [first] = wanted.filter((one) => !SUPPORTED.every((major) => satisfied(major).includes(one)));
-  const target = first ? (semver.minVersion(first.range)?.major ?? 0) : Number.POSITIVE_INFINITY;
-  const distance = (major: number) => (first ? Math.abs(major - target) : 0);
-  const [best = 0] = [...SUPPORTED].sort(
-    (a, b) => satisfied(b).length - satisfied(a).length || distance(a) - distance(b) || b - a,
-  );
-  const major = given ?? best;
-  const notes = wanted
-    .filter((one) => !satisfied(major).includes(one))
-    .map((one) => {
-      const isOld = !SUPPORTED.some((other) => satisfied(other).includes(one));
-      const reason = isOld ? 'which no supported LTS version satisfies' : 'which disagrees';
-      return `${one.source} says ${one.value}, ${reason}: Node ${major} is used. --node chooses another.`;
-    });
-  const unknown = ranges.filter(({ range }) => range === null);
-  return {
-    major,
-    facts,
-    notes: [
-      ...notes,
-      ...unknown.map(({ value, source }) => `${source} says ${value}, which is not a version of Node.`),
-    ],
-  };
+  const ranges = facts.map(({ value }) => rangeOf(value));
+  const fits = (range: string | null, major: number) => semver.intersects(range ?? '*', `${major}`);
+  const count = (major: number) => ranges.filter((range) => fits(range, major)).length;
+  const first = ranges.find((range) => !SUPPORTED.every((major) => fits(range, major))) ?? '*';
+  const distance = (major: number) => Math.abs(major - (semver.minVersion(first)?.major ?? 0));
+  const nearest = SUPPORTED.toSorted((a, b) => count(b) - count(a) || distance(a) - distance(b));
+  const major = given ?? SUPPORTED.find((one) => count(one) === ranges.length) ?? nearest[0] ?? 0;
+  const notes = facts.flatMap(({ value, source }, index) => {
+    const range = ranges[index] ?? null;
+    if (range === null) return [`${source} says ${value}, which is not a version of Node.`];
+    if (fits(range, major)) return [];
+    const isOld = !SUPPORTED.some((one) => fits(range, one));
+    const reason = isOld ? 'which no supported LTS version satisfies' : 'which disagrees';
+    return [`${source} says ${value}, ${reason}: Node ${major} is used. --node chooses another.`];
+  });
+  return { major, facts, notes };
 }
 
 function findVersions(project: Project): Fact<string>[] {
   const found: Fact<string>[] = [];
   const add = (value: unknown, source: string) => {
-    const known = found.some((one) => one.source === source && one.value === value);
-    if (typeof value === 'string' && !known) found.push(fact(value.trim().slice(0, 100), source));
+    if (typeof value === 'string') found.push(fact(value.trim().slice(0, 100), source));
   };
   const addFile = (name: string, pattern: RegExp) => {
     const file = [posix.join(project.app, name), name].find(project.has);
@@ -74,25 +59,21 @@ function findVersions(project: Project): Fact<string>[] {
   if (file) add(readFrom(project.read(file) ?? ''), `FROM in ${file}`);
   for (const name of ['.nvmrc', '.node-version']) addFile(name, /^[ \t]*([^#\s]\S*)/m);
   addFile('.tool-versions', /^(?:nodejs|node)[ \t]+(\S+)/m);
-  for (const [manifest, file] of [
-    [project.manifest, posix.join(project.app, 'package.json')],
-    [project.rootManifest, 'package.json'],
-  ] as const) {
-    add(manifest.volta.node, `volta in ${file}`);
-    for (const runtime of [mapOf(manifest.devEngines).runtime].flat().map(mapOf)) {
-      if (runtime.name === 'node') add(runtime.version, `devEngines in ${file}`);
-    }
-    add(manifest.engines.node, `engines in ${file}`);
+  for (const path of new Set([posix.join(project.app, 'package.json'), 'package.json'])) {
+    const manifest = path === 'package.json' ? project.rootManifest : project.manifest;
+    add(manifest.volta.node, `volta in ${path}`);
+    const runtimes = [mapOf(manifest.devEngines).runtime].flat().map(mapOf);
+    add(runtimes.find(({ name }) => name === 'node')?.version, `devEngines in ${path}`);
+    add(manifest.engines.node, `engines in ${path}`);
   }
   return found;
 }
 
 /** The last image of Node in a Dockerfile, which is the one that runs, with the defaults of ARG. */
 function readFrom(text: string): string | undefined {
-  const defaults = new Map(
-    [...text.matchAll(/^\s*ARG\s+(\w+)=["']?([^\s"']+)/gim)].map(([, key, value]) => [key, value]),
-  );
-  const images = [...text.matchAll(/^\s*FROM\s+(?:--\S+\s+)?(\S+)/gim)].map(([, image = '']) =>
+  const args = text.matchAll(/^[ \t]*ARG[ \t]+(\w+)=["']?([^\s"']+)/gim);
+  const defaults = new Map([...args].map(([, key, value]) => [key, value]));
+  const images = [...text.matchAll(/^[ \t]*FROM[ \t]+(?:--\S+[ \t]+)?(\S+)/gim)].map(([, image = '']) =>
     image.replace(/\$\{?(\w+)(?::-([^}]*))?\}?/g, (_, key, other) => defaults.get(key) ?? other ?? ''),
   );
   return images.findLast((image) => /(^|\/)node(:|@|$)|nodejs-?\d/.test(image))?.replace(/@.*/, '');

@@ -47,7 +47,7 @@ export function findPackageManager(project: Project): Fact<PackageManager> {
   }
   if (found.length === 0) {
     const { command } = LOCKFILES.findLast(({ manager }) => manager === declared.name) ?? LOCKFILES[1];
-    const flag = /^\s*package-lock\s*=\s*false/m.test(project.read('.npmrc') ?? '') ? ' --package-lock' : '';
+    const flag = /^[ \t]*package-lock *= *false/m.test(project.read('.npmrc') ?? '') ? ' --package-lock' : '';
     const hint = `Run "${command}${command.startsWith('npm') ? flag : ''}" there, and commit the lockfile.`;
     throw usageError(`There is no lockfile in ${project.directory}: each build could install other versions.`, hint);
   }
@@ -80,20 +80,24 @@ function readDeclared({ rootManifest }: Project): { name: string; range: string;
 /** Exactly what is named; with a range, the newest version that fits it and is known to read the lockfile. */
 function chooseVersion(project: Project, name: keyof typeof VERSIONS, format: string): Fact<string> {
   const command = name === 'yarn-berry' ? 'yarn' : name;
-  const { engines } = project.rootManifest;
   const declared = readDeclared(project);
   const isDeclared = declared.name === command && declared.range !== '*';
-  const range = isDeclared ? declared.range : (engines[command] ?? '*');
-  if (semver.valid(range)) return fact(range, declared.source);
-  const yarnPath = name === 'yarn-berry' ? readYaml(project.read('.yarnrc.yml')).yarnPath : '';
+  const range = isDeclared ? declared.range : (project.rootManifest.engines[command] ?? '*');
+  const source = isDeclared ? declared.source : 'engines in package.json';
+  const isUsable = (version: string | null | undefined): version is string =>
+    typeof version === 'string' && (name === 'pnpm' || semver.major(version) > 1 === (name === 'yarn-berry'));
+  const exact = semver.valid(range);
+  if (isUsable(exact)) return fact(exact, source);
+  const { yarnPath } = readYaml(name === 'yarn-berry' ? project.read('.yarnrc.yml') : null);
   const inPath = /yarn-(\d+\.\d+\.\d+)\.cjs$/.exec(String(yarnPath))?.[1];
   if (inPath) return fact(inPath, 'yarnPath in .yarnrc.yml');
   const formats: Record<string, string[]> = VERSIONS[name];
   const known = formats[format.split('.')[0] ?? ''] ?? Object.values(formats).at(-1) ?? [];
-  const fitting = known.findLast((version) => semver.satisfies(version, range));
-  const version = fitting ?? (semver.validRange(range) && semver.minVersion(range)?.version) ?? known.at(-1) ?? '';
-  const source = isDeclared ? declared.source : 'engines in package.json';
-  return fact(version, range === '*' ? `format ${format} of the lockfile` : source);
+  const lowest = semver.validRange(range) === null ? null : semver.minVersion(range)?.version;
+  const fitting = known.findLast((version) => semver.satisfies(version, range)) ?? lowest;
+  const preferred = known.at(-1) ?? '';
+  const isByFormat = !isUsable(fitting) || (fitting === preferred && !isDeclared);
+  return isByFormat ? fact(preferred, `format ${format} of the lockfile`) : fact(fitting, source);
 }
 
 /** The image has node_modules. The default of Yarn is to have none: https://yarnpkg.com/configuration/yarnrc#nodeLinker */

@@ -16,7 +16,7 @@ export const textOf = (value: unknown) => (typeof value === 'string' ? value : n
 export function readYaml(text: string | null): Data {
   const [document = ''] = (text ?? '').split(/^---$/m).slice(-1);
   try {
-    return document.length > YAML_LIMIT ? {} : mapOf(parse(document, { logLevel: 'silent' }));
+    return document.length > YAML_LIMIT ? {} : mapOf(parse(document, { logLevel: 'silent', uniqueKeys: false }));
   } catch {
     return {};
   }
