@@ -18,7 +18,7 @@ const isPort = (value: number) => Number.isInteger(value) && value > 0 && value 
 
 /** Whether the program reads the variable PORT of its environment, so that the image can set it. */
 export function readsPort(scan: SourceScan): boolean {
-  const isRead = [...scan.sources.values()].some(({ variables }) => variables.has('PORT'));
+  const isRead = [...scan.sources.values()].some(({ words }) => words.has('env.PORT'));
   // A schema of the environment (zod, envalid, joi), or a configuration service that is asked by name.
   const isDeclared = scan.values.some(
     ({ name, node }) =>

@@ -1,7 +1,7 @@
 import { posix } from 'node:path';
 import { type Fact, fact } from './fact.ts';
 import { findOwnStage } from './own-files.ts';
-import type { Call, Site } from './parse-source.ts';
+import type { NamedSite, Site } from './parse-source.ts';
 import type { PathValue } from './read-path.ts';
 import type { Project } from './read-project.ts';
 import { findProperty, isProgramSource, type SourceScan } from './scan-source.ts';
@@ -75,7 +75,7 @@ export function findRuntimeFiles(project: Project, scan: SourceScan, outputs: st
     const directory = isFile && !value.isPartial ? posix.dirname(path) : path;
     addWrite(directory === '.' ? '' : directory, `${site.file}:${site.line}`);
   };
-  const valuesOf = (call: Call, names: RegExp) =>
+  const valuesOf = (call: NamedSite, names: RegExp) =>
     [...call.args, ...call.args.flatMap((one) => findProperty(one, names) ?? [])].flatMap((node) => {
       const nodes = node.type === 'ArrayExpression' ? node.elements.flatMap((one) => one ?? []) : [node];
       return nodes.flatMap((one) => scan.pathOf({ file: call.file, node: one }) ?? []);

@@ -2,7 +2,7 @@ import { posix } from 'node:path';
 import { type Fact, fact, firstFact } from './fact.ts';
 import type { Framework } from './frameworks.ts';
 import { findComposeServices, findOwnStage } from './own-files.ts';
-import type { Call } from './parse-source.ts';
+import type { NamedSite } from './parse-source.ts';
 import { nameOf } from './read-path.ts';
 import type { Project } from './read-project.ts';
 import { findProperty, type SourceScan } from './scan-source.ts';
@@ -39,12 +39,10 @@ export function findHealthRoute(project: Project, scan: SourceScan, framework: F
 /** Finds what ends the program on SIGTERM; null when nothing does, and PID 1 ignores the signal. */
 export function findSigtermHandler(_: Project, scan: SourceScan, framework: Framework | null): Fact<true> | null {
   if (framework?.handlesSigterm) return fact(true, framework.name);
-  const isHandler = ({ name, file, args: [first] }: Call) => {
+  const isHandler = ({ name, file, args: [first] }: NamedSite) => {
     if (/(^|\.)enableShutdownHooks$/.test(name)) return true;
     if (!/(^|\.)process\.(on|once|addListener)$/.test(name) || !first) return false;
-    return first.type === 'Literal'
-      ? first.value === 'SIGTERM'
-      : Boolean(scan.sources.get(file)?.strings.has('SIGTERM'));
+    return first.type === 'Literal' ? first.value === 'SIGTERM' : Boolean(scan.sources.get(file)?.words.has('SIGTERM'));
   };
   const call = scan.calls.find(isHandler);
   if (call) return fact(true, `${call.file}:${call.line}`);
@@ -81,7 +79,7 @@ function findFileRoutes(project: Project, framework: Framework | null): Fact<str
 
 /** The routes of Express, Fastify, Koa, Hono and Nest, with the prefixes under which their routers are mounted. */
 function findRoutes(scan: SourceScan): Fact<string>[] {
-  const textOf = (call: Call, node = call.args[0]) => {
+  const textOf = (call: NamedSite, node = call.args[0]) => {
     const value =
       node && (node.type === 'Literal' || node.type === 'TemplateLiteral')
         ? scan.pathOf({ file: call.file, node })
