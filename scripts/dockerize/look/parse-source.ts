@@ -16,7 +16,7 @@ export interface NamedSite extends Site {
 
 /** A source file, parsed once. */
 export interface SourceFile {
-  imports: { from: string; line: number; isType: boolean; isOptional: boolean }[];
+  imports: { from: string; line: number; isType: boolean; isUnused: boolean; isOptional: boolean }[];
   /** Modules that are named by an expression. */
   dynamic: Site[];
   /** Calls, `new` and decorators. */
@@ -84,9 +84,9 @@ function collect(file: string, text: string): SourceFile {
     return { file, line, node };
   };
   const addPath = (node: Node) => void paths.push(siteOf(node));
-  const addImport = (node: Node | null | undefined, isType = false) => {
+  const addImport = (node: Node | null | undefined, isType = false, isUnused = false) => {
     const from = node && literalOf(node);
-    if (from) imports.push({ from, line: siteOf(node).line, isType, isOptional: conditions > 0 });
+    if (from) imports.push({ from, line: siteOf(node).line, isType, isUnused, isOptional: conditions > 0 });
     else if (node) dynamic.push(siteOf(node));
   };
   const enterName = (name: string, node: Node | null) => {
@@ -163,8 +163,7 @@ function collect(file: string, text: string): SourceFile {
     if (node.type !== 'ImportDeclaration') continue;
     const locals = node.specifiers.map(({ local }) => local.name);
     const isUnused = locals.length > 0 && /tsx?$/.test(file) && !locals.some((name) => used.has(name));
-    // A class of the program that is only named in a constructor is used all the same: decorators hand it over.
-    addImport(node.source, node.importKind === 'type' || (isUnused && !node.source.value.startsWith('.')));
+    addImport(node.source, node.importKind === 'type', isUnused);
     for (const name of locals) bindings.set(name, node.source.value);
   }
   return { imports, dynamic, calls, values, paths, bindings, words };

@@ -35,8 +35,10 @@ export function findRuntimeFiles(project: Project, scan: SourceScan, outputs: st
   const [reads, writes] = [new Map<string, string>(), new Map<string, string>()];
   const isIn = (path: string, directory: string) => path === directory || path.startsWith(`${directory}/`);
   const inApp = (path: string) => posix.join(project.app, path);
-  const exists = (path: string) =>
-    path === '' || project.has(inApp(path)) || project.files.some((file) => file.startsWith(`${inApp(path)}/`));
+  const places = new Set(
+    project.files.flatMap((file) => file.split('/').map((_, at, all) => all.slice(0, at + 1).join('/'))),
+  );
+  const exists = (path: string) => path === '' || places.has(inApp(path));
   const isBuilt = (path: string) => outputs.some((output) => isIn(path, output));
   const isCopied = (path: string) => {
     const isSource =

@@ -25,7 +25,7 @@ export interface SourceScan {
   pathOf(site: Pick<Site, 'file' | 'node'>): PathValue | null;
   /** The value of a name in a file, also when it is imported from another file. */
   findValue(file: string, name: string): Site | null;
-  /** The file that a name of a file is imported from. */
+  /** The file that a name of a file is imported from, or that a module is. */
   importedFile(file: string, name: string): string | undefined;
 }
 
@@ -56,33 +56,39 @@ export function scanSource(project: Project, entry: string | null): SourceScan {
   const later: string[] = [];
   const resolveImport = createResolver(project);
   const sources = new Map<string, SourceFile>();
+  const byName = new Map<string, Map<string, Site>>();
   const packages = new Map<string, string>();
   const optional = new Set<string>();
   const unknownImports: Site[] = [];
-  const importedFile = (file: string, name: string) => resolveImport(file, sources.get(file)?.bindings.get(name) ?? '');
-  const findValue = (file: string, name: string, depth = 0): Site | null => {
+  const importedFile = (file: string, name: string) =>
+    resolveImport(file, sources.get(file)?.bindings.get(name) ?? name);
+  const findValue = (file: string, name: string, seen = new Set<string>()): Site | null => {
     const source = sources.get(file);
     const [first = '', ...rest] = name.split('.');
-    const found = source?.values.find((one) => one.name === name) ?? null;
-    if (found || !source || depth > 8) return found;
+    const found = byName.get(file)?.get(name) ?? null;
+    if (found || !source || seen.has(`${file} ${name}`)) return found;
+    const isOther = seen.size > 0;
+    seen.add(`${file} ${name}`);
     const target = importedFile(file, first);
-    if (target) return findValue(target, rest.length > 0 ? rest.join('.') : name, depth + 1);
-    const property = source.values.find((one) => depth > 0 && one.name.endsWith(`.${name}`));
+    if (target) return findValue(target, rest.length > 0 ? rest.join('.') : name, seen);
+    const properties = isOther ? source.values.filter((one) => one.name.endsWith(`.${name}`)) : [];
+    const [property] = properties.sort((a, b) => a.name.length - b.name.length);
     const stars = property ? [] : [...source.bindings].filter(([key]) => key.startsWith('*'));
-    const others = stars.map(([, from]) => findValue(resolveImport(file, from) ?? '', name, depth + 1));
+    const others = stars.map(([, from]) => findValue(resolveImport(file, from) ?? '', name, seen));
     return property ?? others.find((one) => one !== null) ?? null;
   };
-  const pathOf: SourceScan['pathOf'] = ({ file, node }) => readPath(node, file, findValue);
+  const pathOf: SourceScan['pathOf'] = ({ file, node }) => readPath(node, file, limitSteps(findValue));
   const readFile = (file: string, isLater: boolean) => {
     const parsed =
       sources.has(file) || sources.size >= FILES_LIMIT ? null : parseSource(file, project.read(file) ?? '');
     if (!parsed) return;
     sources.set(file, parsed);
-    for (const { from, line, isType, isOptional } of parsed.imports) {
+    byName.set(file, new Map(parsed.values.toReversed().map((one) => [one.name, one])));
+    for (const { from, line, isType, isUnused, isOptional } of parsed.imports) {
       const target = resolveImport(file, from);
       if (target && !isType) (isOptional ? later : queue).push(target);
       const name = /^(?:@[^/]+\/)?[^/@.#~][^/]*/.exec(from)?.[0];
-      if (!name || isType || target || isBuiltin(name) || /^[a-z]+:|[?!]/.test(from)) continue;
+      if (!name || isType || isUnused || target || isBuiltin(name) || /^[a-z]+:|[?!]/.test(from)) continue;
       const isAlways = !isOptional && !isLater;
       if (packages.has(name) && !(isAlways && optional.has(name))) continue;
       packages.set(name, `${file}:${line}`);
@@ -124,6 +130,12 @@ export function scanSource(project: Project, entry: string | null): SourceScan {
     findValue,
     importedFile,
   };
+}
+
+/** Ends a search for values that refer to each other again and again. */
+export function limitSteps(findValue: SourceScan['findValue']): SourceScan['findValue'] {
+  let steps = 0;
+  return (file, name) => (steps++ < 200 ? findValue(file, name) : null);
 }
 
 const isBelow = (file: string, directory: string) => directory === '' || file.startsWith(`${directory}/`);
