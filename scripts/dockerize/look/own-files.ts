@@ -61,7 +61,7 @@ const composeSchema = z.object({
         ports: list,
         expose: list,
         environment: z.union([z.record(z.string(), z.unknown()), z.array(z.unknown())]).catch([]),
-        healthcheck: z.unknown(),
+        healthcheck: z.unknown().optional(),
       })
       .nullable()
       .catch(null),

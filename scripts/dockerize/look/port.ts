@@ -5,7 +5,7 @@ import type { Framework } from './frameworks.ts';
 import { findComposeServices, findOwnStage } from './own-files.ts';
 import { nameOf, unwrap } from './read-path.ts';
 import type { Project } from './read-project.ts';
-import { findProperty, type SourceScan } from './scan-source.ts';
+import { findProperty, limitSteps, type SourceScan } from './scan-source.ts';
 
 /** `PORT`, `APP_PORT`, `config.server.port`, but not the ports of databases and other services. */
 const PORT_NAME = /^(.*[._])?((app|server|api|http|node|web|service|listen|listening|express|backend)_?)?port$/i;
@@ -18,7 +18,7 @@ const isPort = (value: number) => Number.isInteger(value) && value > 0 && value 
 
 /** Whether the program reads the variable PORT of its environment, so that the image can set it. */
 export function readsPort(scan: SourceScan): boolean {
-  const isRead = [...scan.sources.values()].some(({ variables }) => variables.has('PORT'));
+  const isRead = [...scan.sources.values()].some(({ words }) => words.has('env.PORT'));
   // A schema of the environment (zod, envalid, joi), or a configuration service that is asked by name.
   const isDeclared = scan.values.some(
     ({ name, node }) =>
@@ -45,10 +45,10 @@ export function findPort(project: Project, scan: SourceScan, framework: Framewor
 }
 
 /** The number that an expression stands for, or falls back to. */
-function numberOf(scan: SourceScan, file: string, node: Node, depth = 0): number | null {
+function numberOf(findValue: SourceScan['findValue'], file: string, node: Node, depth = 0): number | null {
   const inner = unwrap(node);
   if (depth > 20) return null;
-  const read = (one: Node | null | undefined) => (one ? numberOf(scan, file, one, depth + 1) : null);
+  const read = (one: Node | null | undefined) => (one ? numberOf(findValue, file, one, depth + 1) : null);
   if (inner.type === 'Literal')
     return /^\d+$/.test(String(inner.value)) && isPort(Number(inner.value)) ? Number(inner.value) : null;
   if (inner.type === 'LogicalExpression') return read(inner.right) ?? read(inner.left);
@@ -70,13 +70,13 @@ function numberOf(scan: SourceScan, file: string, node: Node, depth = 0): number
   }
   if (inner.type !== 'Identifier' && inner.type !== 'MemberExpression') return null;
   const name = nameOf(inner).replace(/^this\./, '');
-  const found = name.includes('env.') ? null : scan.findValue(file, name);
-  return found && found.node !== inner ? numberOf(scan, found.file, found.node, depth + 1) : null;
+  const found = name.includes('env.') ? null : findValue(file, name);
+  return found && found.node !== inner ? numberOf(findValue, found.file, found.node, depth + 1) : null;
 }
 
 function findInSource(scan: SourceScan) {
   const toFact = ({ file, line, node }: SourceScan['paths'][number]) => {
-    const value = numberOf(scan, file, node);
+    const value = numberOf(limitSteps(scan.findValue), file, node);
     return value === null ? null : fact(value, `${file}:${line}`);
   };
   const listens = scan.calls.filter(

@@ -55,7 +55,10 @@ export function readPath(node: Node, file: string, findValue: FindValue, depth =
     return value ?? null;
   };
   const concatenated = (parts: (Node | string)[]) => {
-    const value = joined(parts, (a, b) => a + b);
+    const value = joined(
+      parts.filter((one) => one !== ''),
+      (a, b) => a + b,
+    );
     if (!value) return null;
     const path = value.from === null ? value.path : value.path.replace(/^\/+/, '');
     return { ...value, path: value.isPartial ? path.slice(0, path.lastIndexOf('/') + 1) : path };

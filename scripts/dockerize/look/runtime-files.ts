@@ -1,7 +1,7 @@
 import { posix } from 'node:path';
 import { type Fact, fact } from './fact.ts';
 import { findOwnStage } from './own-files.ts';
-import type { Call, Site } from './parse-source.ts';
+import type { NamedSite, Site } from './parse-source.ts';
 import type { PathValue } from './read-path.ts';
 import type { Project } from './read-project.ts';
 import { findProperty, isProgramSource, type SourceScan } from './scan-source.ts';
@@ -35,8 +35,10 @@ export function findRuntimeFiles(project: Project, scan: SourceScan, outputs: st
   const [reads, writes] = [new Map<string, string>(), new Map<string, string>()];
   const isIn = (path: string, directory: string) => path === directory || path.startsWith(`${directory}/`);
   const inApp = (path: string) => posix.join(project.app, path);
-  const exists = (path: string) =>
-    path === '' || project.has(inApp(path)) || project.files.some((file) => file.startsWith(`${inApp(path)}/`));
+  const places = new Set(
+    project.files.flatMap((file) => file.split('/').map((_, at, all) => all.slice(0, at + 1).join('/'))),
+  );
+  const exists = (path: string) => path === '' || places.has(inApp(path));
   const isBuilt = (path: string) => outputs.some((output) => isIn(path, output));
   const isCopied = (path: string) => {
     const isSource =
@@ -75,7 +77,7 @@ export function findRuntimeFiles(project: Project, scan: SourceScan, outputs: st
     const directory = isFile && !value.isPartial ? posix.dirname(path) : path;
     addWrite(directory === '.' ? '' : directory, `${site.file}:${site.line}`);
   };
-  const valuesOf = (call: Call, names: RegExp) =>
+  const valuesOf = (call: NamedSite, names: RegExp) =>
     [...call.args, ...call.args.flatMap((one) => findProperty(one, names) ?? [])].flatMap((node) => {
       const nodes = node.type === 'ArrayExpression' ? node.elements.flatMap((one) => one ?? []) : [node];
       return nodes.flatMap((one) => scan.pathOf({ file: call.file, node: one }) ?? []);

@@ -2,7 +2,7 @@ import { posix } from 'node:path';
 import { type Fact, fact, firstFact } from './fact.ts';
 import type { Framework } from './frameworks.ts';
 import { findComposeServices, findOwnStage } from './own-files.ts';
-import type { Call } from './parse-source.ts';
+import type { NamedSite } from './parse-source.ts';
 import { nameOf } from './read-path.ts';
 import type { Project } from './read-project.ts';
 import { findProperty, type SourceScan } from './scan-source.ts';
@@ -10,9 +10,11 @@ import { findProperty, type SourceScan } from './scan-source.ts';
 /** The last part of a health check's path, the best first. */
 const NAMES =
   'healthz health health-check healthcheck _health livez live liveness readyz ready status ping heartbeat'.split(' ');
+/** Under another prefix, /status is rather a resource of the app. */
+const PREFIXES = /^\/?((api|rest|v\d+|system|resources|internal|monitoring|health|healthz?)\/?)*$/;
 /** Packages that end the program on SIGTERM by themselves, or when they are called. */
 const HANDLERS = new Set(
-  'close-with-grace @godaddy/terminus lightship http-graceful-shutdown fastify-graceful-shutdown death node-graceful-shutdown async-exit-hook @nestjs/terminus-shutdown'.split(
+  'close-with-grace @godaddy/terminus lightship http-graceful-shutdown fastify-graceful-shutdown death node-graceful-shutdown async-exit-hook'.split(
     ' ',
   ),
 );
@@ -31,7 +33,7 @@ const ROUTE_FILES = [
 export function findHealthRoute(project: Project, scan: SourceScan, framework: Framework | null): Fact<string> | null {
   const routes = [...findFileRoutes(project, framework), ...findRoutes(scan)];
   const rank = ({ value }: Fact<string>) => NAMES.indexOf(value.split('/').at(-1) ?? '');
-  const known = routes.filter((one) => rank(one) >= 0 && /^\/[\w./-]+$/.test(one.value));
+  const known = routes.filter((one) => rank(one) >= 0 && PREFIXES.test(posix.dirname(one.value)));
   const [best = null] = known.sort((a, b) => rank(a) - rank(b) || a.value.length - b.value.length);
   return firstFact(findOwnCheck(project), best, findProbe(project));
 }
@@ -39,12 +41,10 @@ export function findHealthRoute(project: Project, scan: SourceScan, framework: F
 /** Finds what ends the program on SIGTERM; null when nothing does, and PID 1 ignores the signal. */
 export function findSigtermHandler(_: Project, scan: SourceScan, framework: Framework | null): Fact<true> | null {
   if (framework?.handlesSigterm) return fact(true, framework.name);
-  const isHandler = ({ name, file, args: [first] }: Call) => {
+  const isHandler = ({ name, file, args: [first] }: NamedSite) => {
     if (/(^|\.)enableShutdownHooks$/.test(name)) return true;
     if (!/(^|\.)process\.(on|once|addListener)$/.test(name) || !first) return false;
-    return first.type === 'Literal'
-      ? first.value === 'SIGTERM'
-      : Boolean(scan.sources.get(file)?.strings.has('SIGTERM'));
+    return first.type === 'Literal' ? first.value === 'SIGTERM' : Boolean(scan.sources.get(file)?.words.has('SIGTERM'));
   };
   const call = scan.calls.find(isHandler);
   if (call) return fact(true, `${call.file}:${call.line}`);
@@ -52,17 +52,15 @@ export function findSigtermHandler(_: Project, scan: SourceScan, framework: Fram
   return place ? fact(true, `${name} in ${place}`) : null;
 }
 
-/** Finds packages that the program always imports, and that a production install leaves out. The source is the import. */
+/** Finds development dependencies that the program always imports: a production install leaves them out. The source is the import. */
 export function findMisplacedPackages(project: Project, scan: SourceScan): Fact<string>[] {
   if (scan.entry === null) return [];
-  const manifests = [project.manifest, project.rootManifest];
-  const installed = new Set(
-    manifests.flatMap((one) =>
-      Object.keys({ ...one.dependencies, ...one.optionalDependencies, ...one.peerDependencies }),
-    ),
+  const all = [project.manifest, project.rootManifest];
+  const installed = all.flatMap((one) =>
+    Object.keys({ ...one.dependencies, ...one.optionalDependencies, ...one.peerDependencies }),
   );
   const isMisplaced = (name: string) =>
-    !installed.has(name) && name !== project.manifest.name && !scan.optional.has(name);
+    !installed.includes(name) && all.some((one) => name in one.devDependencies) && !scan.optional.has(name);
   return [...scan.packages].filter(([name]) => isMisplaced(name)).map(([name, place]) => fact(name, place));
 }
 
@@ -81,7 +79,7 @@ function findFileRoutes(project: Project, framework: Framework | null): Fact<str
 
 /** The routes of Express, Fastify, Koa, Hono and Nest, with the prefixes under which their routers are mounted. */
 function findRoutes(scan: SourceScan): Fact<string>[] {
-  const textOf = (call: Call, node = call.args[0]) => {
+  const textOf = (call: NamedSite, node = call.args[0]) => {
     const value =
       node && (node.type === 'Literal' || node.type === 'TemplateLiteral')
         ? scan.pathOf({ file: call.file, node })
@@ -91,51 +89,32 @@ function findRoutes(scan: SourceScan): Fact<string>[] {
   const mounts = scan.calls.filter(
     ({ name, args }) => /\.(use|route|register|mount|basePath|prefix)$/.test(name) && args.length > 0,
   );
-  const prefixesOf = (file: string, router: string, depth = 0): string[] => {
-    if (depth > 5) return [''];
-    const found = mounts.flatMap((call) => {
-      const mounted = call.args.map(
-        (one) =>
-          (one.type === 'CallExpression' && !/^require$/.test(nameOf(one.callee))
-            ? nameOf(one.callee)
-            : nameOf(one)
-          ).split('.')[0] ?? '',
-      );
-      const isSame =
-        call.file === file
-          ? mounted.includes(router)
-          : mounted.some((name) => scan.importedFile(call.file, name) === file);
-      if (!isSame) return [];
-      const option = findProperty(call.args[1], /^prefix$/);
-      const prefix = option ? textOf(call, option) : textOf(call);
-      const owner = call.name.split('.')[0] ?? '';
-      return call.file === file && owner === router
-        ? []
-        : prefixesOf(call.file, owner, depth + 1).map((one) => posix.join(one, prefix));
+  const prefixOf = (file: string, router: string, depth = 0): string => {
+    const mount = mounts.find((call) => {
+      const names = call.args.map((one) => {
+        const isRequire = one.type === 'CallExpression' && nameOf(one.callee) === 'require';
+        const named = one.type === 'CallExpression' && !isRequire ? one.callee : one;
+        return isRequire ? textOf(call, one.arguments[0]) : (nameOf(named).split('.')[0] ?? '');
+      });
+      if (call.file !== file) return names.some((name) => scan.importedFile(call.file, name) === file);
+      return names.includes(router) && !call.name.startsWith(`${router}.`);
     });
-    return found.length > 0 ? found.slice(0, 5) : [''];
+    if (!mount || depth > 5) return '';
+    const prefix = textOf(mount, findProperty(mount.args[1], /^prefix$/) ?? mount.args[0]);
+    return posix.join(prefixOf(mount.file, mount.name.split('.')[0] ?? '', depth + 1), prefix);
   };
   const [global = ''] = scan.calls.filter(({ name }) => name.endsWith('.setGlobalPrefix')).map((call) => textOf(call));
+  let controller: NamedSite | undefined;
   return scan.calls.flatMap((call) => {
-    const source = `${call.file}:${call.line}`;
-    if (call.name === 'Get') {
-      const controllers = scan.calls.filter(
-        ({ name, file, line }) => name === 'Controller' && file === call.file && line <= call.line,
-      );
-      const controller = controllers.at(-1);
-      return controller
-        ? [fact(posix.join('/', global, textOf(controller), textOf(call)).replace(/(.)\/$/, '$1'), source)]
-        : [];
-    }
-    const url = call.name.endsWith('.route') ? findProperty(call.args[0], /^(url|path)$/) : call.args[0];
-    const path =
-      /\.(get|all|head|use|route)$/.test(call.name) && (call.args.length > 1 || call.name.endsWith('.route'))
-        ? textOf(call, url)
-        : '';
-    if (!path.startsWith('/')) return [];
-    return prefixesOf(call.file, call.name.split('.')[0] ?? '').map((prefix) =>
-      fact(posix.join('/', prefix, path).replace(/(.)\/$/, '$1'), source),
-    );
+    const toFact = (...parts: string[]) => [
+      fact(posix.join('/', ...parts).replace(/(.)\/$/, '$1'), `${call.file}:${call.line}`),
+    ];
+    if (call.name === 'Controller') controller = call;
+    if (call.name === 'Get' && controller?.file === call.file) return toFact(global, textOf(controller), textOf(call));
+    const isRoute = call.name.endsWith('.route');
+    if (!isRoute && (call.args.length < 2 || !/\.(get|all|head|use)$/.test(call.name))) return [];
+    const path = textOf(call, isRoute ? findProperty(call.args[0], /^(url|path)$/) : call.args[0]);
+    return path.startsWith('/') ? toFact(prefixOf(call.file, call.name.split('.')[0] ?? ''), path) : [];
   });
 }
 

@@ -1,0 +1,95 @@
+import { describe, expect, test } from 'vitest';
+import { findPort, readsPort } from '../dockerize/look/port.ts';
+import { scanSource } from '../dockerize/look/scan-source.ts';
+import { projectOf } from './dockerize-project.ts';
+
+const find = (files: Record<string, string | object>) => {
+  const project = projectOf(files);
+  const scan = scanSource(project, 'index.ts');
+  return { port: findPort(project, scan, null), reads: readsPort(scan) };
+};
+
+describe('in the source code', () => {
+  test.each([
+    ['app.listen(8080)', 8080, false],
+    ['const port = 8080; app.listen(port)', 8080, false],
+    ['app.listen(process.env.PORT || 8080)', 8080, true],
+    [`app.listen(Number(process.env.PORT ?? '8080'))`, 8080, true],
+    ['app.listen(parseInt(process.env.PORT, 10) || 8080)', 8080, true],
+    ['app.listen({ port: +process.env.PORT! || 8080 })', 8080, true],
+    ['const { PORT = 8080 } = process.env; app.listen(PORT)', 8080, true],
+    ['const { PORT: port = 8080 } = process.env; app.listen(port)', 8080, true],
+    ['const p = process.env.PORT ? Number(process.env.PORT) : 8080; app.listen(p)', 8080, true],
+    [`serve({ fetch: app.fetch, port: 8080 })`, 8080, false],
+    [`app.listen(config.get<number>('PORT', 8080))`, 8080, true],
+    [`await app.listen(config.get('PORT') ?? 8080)`, 8080, true],
+    ['const env = z.object({ PORT: z.coerce.number().min(1).max(65535).default(8080) })', 8080, true],
+    ['const env = cleanEnv(process.env, { PORT: port({ default: 8080 }) })', 8080, true],
+    ['const s = Joi.object({ PORT: Joi.number().default(8080).max(9000) })', 8080, true],
+    [`const c = convict({ port: { format: 'port', default: 8080, env: 'PORT' } })`, 8080, true],
+    [`app.set('port', process.env.PORT || 8080)`, 8080, true],
+    ['const port = [process.env.PORT, 8080].map(Number).find(Boolean)', 8080, true],
+    [`import { config } from './config'; app.listen(config.port)`, 8080, true],
+    ['const APP_PORT = process.env.APP_PORT || 8080', 8080, false],
+    ['app.listen(parseInt(process.env.PORT, 10))', null, true],
+    ['const x = { DB_PORT: process.env.DB_PORT || 5432, redis: { port: process.env.R || 6379 } }', null, false],
+  ])('%s', (source, port, reads) => {
+    const files = {
+      'index.ts': source,
+      'config.ts': 'export const config = { db: { port: 5432 }, port: process.env.PORT || 8080 }',
+    };
+    const found = find(files);
+    expect([found.port?.value ?? null, found.reads]).toStrictEqual([port, reads]);
+  });
+
+  test('a literal that nothing can change wins over EXPOSE', () => {
+    const files = { 'index.ts': '\napp.listen(8080)', Dockerfile: 'FROM node\nEXPOSE 3000' };
+    expect(find(files).port).toStrictEqual({ value: 8080, source: 'index.ts:2' });
+  });
+});
+
+describe('elsewhere', () => {
+  const compose = (service: string) => `services:\n  db: { image: postgres, ports: ["5432:5432"] }\n  app: ${service}`;
+  test.each([
+    ['EXPOSE in Dockerfile', { Dockerfile: 'FROM node AS a\nARG P=8080\nEXPOSE ${P}/tcp 9229\nFROM a' }],
+    ['ports in compose.yaml', { 'compose.yaml': compose('{ build: ., ports: ["80:8080"] }') }],
+    [
+      'ports in docker-compose.yml',
+      { 'docker-compose.yml': compose('{ build: { context: . }, ports: [{ target: 8080 }] }') },
+    ],
+    [
+      'environment in compose.yaml',
+      { 'compose.yaml': compose('{ build: ., ports: ["80:1"], environment: [PORT=8080] }') },
+    ],
+    ['script start in package.json', { 'package.json': { scripts: { start: 'PORT=${PORT:=8080} node .' } } }],
+    ['PORT in .env.example', { '.env.example': 'DB_PORT=5432\nPORT=8080' }],
+  ])('%s', (source, files) => {
+    expect(find({ 'index.ts': 'app.listen(process.env.PORT)', ...files }).port).toStrictEqual({ value: 8080, source });
+  });
+
+  test('the default of the framework, and nothing', () => {
+    const framework = {
+      name: 'Next',
+      source: '',
+      command: null,
+      copies: null,
+      needsModules: false,
+      port: 3000,
+      env: {},
+      handlesSigterm: true,
+    };
+    const project = projectOf({ 'src/a.ts': '' });
+    expect(findPort(project, scanSource(project, null), framework)).toStrictEqual({
+      value: 3000,
+      source: 'default of Next',
+    });
+    expect(findPort(project, scanSource(project, null), null)).toBeNull();
+  });
+
+  test.each(['services: [', 'a: &a [*a, *a]\nservices: *a', 'services: { app: 5 }', ''])(
+    'a Compose file that cannot be read: %s',
+    (text) => {
+      expect(find({ 'index.ts': '', 'compose.yaml': text }).port).toBeNull();
+    },
+  );
+});

@@ -1,0 +1,107 @@
+import { describe, expect, test } from 'vitest';
+import { findRuntimeFiles } from '../dockerize/look/runtime-files.ts';
+import { scanSource } from '../dockerize/look/scan-source.ts';
+import { projectOf } from './dockerize-project.ts';
+
+const find = (files: Record<string, string | object>, entry = 'src/index.ts', outputs = ['dist']) => {
+  const project = projectOf(files);
+  const { reads, writes, isUncertain } = findRuntimeFiles(project, scanSource(project, entry), outputs);
+  return {
+    reads: reads.map(({ value }) => value),
+    writes: writes.map(({ value }) => value),
+    isUncertain,
+    sources: reads,
+  };
+};
+
+describe('reads', () => {
+  test.each([
+    [`app.use(express.static('views'))`],
+    [`app.use(express.static(path.join(__dirname, '../views')))`],
+    [`app.set('view engine', 'ejs')`],
+    ['fs.readFileSync(`views/${name}.html`)'],
+    [`fastify.register(fastifyStatic, { root: join(import.meta.dirname, '..', 'views') })`],
+    [`app.use('/*', serveStatic({ root: './views' }))`],
+    [`nunjucks.configure('views')`],
+    [`const somewhere = new URL('../views', import.meta.url)`],
+    [`const root = path.resolve(__dirname, '..'); f(path.join(root, 'views'))`],
+    [`glob.sync('views/**/*.html')`],
+  ])('%s', (source) => {
+    expect(find({ 'src/index.ts': source, 'views/a.ejs': '' }).reads).toStrictEqual(['views']);
+  });
+
+  test.each([
+    ['the source code that is built', `path.join(__dirname, 'routes')`, { 'src/routes/a.ts': '' }],
+    ['what does not exist', `express.static('public')`, {}],
+    ['what the build copies', `path.join(__dirname, 'views')`, { 'src/views/a.ejs': '' }],
+    ['package.json and .env', `readFileSync('package.json'); readFileSync('.env')`, { '.env': '' }],
+    ['a word that is not a path', `response.setHeader('Cache-Control', 'public')`, { 'public/a': '' }],
+  ])('but not %s', (_, source, files) => {
+    expect(find({ 'src/index.ts': source, ...files }).reads).toStrictEqual([]);
+  });
+
+  test('beside an output that keeps the directory src', () => {
+    expect(find({ 'src/index.ts': `path.join(__dirname, '../../views')`, 'views/a': '' }).reads).toStrictEqual([
+      'views',
+    ]);
+  });
+
+  test('from JavaScript that is not built', () => {
+    expect(
+      find({ 'src/index.js': `path.join(__dirname, 'views')`, 'src/views/a': '' }, 'src/index.js', []).reads,
+    ).toStrictEqual(['src/views']);
+  });
+
+  test('what the own Dockerfile copies into its last stage', () => {
+    const Dockerfile = `FROM node AS build\nCOPY a a\nFROM node\nCOPY package.json yarn.lock ./\nCOPY b ./b\nCOPY --from=build /app/c /app/dist /app/node_modules ./\nCOPY . .`;
+    const found = find({ 'src/index.ts': '', Dockerfile, 'a/x': '', 'b/x': '', 'c/x': '', 'yarn.lock': '' });
+    expect(found.sources).toStrictEqual(['b', 'c'].map((value) => ({ value, source: 'COPY in Dockerfile' })));
+  });
+
+  test('in a workspace, relative to the app', () => {
+    const files = {
+      'apps/api/package.json': {},
+      'apps/api/src/index.ts': `join(__dirname, '../views')`,
+      'apps/api/views/a': '',
+    };
+    const project = projectOf(files, 'apps/api');
+    const { reads } = findRuntimeFiles(project, scanSource(project, 'src/index.ts'), ['dist']);
+    expect(reads).toStrictEqual([{ value: 'views', source: 'apps/api/src/index.ts:1' }]);
+  });
+});
+
+describe('writes', () => {
+  test.each([
+    [`new Database('data/app.db')`, 'data'],
+    [`new Database(process.env.DB ?? './data/app.sqlite')`, 'data'],
+    [`new Database(path.join(__dirname, '../data', 'app.db'))`, 'data'],
+    [`const url = process.env.DATABASE_URL || 'file:./data/app.db'`, 'data'],
+    [`new Sequelize({ dialect: 'sqlite', storage: 'data/x' + '.sqlite' })`, 'data'],
+    [`new DatabaseSync('app.db')`, ''],
+    [`multer({ dest: 'uploads/' })`, 'uploads'],
+    [`fs.mkdirSync('logs', { recursive: true })`, 'logs'],
+    [`writeFile(path.join(process.cwd(), 'cache', name), text)`, 'cache'],
+    [`new winston.transports.File({ filename: 'logs/error.log' })`, 'logs'],
+    [`const directory = '/data'; fs.writeFileSync(directory + '/x.json', '')`, '/data'],
+  ])('%s', (source, directory) => {
+    expect(find({ 'src/index.ts': source }).writes).toStrictEqual([directory]);
+  });
+
+  test.each([
+    `fs.writeFileSync('/tmp/x', '')`,
+    `fs.writeFileSync(path.join(os.tmpdir(), 'x'), '')`,
+    `log('database at data/x.db')`,
+  ])('but not %s', (source) => {
+    expect(find({ 'src/index.ts': source }).writes).toStrictEqual([]);
+  });
+
+  test('the SQLite database of Prisma', () => {
+    const schema = 'datasource db {\n provider = "sqlite"\n url = "file:./data/dev.db"\n}';
+    expect(find({ 'src/index.ts': '', 'prisma/schema.prisma': schema }).writes).toStrictEqual(['prisma/data']);
+  });
+});
+
+test('what cannot be followed makes it uncertain', () => {
+  expect(find({ 'src/index.ts': 'require(name)' }).isUncertain).toBe(true);
+  expect(find({ 'src/index.ts': 'import(`./routes/${name}.js`)', 'src/routes/a.ts': '' }).isUncertain).toBe(false);
+});
