@@ -4,6 +4,7 @@
 #
 # The limits: a bundle has no native addons (.node files), and the libraries that they want may be missing here. It has no
 # worker files, no files that the app reads while it runs, and no modules that are required by a computed name: COPY those.
+# The bundle lies where dist/index.js was, so the entry's __dirname stays. Modules of other directories get the same one.
 # Agents that patch modules as they load (OpenTelemetry and its like) see none. With any of these, Dockerfile.multi is better.
 # The build also needs the full Node image, for `strip`.
 #
@@ -107,16 +108,19 @@ ENV SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt NODE_ENV=production
 # app: the files of the app, and the bytecode, which only this Node can make.
 FROM rootfs AS app
 
+WORKDIR /app
+
 COPY --from=packages /packages/package.json /app/
 COPY --from=packages /packages/node_modules /app/node_modules
-COPY --from=build /app/server.cjs /app/
-COPY lean/start.cjs /app/
+# Where dist/index.js was, so that the app finds files beside itself: join(__dirname, '../views').
+COPY --from=build /app/server.cjs /app/dist/
+COPY lean/start.cjs /app/dist/
 
 # The bytecode of what runs at the start: quicker again, for 0.5 MB unpacked and 0.16 MB to download. It is only
 # read, so it works for any user and on a read-only file system. If the app is started with V8's flags, V8 may refuse
 # it, and compiles as always.
 # This runs the app up to its first pause. If that ends for want of a setting, give this RUN a harmless one.
-RUN ["/nodejs/bin/node", "/app/start.cjs", "--save-bytecode"]
+RUN ["/nodejs/bin/node", "dist/start.cjs", "--save-bytecode"]
 
 # runtime: the image. All of the app is one layer.
 FROM rootfs AS runtime
@@ -139,4 +143,4 @@ HEALTHCHECK --start-period=5s --timeout=3s \
 ENTRYPOINT ["/nodejs/bin/node"]
 
 # No heap limit: set one with NODE_OPTIONS where you set the memory limit of the container.
-CMD ["start.cjs"]
+CMD ["dist/start.cjs"]

@@ -11,17 +11,21 @@ const bundle = join(__dirname, 'server.cjs');
 const bytecode = join(__dirname, 'server.bytecode');
 const saving = process.argv[2] === '--save-bytecode';
 
-const script = new Script(wrap(readFileSync(bundle, 'utf8')), {
+// Without a hashbang, which Node ignores only at the very beginning. The line stays, for stack traces.
+const code = readFileSync(bundle, 'utf8').replace(/^#!.*/, '');
+const script = new Script(wrap(code), {
   filename: bundle,
   cachedData: saving ? undefined : readFileSync(bytecode),
   importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
 });
 
+if (saving) {
+  // At the end, and not before the run: only functions that have run are compiled, and only those are saved. An app that
+  // ends by itself comes here, too. Where it ends with an error, the build fails.
+  process.on('exit', () => writeFileSync(bytecode, script.createCachedData()));
+}
+
 // What Node itself does with a CommonJS file.
 script.runInThisContext().call(module.exports, exports, require, module, bundle, __dirname);
 
-if (saving) {
-  // Now, and not before the run: only functions that have run are compiled, and only those are saved.
-  writeFileSync(bytecode, script.createCachedData());
-  process.exit();
-}
+if (saving) process.exit();

@@ -206,7 +206,9 @@ test('a dependency is added without a lockfile; a package that the project has i
 test('why no dependency is added', async () => {
   const add = async (files: Record<string, string>) => addDependency(await createDirectory(files));
   await expect(add({})).rejects.toThrow('the build context has no package.json');
-  await expect(add({ 'package.json': '{}', 'pnpm-lock.yaml': '' })).rejects.toThrow('not one of npm');
+  await expect(add({ 'package.json': '{}', 'pnpm-lock.yaml': '' })).rejects.toThrow(
+    "the project has pnpm-lock.yaml, and only npm's lockfile can be edited",
+  );
   await expect(add({ 'package.json': '{' })).rejects.toThrow('package.json is not a JSON object');
   await expect(add({ 'package.json': 'null' })).rejects.toThrow('package.json is not a JSON object');
   await expect(add({ 'package.json': '{}', 'package-lock.json': '[]' })).rejects.toThrow('package-lock.json is not a');

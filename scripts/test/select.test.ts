@@ -274,7 +274,10 @@ test('a configuration file names only what is inside of its project or repositor
   for (const config of configured) {
     await files({ 'work/app/compare.config.json': JSON.stringify(config) });
     await expect(select(['app'])).rejects.toThrow(
-      refused(/app\/compare\.config\.json: .* is outside of the directory of the project/, /Type it instead: --/),
+      refused(
+        /app\/compare\.config\.json: .* is outside of the directory of the project/,
+        /Pass it on the command line instead: --/,
+      ),
     );
   }
   expect(await selected(['app'], { given: { secrets: ['id=HOME'] } })).toEqual(['app Dockerfile']);

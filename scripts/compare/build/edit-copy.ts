@@ -1,6 +1,8 @@
 import { appendFile, readFile, realpath, stat, writeFile } from 'node:fs/promises';
-import { extname, join, sep } from 'node:path';
+import { extname, join } from 'node:path';
 import { ToolError } from '../../lib/errors.ts';
+import { isInside } from '../../lib/is-inside.ts';
+import { parseJson } from '../../lib/parse-json.ts';
 
 /** The usual names of source files. The first that a project has is edited. */
 const SOURCE_FILES = ['app', 'index', 'main', 'server'].flatMap((name) =>
@@ -53,7 +55,8 @@ export async function addDependency(directory: string): Promise<void> {
   const packageJson = await readJson(directory, 'package.json');
   if (!packageJson) throw new ToolError('the build context has no package.json');
   for (const name of OTHER_LOCKFILES) {
-    if ((await findFile(directory, name)) !== null) throw new ToolError('the lockfile is not one of npm');
+    if ((await findFile(directory, name)) !== null)
+      throw new ToolError(`the project has ${name}, and only npm's lockfile can be edited`);
   }
   const text = JSON.stringify(packageJson.value);
   const added = DEPENDENCIES.find(({ name }) => !text.includes(`"${name}"`));
@@ -88,19 +91,9 @@ async function readJson(directory: string, name: string) {
   const path = await findFile(directory, name);
   if (path === null) return null;
   const text = (await readFile(path, 'utf8')).replace(/^\uFEFF/, '');
-  const value = parseObject(text);
-  if (!value) throw new ToolError(`${name} is not a JSON object`);
+  const value = parseJson(text);
+  if (!isObject(value)) throw new ToolError(`${name} is not a JSON object`);
   return { value, write: () => writeFile(path, `${JSON.stringify(value, null, 2)}\n`) };
-}
-
-/** The object in a text; undefined for anything else. */
-function parseObject(text: string): JsonObject | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return isObject(value) ? value : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 const isObject = (value: unknown): value is JsonObject =>
@@ -114,6 +107,6 @@ const isObject = (value: unknown): value is JsonObject =>
 async function findFile(directory: string, name: string): Promise<string | null> {
   const path = await realpath(join(directory, name)).catch(() => null);
   if (path === null || !(await stat(path)).isFile()) return null;
-  if (path.startsWith((await realpath(directory)) + sep)) return path;
+  if (isInside(path, await realpath(directory))) return path;
   throw new ToolError(`${name} leads out of the build context`);
 }

@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs';
 import { realpath } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { dirname, join, relative, sep } from 'node:path';
+import { dirname, join } from 'node:path';
 import { usageError } from '../../lib/errors.ts';
+import { isInside } from '../../lib/is-inside.ts';
 import { CONFIG_NAME } from '../model/budgets.ts';
 import { type PartialSettings, readSecret } from '../model/settings.ts';
 
@@ -25,7 +26,7 @@ export async function refuseOutsidePaths(
   const refuse = (name: string, option: string) => {
     const place = boundary === directory ? 'the directory of the project' : `the repository ${boundary}`;
     const problem = `${join(directory, CONFIG_NAME)}: ${name} is outside of ${place}`;
-    return usageError(problem, `A configuration file may not name it. Type it instead: ${option}`);
+    return usageError(problem, `A configuration file may not name it. Pass it on the command line instead: ${option}`);
   };
   const { dockerfiles = [], context, envFile } = { ...configured, ...blank(typed) };
   const typedIds = (typed.secrets ?? []).map((secret) => readSecret(secret).id);
@@ -40,7 +41,7 @@ export async function refuseOutsidePaths(
     if (path === undefined) continue;
     // What does not exist is reported later. A link counts as what it leads to.
     const real = await realpath(path).catch(() => path);
-    if (real !== boundary && !real.startsWith(boundary + sep)) throw refuse(`${key}: ${path}`, option);
+    if (!isInside(real, boundary)) throw refuse(`${key}: ${path}`, option);
   }
   for (const secret of secrets) {
     const { src, env, id } = readSecret(secret);
@@ -53,12 +54,11 @@ export async function refuseOutsidePaths(
 const blank = (settings: PartialSettings): PartialSettings =>
   Object.fromEntries(Object.keys(settings).map((key) => [key, undefined]));
 
-/** This repository or the Git repository that a directory is in; or else the directory. Never the home directory. */
+/** This repository or the Git repository that a directory is in; or else the directory. Never the home directory, or one above it. */
 async function findBoundary(directory: string, root: string): Promise<string> {
   const home = await realpath(homedir()).catch(() => homedir());
   for (let path = directory; dirname(path) !== path; path = dirname(path)) {
-    const isHome = relative(path, home) === '' || !relative(path, home).startsWith('..');
-    if (isHome) break;
+    if (isInside(home, path)) break;
     if (path === root || existsSync(join(path, '.git'))) return path;
   }
   return directory;

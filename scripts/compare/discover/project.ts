@@ -1,6 +1,7 @@
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { basename, join, posix, relative, sep } from 'node:path';
 import { usageError } from '../../lib/errors.ts';
+import { isInside } from '../../lib/is-inside.ts';
 import type { Layout, Settings } from '../model/settings.ts';
 import { REFERENCE, SHIPPED, type Subject } from '../model/subject.ts';
 
@@ -33,8 +34,7 @@ export async function findSubjects(chapter: string, directory: string, layout: L
 
 /** The path of a file below a directory, with forward slashes; of a file that is elsewhere, only its name. */
 function pathBelow(directory: string, file: string): string {
-  const path = relative(directory, file);
-  return path.startsWith('..') ? basename(file) : path.replaceAll(sep, posix.sep);
+  return isInside(file, directory) ? relative(directory, file).replaceAll(sep, posix.sep) : basename(file);
 }
 
 /** Names Dockerfiles. Those that would have the same name, such as api/Dockerfile and web/Dockerfile, get their paths. */

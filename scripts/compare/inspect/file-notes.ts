@@ -1,6 +1,6 @@
 import { z } from 'zod';
+import { parseJson } from '../../lib/parse-json.ts';
 import type { Note } from './layer.ts';
-import { parseJson } from './parse-json.ts';
 
 type NoteReader = (text: string) => Note | undefined;
 

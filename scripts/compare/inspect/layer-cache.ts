@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { mkdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import writeFileAtomic from 'write-file-atomic';
+import { parseJson } from '../../lib/parse-json.ts';
 import type { Layer } from './layer.ts';
-import { parseJson } from './parse-json.ts';
 
 /** The instruction that made each layer of an image; null where the image does not say. */
 type Instructions = (string | null)[];

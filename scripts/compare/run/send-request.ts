@@ -9,7 +9,7 @@ const BODY_LIMIT_BYTES = 256 << 20;
 /** Headers with more bytes than this count as endless. Node's own limit of 16 KiB is less than other clients accept. */
 const HEADER_LIMIT_BYTES = 256 << 10;
 /** How much is kept of what is not HTTP, in bytes. */
-const BEGINNING_BYTES = 40;
+const EXCERPT_BYTES = 40;
 
 /** Where a container's port is published. */
 export type Address = NonNullable<ContainerFacts['address']>;
@@ -91,7 +91,7 @@ export async function sendRequest(
     if (code === 'HPE_HEADER_OVERFLOW') return fail('endless-headers');
     // https://nodejs.org/api/errors.html: HPE_ codes are those of Node's HTTP parser.
     return code?.startsWith('HPE_')
-      ? fail('not-http', rawPacket?.toString('latin1', 0, BEGINNING_BYTES))
+      ? fail('not-http', rawPacket?.toString('latin1', 0, EXCERPT_BYTES))
       : fail('closed');
   }
 }

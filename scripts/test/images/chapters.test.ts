@@ -130,7 +130,7 @@ describe.each(chapters)('%s', (chapter) => {
 
     test('its CMD is in exec form and begins with no shell, and its user is a number', async () => {
       const config = JSON.parse(await docker('inspect', '--format', '{{json .Config}}', image(name)));
-      expect(config.Cmd.at(-1)).toBe(variant === 'lean' ? 'start.cjs' : 'dist/index.js');
+      expect(config.Cmd.at(-1)).toBe(variant === 'lean' ? 'dist/start.cjs' : 'dist/index.js');
       expect([...(config.Entrypoint ?? []), ...config.Cmd][0]).not.toMatch(/\/(ba|da)?sh$/);
       expect(config.User).toBe(user(variant) === 0 ? '' : String(user(variant)));
     });
@@ -191,9 +191,9 @@ describe('03-distroless lean', () => {
       const { Script } = require('vm');
       const { wrap } = require('module');
       const { readFileSync } = require('fs');
-      const cachedData = readFileSync('server.bytecode');
-      const code = wrap(readFileSync('server.cjs', 'utf8'));
-      console.log(new Script(code, { filename: '/app/server.cjs', cachedData }).cachedDataRejected);`;
+      const cachedData = readFileSync('dist/server.bytecode');
+      const code = wrap(readFileSync('dist/server.cjs', 'utf8'));
+      console.log(new Script(code, { filename: '/app/dist/server.cjs', cachedData }).cachedDataRejected);`;
       expect(await node(options, '-e', script)).toBe('false');
       // And this test would notice: another limit of the stack makes other code.
       expect(await node(options, '--stack-size=500', '-e', script)).toBe('true');
