@@ -27,8 +27,12 @@ export function docker(...args: string[]): Promise<string> {
 }
 
 /** Starts compare as a user does, in a repository at `root`. */
-export function startCompare(root: string, args: string[], env: NodeJS.ProcessEnv) {
-  const child = spawn(process.execPath, ['--', 'scripts/start.mjs', 'compare', ...args], {
+export const startCompare = (root: string, args: string[], env: NodeJS.ProcessEnv) =>
+  startProgram('compare', root, args, env);
+
+/** Starts a program as its npm script does, in a repository at `root`. */
+export function startProgram(name: string, root: string, args: string[], env: NodeJS.ProcessEnv = {}) {
+  const child = spawn(process.execPath, ['--', 'scripts/start.mjs', name, ...args], {
     cwd: root,
     env: { ...process.env, GITHUB_STEP_SUMMARY: '', ...env },
   });
