@@ -119,7 +119,7 @@ COPY lean/start.cjs /app/dist/
 # The bytecode of what runs at the start: quicker again, for 0.5 MB unpacked and 0.16 MB to download. It is only
 # read, so it works for any user and on a read-only file system. If the app is started with V8's flags, V8 may refuse
 # it, and compiles as always.
-# This runs the app up to its first pause. If that ends for want of a setting, give this RUN a harmless one.
+# This runs the app up to its first pause. If that fails for want of a setting, give this RUN a harmless one.
 RUN ["/nodejs/bin/node", "dist/start.cjs", "--save-bytecode"]
 
 # runtime: the image. All of the app is one layer.

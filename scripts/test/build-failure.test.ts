@@ -1,4 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import { type Invocation, type Measurement, recordError } from '../compare/model/measurement.ts';
+import { createReport } from '../compare/report/create-report.ts';
 import { describeBuildFailure } from '../engine/build-failure.ts';
 import { describeError, summarizeError, ToolError } from '../lib/errors.ts';
 
@@ -189,4 +191,23 @@ test('an error with a place is printed with it, also on one line', () => {
   expect(describeError(error)).toBe('docker build failed at Dockerfile:2: RUN x\n  | why\n  | exit code: 3');
   expect(summarizeError(error)).toBe('docker build failed at Dockerfile:2: RUN x: exit code: 3');
   expect(summarizeError(new ToolError('It failed:', { lines: [' x '] }))).toBe('It failed: x');
+});
+
+test('a measurement keeps the error with its place, for programs; the report has its text', async () => {
+  const chapter = { chapter: 'image' as const, variant: 'x' };
+  const measurement: Measurement = { subject: chapter };
+  const place = { line: 2, instruction: 'RUN x' };
+  const invocation = { signal: new AbortController().signal } as Invocation;
+  await recordError(invocation, measurement, async () => {
+    throw new ToolError('docker build failed at Dockerfile:2: RUN x', {
+      code: 'program-failed',
+      lines: ['why'],
+      place,
+    });
+  });
+  expect(measurement.failure).toMatchObject({ place, lines: ['why'] });
+  const engine = { name: 'docker', version: '', builder: '', imageStore: '' };
+  const [image] = createReport(engine, [measurement]).images;
+  expect(image).toMatchObject({ ...chapter, error: 'docker build failed at Dockerfile:2: RUN x\n  | why' });
+  expect(image).not.toHaveProperty('failure');
 });

@@ -54,7 +54,7 @@ export async function refuseOutsidePaths(
 const blank = (settings: PartialSettings): PartialSettings =>
   Object.fromEntries(Object.keys(settings).map((key) => [key, undefined]));
 
-/** This repository or the Git repository that a directory is in; or else the directory. Never the home directory, or one above it. */
+/** This repository or the Git repository that a directory is in; or else the directory. Never one with the home directory in it. */
 async function findBoundary(directory: string, root: string): Promise<string> {
   const home = await realpath(homedir()).catch(() => homedir());
   for (let path = directory; dirname(path) !== path; path = dirname(path)) {

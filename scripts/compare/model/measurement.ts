@@ -30,7 +30,7 @@ export interface Measurement<S extends Subject | NamedImage = Subject | NamedIma
   /** The image, once it is built or found. */
   image?: ImageFacts;
   bench?: Partial<Bench>;
-  /** What the error's text is made of: for a build that failed, the instruction and its last lines. */
+  /** What the error's text is made of: for a build that failed, `place` is the instruction and `lines` its last lines. */
   failure?: ToolError;
 }
 
