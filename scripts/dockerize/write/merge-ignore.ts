@@ -99,7 +99,7 @@ const isDirectory = (pattern: string) =>
 /** A path that a pattern matches. */
 const toPath = (pattern: string) =>
   `/${pattern}`
-    .replace(/\*\*\/|(\/\*\*?)+\/?$/g, '')
+    .replace(/\*\*\/|\/\*\*?\/?$/g, '')
     .replace(/^[/.]*\/|\/$/g, '')
     .replace(/\\(.)|[*?]/g, (_, escaped) => escaped ?? 'x');
 
