@@ -1,5 +1,5 @@
 import { readFile, realpath } from 'node:fs/promises';
-import { join, posix, resolve } from 'node:path';
+import { basename, join, posix, resolve } from 'node:path';
 import { findChapterDirectories } from '../compare/discover/chapters.ts';
 import type { Directories } from '../compare/discover/find-projects.ts';
 import { mergeSettings, type PartialSettings, readSecret, resolvePaths } from '../compare/model/settings.ts';
@@ -75,18 +75,17 @@ export async function dockerize(
   // Of a path that is not a health route, it is not known what its status should be.
   const isHealthRoute = settings.path === look.health?.value;
   const expectStatus = given.expectStatus ?? (isHealthRoute ? 200 : null);
-  const { dockerfile: file } = written;
-  const previous = file.backup ?? (file.path === 'Dockerfile' ? null : 'Dockerfile');
+  const { path: file, backup } = written.dockerfile;
   const request = {
     directory,
-    dockerfile: join(directory, file.path),
-    previous: previous === null ? null : join(directory, previous),
+    dockerfile: file,
+    previous: backup ?? (basename(file) === 'Dockerfile' ? null : join(directory, 'Dockerfile')),
     settings: { ...settings, expectStatus },
     writesToApp: plan.writes.some((one) => posix.resolve('/app', one) === '/app'),
     cacheDirectory: cacheDirectory(root),
   };
   const result = await withInvocation({ quiet: false }, signal, (invocation) => verifyImage(invocation, request));
-  return printResult(result, look, file.path);
+  return printResult(result, look, file);
 }
 
 /** Prints what was verified, and the table of compare. Returns the exit code. */
