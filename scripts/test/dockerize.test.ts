@@ -1,0 +1,94 @@
+import { spawnSync } from 'node:child_process';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { findChapterDirectories } from '../compare/discover/chapters.ts';
+import { EXPECTED } from './dockerize-expected.ts';
+
+const ROOT = join(import.meta.dirname, '../..');
+const PROJECTS = join(import.meta.dirname, 'projects');
+const scratch: string[] = [];
+
+afterAll(async () => {
+  for (const directory of scratch) await rm(directory, { recursive: true });
+});
+
+async function copyOf(directory: string): Promise<string> {
+  const copy = join(await mkdtemp(join(tmpdir(), 'dockerize-test-')), basename(directory));
+  scratch.push(join(copy, '..'));
+  await cp(directory, copy, { recursive: true, filter: (path) => !/node_modules|\.turbo|\/dist$/.test(path) });
+  return copy;
+}
+
+/** Starts dockerize as its npm script does. */
+function dockerize(args: string[], env: NodeJS.ProcessEnv = {}) {
+  const options = { cwd: ROOT, encoding: 'utf8', env: { ...process.env, ...env } } as const;
+  return spawnSync(process.execPath, ['--', 'scripts/start.mjs', 'dockerize', ...args], options);
+}
+
+const read = (directory: string, file: string) => readFile(join(directory, file), 'utf8');
+
+/** All files below a directory, with their texts. */
+async function snapshot(directory: string): Promise<Map<string, string>> {
+  const entries = await readdir(directory, { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile()).map(({ parentPath, name }) => join(parentPath, name));
+  return new Map(await Promise.all(files.map(async (file) => [file, await readFile(file, 'latin1')] as const)));
+}
+
+describe('a chapter', () => {
+  test.each(['02', '03', '04'])(
+    "%s: dockerize writes the chapter's own Dockerfile.multi, byte for byte",
+    async (shape) => {
+      const chapter = (await findChapterDirectories(ROOT)).find((name) => name.startsWith(shape)) as string;
+      const expected = await read(join(ROOT, chapter), 'Dockerfile.multi');
+      const copy = await copyOf(join(ROOT, chapter));
+      for (const file of await readdir(copy))
+        if (/^(Dockerfile|mistakes|lean|company)/.test(file)) await rm(join(copy, file), { recursive: true });
+      const { status, stderr } = dockerize([copy, '--like', shape, '--no-verify']);
+      expect([status, stderr]).toEqual([0, expect.stringContaining('port 3000')]);
+      expect(await read(copy, 'Dockerfile')).toBe(expected);
+    },
+  );
+});
+
+describe('each project', () => {
+  test.each(Object.entries(EXPECTED))('%s: a second time, the files are the same', async (name, { flags = [] }) => {
+    const copy = await copyOf(join(PROJECTS, name));
+    const first = dockerize([copy, '--no-verify', ...flags]);
+    expect([first.status, first.stderr]).toEqual([0, expect.any(String)]);
+    const files = await snapshot(copy);
+    const second = dockerize([copy, '--no-verify', ...flags]);
+    expect(second.stderr).toMatch(/Dockerfile: unchanged[\s\S]*\.dockerignore: unchanged/);
+    expect(await snapshot(copy)).toEqual(files);
+  });
+});
+
+test('--dry-run prints the Dockerfile, and writes nothing', async () => {
+  const copy = await copyOf(join(PROJECTS, 'commonjs'));
+  const before = await snapshot(copy);
+  const { status, stdout } = dockerize([copy, '--dry-run']);
+  expect(status).toBe(0);
+  expect(stdout).toMatch(/^# Two stages[\s\S]*CMD \["node", "dist\/index\.js"\]\n$/);
+  expect(await snapshot(copy)).toEqual(before);
+});
+
+test('nothing of the project is executed, and nothing outside of it is written', async () => {
+  const copy = await copyOf(join(PROJECTS, 'commonjs'));
+  const trap = `require('node:fs').writeFileSync(${JSON.stringify(join(copy, '../executed'))}, __filename);\n`;
+  const shell = `#!/bin/sh\necho executed > ${join(copy, '../executed')}\n`;
+  const manifest = JSON.parse(await read(copy, 'package.json'));
+  const touch = `touch ${join(copy, '../executed')}`;
+  manifest.scripts = { ...manifest.scripts, preinstall: touch, postinstall: touch, prepare: touch, prebuild: touch };
+  await writeFile(join(copy, 'package.json'), JSON.stringify(manifest));
+  await writeFile(join(copy, 'tsconfig.json'), '{ "extends": "./trap.cjs", "compilerOptions": { "outDir": "dist" } }');
+  const names = ['next.config.js', 'vite.config.js', 'svelte.config.js', 'trap.cjs', '.pnpmfile.cjs', 'knexfile.js'];
+  for (const file of names) await writeFile(join(copy, file), trap);
+  await mkdir(join(copy, 'node_modules/.bin'), { recursive: true });
+  for (const program of ['tsc', 'npm', 'node', 'git', 'docker']) {
+    await writeFile(join(copy, 'node_modules/.bin', program), shell, { mode: 0o755 });
+  }
+  const { status, stderr } = dockerize([copy, '--no-verify']);
+  expect([status, stderr]).toEqual([0, expect.any(String)]);
+  expect(await readdir(join(copy, '..'))).toEqual([basename(copy)]);
+});
