@@ -261,6 +261,13 @@ describe('readLockedPackages', () => {
     },
   );
 
+  it('does not parse YAML that is nested without end', () => {
+    const project = projectOf({ 'pnpm-lock.yaml': `lockfileVersion: '9.0'\npackages: ${'['.repeat(1_000_000)}` });
+    const start = Date.now();
+    expect(readLockedPackages(project, findPackageManager(project).value)).toEqual([]);
+    expect(Date.now() - start).toBeLessThan(3000);
+  });
+
   it('takes the production tree of the app in a workspace, with the packages of the workspace that it needs', () => {
     const files = {
       'package.json': { workspaces: ['apps/*', 'packages/*'] },
@@ -525,6 +532,13 @@ snapshots: { a@1.0.0: { dependencies: { nan: 2.0.0 } } }
   ])('Prisma generates %s', (_, generator, expected, inputs) => {
     const needs = needsOf({ ...client, 'prisma/schema.prisma': `generator client {\n  ${generator}\n}\n` });
     expect([needs.scripts, needs.inputs]).toEqual([expected, inputs]);
+  });
+
+  it('does not follow a path without end', () => {
+    const start = Date.now();
+    const needs = needsOf({ 'package.json': { dependencies: { a: `file:${'../'.repeat(500_000)}` } } });
+    expect(needs.inputs).toEqual([]);
+    expect(Date.now() - start).toBeLessThan(3000);
   });
 
   it('comes to an end with scripts that call themselves', () => {

@@ -72,7 +72,8 @@ export function findInstallNeeds(project: Project, manager: PackageManager, pack
   const own: Record<string, string> = {};
   const inputs = new Set(CONFIG_FILES[manager.name].filter((path) => exists(project, path)));
   const addInputs = (directory: string, paths: string[]) => {
-    for (const path of paths.map((one) => posix.join(directory, one))) if (exists(project, path)) inputs.add(path);
+    const short = paths.filter((one) => one.length < 300).map((one) => posix.join(directory, one));
+    for (const path of short) if (exists(project, path)) inputs.add(path);
   };
   const schemas = findPrismaSchemas(project, production);
   addInputs('', [...schemas, ...patchesOf(project)]);

@@ -82,7 +82,8 @@ function chooseVersion(project: Project, name: keyof typeof VERSIONS, format: st
   const command = name === 'yarn-berry' ? 'yarn' : name;
   const declared = readDeclared(project);
   const isDeclared = declared.name === command && declared.range !== '*';
-  const range = isDeclared ? declared.range : (project.rootManifest.engines[command] ?? '*');
+  const wanted = isDeclared ? declared.range : (project.rootManifest.engines[command] ?? '*');
+  const range = wanted.slice(0, 100);
   const source = isDeclared ? declared.source : 'engines in package.json';
   const isUsable = (version: string | null | undefined): version is string =>
     typeof version === 'string' && (name === 'pnpm' || semver.major(version) > 1 === (name === 'yarn-berry'));

@@ -2,8 +2,9 @@ import { parse } from 'yaml';
 
 export type Data = Record<string, unknown>;
 
-/** A larger text is not parsed as YAML, which takes a second per megabyte or two. */
-const YAML_LIMIT = 8 << 20;
+/** A larger text is not parsed as YAML, which takes up to some seconds per megabyte; nor is a deeper one, which takes far more. */
+const YAML_LIMIT = 4 << 20;
+const DEEP = /(?:[[{]\s?){40}/;
 
 /** An object of a file that may hold anything; empty when it is something else. */
 export const mapOf = (value: unknown): Data =>
@@ -16,7 +17,9 @@ export const textOf = (value: unknown) => (typeof value === 'string' ? value : n
 export function readYaml(text: string | null): Data {
   const [document = ''] = (text ?? '').split(/^---$/m).slice(-1);
   try {
-    return document.length > YAML_LIMIT ? {} : mapOf(parse(document, { logLevel: 'silent', uniqueKeys: false }));
+    return document.length > YAML_LIMIT || DEEP.test(document)
+      ? {}
+      : mapOf(parse(document, { logLevel: 'silent', uniqueKeys: false }));
   } catch {
     return {};
   }
