@@ -34,7 +34,7 @@ export type Look = ReturnType<typeof lookAtProject>;
 export function lookAtProject(directory: string, given: Given) {
   const { project, workspace } = findWorkspace(readProject(directory), given.workspace);
   const manager = findPackageManager(project);
-  const node = chooseNodeVersion(project, given.node);
+  const node = chooseNodeVersion(project, given.node, packages.filter((one) => one.isProduction && !one.isOptional && isNative(one)));
   const packages = readLockedPackages(project, manager.value);
   const needs = findInstallNeeds(project, manager.value, packages);
   const framework = findFramework(project);
