@@ -29,11 +29,11 @@ const manifestSchema = z.object({
   engines: names.default({}),
   volta: names.default({}),
   packageManager: z.string().optional().catch(undefined),
-  devEngines: z.unknown(),
-  workspaces: z.unknown(),
-  prisma: z.unknown(),
-  pnpm: z.unknown(),
-  allowScripts: z.unknown(),
+  devEngines: z.unknown().optional(),
+  workspaces: z.unknown().optional(),
+  prisma: z.unknown().optional(),
+  pnpm: z.unknown().optional(),
+  allowScripts: z.unknown().optional(),
 });
 
 export type Manifest = z.infer<typeof manifestSchema>;

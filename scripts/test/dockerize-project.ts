@@ -1,0 +1,26 @@
+import { type Project, readManifest } from '../dockerize/look/read-project.ts';
+
+/** A project in memory: path → text; objects become JSON. `app` is the directory of the app in a workspace. */
+export function projectOf(contents: Record<string, string | object>, app = ''): Project {
+  const texts = new Map(
+    Object.entries({ 'package.json': {}, ...contents }).map(([path, content]) => [
+      path,
+      typeof content === 'string' ? content : JSON.stringify(content),
+    ]),
+  );
+  const read = (path: string) => texts.get(path) ?? null;
+  const manifestOf = (path: string) => {
+    const manifest = readManifest({ directory: '/project', read }, path);
+    if (!manifest) throw new Error(`There is no package.json in ${path}`);
+    return manifest;
+  };
+  return {
+    directory: '/project',
+    app,
+    manifest: manifestOf(app),
+    rootManifest: manifestOf(''),
+    files: [...texts.keys()].sort(),
+    has: (path) => texts.has(path),
+    read,
+  };
+}
