@@ -1,6 +1,6 @@
 import { findBuild } from './look/build-command.ts';
 import { findFramework } from './look/frameworks.ts';
-import { findInstallNeeds } from './look/install-needs.ts';
+import { findInstallNeeds, isNative } from './look/install-needs.ts';
 import { readLockedPackages } from './look/lockfile.ts';
 import { chooseNodeVersion } from './look/node-version.ts';
 import { findPackageManager } from './look/package-manager.ts';
@@ -34,8 +34,9 @@ export type Look = ReturnType<typeof lookAtProject>;
 export function lookAtProject(directory: string, given: Given) {
   const { project, workspace } = findWorkspace(readProject(directory), given.workspace);
   const manager = findPackageManager(project);
-  const node = chooseNodeVersion(project, given.node, packages.filter((one) => one.isProduction && !one.isOptional && isNative(one)));
   const packages = readLockedPackages(project, manager.value);
+  const native = packages.filter((one) => one.isProduction && !one.isOptional && isNative(one));
+  const node = chooseNodeVersion(project, given.node, native);
   const needs = findInstallNeeds(project, manager.value, packages);
   const framework = findFramework(project);
   const build = findBuild(project, framework);

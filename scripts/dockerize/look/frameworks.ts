@@ -11,3 +11,6 @@ export interface Framework {
   env: Record<string, string>;
   handlesSigterm: boolean;
 }
+export function findFramework(_project: unknown): Framework | null {
+  return null;
+}
