@@ -8,9 +8,9 @@ import type { Project } from './read-project.ts';
 /** The last stage of the Dockerfile that a project has already. */
 export interface OwnStage {
   path: string;
-  /** The values of its ARG and ENV, and of the ARG lines above. */
+  /** Replaces the variables of its ARG and ENV lines. */
   expand(word: string): string;
-  /** Of the last stage that has this instruction. */
+  /** The instructions of a kind in the last stage that has one. */
   find(keyword: string): Instruction[];
   copies: Copy[];
 }
@@ -52,39 +52,27 @@ export function findOwnStage(project: Project): OwnStage | null {
 }
 
 const list = z.array(z.unknown()).catch([]);
-const composeSchema = z.object({
-  services: z.record(
-    z.string(),
-    z
-      .object({
-        build: z.union([z.string(), z.object({ context: z.string().catch('.') })]),
-        ports: list,
-        expose: list,
-        environment: z.union([z.record(z.string(), z.unknown()), z.array(z.unknown())]).catch([]),
-        healthcheck: z.unknown().optional(),
-      })
-      .nullable()
-      .catch(null),
-  ),
+const serviceSchema = z.object({
+  build: z.union([z.string(), z.object({ context: z.string().catch('.') }).transform(({ context }) => context)]),
+  ports: list,
+  expose: list,
+  environment: z.union([z.record(z.string(), z.unknown()), list]).catch([]),
+  healthcheck: z.unknown().optional(),
 });
+const composeSchema = z.object({ services: z.record(z.string(), serviceSchema.nullable().catch(null)) });
 
 /** The services of the project's Compose files that are built from the app's directory or the root. */
 export function findComposeServices(project: Project) {
-  return project.files
-    .filter((path) => /^(docker\/)?(docker-)?compose[\w.-]*\.ya?ml$/.test(path))
-    .flatMap((path) => {
-      try {
-        const { services } = composeSchema.parse(
-          parse((project.read(path) ?? '').slice(0, LIMIT), { logLevel: 'silent' }),
-        );
-        return Object.values(services).flatMap((service) => {
-          const build = service?.build ?? '';
-          const context = posix.join(posix.dirname(path), typeof build === 'string' ? build : build.context);
-          const isApp = ['.', './', project.app, `${project.app}/`].includes(context);
-          return service && isApp ? [{ path, ...service }] : [];
-        });
-      } catch {
-        return [];
-      }
-    });
+  const paths = project.files.filter((path) => /^(docker\/)?(docker-)?compose[\w.-]*\.ya?ml$/.test(path));
+  return paths.flatMap((path) => {
+    try {
+      const text = (project.read(path) ?? '').slice(0, LIMIT);
+      const { services } = composeSchema.parse(parse(text, { logLevel: 'silent' }));
+      const all = Object.values(services).flatMap((service) => (service ? [{ path, ...service }] : []));
+      const contextOf = (build: string) => posix.join(posix.dirname(path), build, '.').replace(/\/$/, '');
+      return all.filter(({ build }) => ['.', project.app].includes(contextOf(build)));
+    } catch {
+      return [];
+    }
+  });
 }

@@ -160,6 +160,9 @@ function collect(file: string, text: string): SourceFile {
   for (const type of CONDITIONS) add(type, () => void conditions--, () => void conditions++); // biome-ignore format: as above
   new Visitor(visitor).visit(program);
   for (const node of program.body) {
+    const declared = node.type === 'ExportNamedDeclaration' ? node.declaration : node;
+    if (declared?.type === 'FunctionDeclaration' && declared.id)
+      values.push({ ...siteOf(declared), name: declared.id.name, args: [] });
     if (node.type !== 'ImportDeclaration') continue;
     const locals = node.specifiers.map(({ local }) => local.name);
     const isUnused = locals.length > 0 && /tsx?$/.test(file) && !locals.some((name) => used.has(name));

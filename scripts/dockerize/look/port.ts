@@ -11,10 +11,15 @@ import { findProperty, limitSteps, type SourceScan } from './scan-source.ts';
 const PORT_NAME = /^(.*[._])?((app|server|api|http|node|web|service|listen|listening|express|backend)_?)?port$/i;
 const OTHER_SERVICE =
   /(db|database|redis|smtp|e?mail|postgres|pg|my?sql|mongo\w*|rabbit\w*|amqp|kafka|cache|proxy|ldap|metrics|debug|inspect|https|ssl|tls|grpc_web|elastic\w*|client|front\w*|hmr|vite|ws|test\w*|knex|memcached|influx\w*|statsd|graphite|ssh|imap|admin|mgmt)[._]?(\w*[._])?port$/i;
+const EXAMPLES =
+  '.env.example .env.sample .env.defaults .env.template .env.dist example.env sample.env .env.development.example .env.production .env'.split(
+    ' ',
+  );
 const LIMITS = /\.(min|max|gte?|lte?|int|length|positive|refine|transform|nonnegative)$/;
 
-const isPortName = (name: string) => PORT_NAME.test(name) && !OTHER_SERVICE.test(name);
-const isPort = (value: number) => Number.isInteger(value) && value > 0 && value < 65_536;
+const isPortName = (name: string) => name.length < 100 && PORT_NAME.test(name) && !OTHER_SERVICE.test(name);
+const toPort = (text: string | undefined) =>
+  /^\d{1,5}$/.test(text ?? '') && Number(text) > 0 && Number(text) < 65_536 ? Number(text) : null;
 
 /** Whether the program reads the variable PORT of its environment, so that the image can set it. */
 export function readsPort(scan: SourceScan): boolean {
@@ -47,10 +52,8 @@ export function findPort(project: Project, scan: SourceScan, framework: Framewor
 /** The number that an expression stands for, or falls back to. */
 function numberOf(findValue: SourceScan['findValue'], file: string, node: Node, depth = 0): number | null {
   const inner = unwrap(node);
-  if (depth > 20) return null;
-  const read = (one: Node | null | undefined) => (one ? numberOf(findValue, file, one, depth + 1) : null);
-  if (inner.type === 'Literal')
-    return /^\d+$/.test(String(inner.value)) && isPort(Number(inner.value)) ? Number(inner.value) : null;
+  const read = (one: Node | null | undefined) => (one && depth < 20 ? numberOf(findValue, file, one, depth + 1) : null);
+  if (inner.type === 'Literal') return toPort(String(inner.value));
   if (inner.type === 'LogicalExpression') return read(inner.right) ?? read(inner.left);
   if (inner.type === 'ConditionalExpression') return read(inner.alternate) ?? read(inner.consequent);
   // https://github.com/mozilla/node-convict, and options of a command line
@@ -59,19 +62,20 @@ function numberOf(findValue: SourceScan['findValue'], file: string, node: Node, 
   // [process.env.PORT, 3000].find(...)
   if (inner.type === 'ArrayExpression') return read(inner.elements.at(-1));
   if (inner.type === 'UnaryExpression') return inner.operator === '+' ? read(inner.argument) : null;
-  if (inner.type === 'CallExpression') {
-    const name = nameOf(inner.callee);
-    const isChain = inner.callee.type === 'MemberExpression';
-    const options = inner.arguments.map((one) => findProperty(one, /^default$/)).find(Boolean);
-    // Not the 10 of parseInt(text, 10).
-    const numbers = inner.arguments.slice(0, /parseInt$/.test(name) ? 1 : undefined).map(read);
-    const given = LIMITS.test(name) ? null : (read(options) ?? numbers.find((one) => one !== null));
-    return given ?? (isChain && inner.callee.type === 'MemberExpression' ? read(inner.callee.object) : null);
-  }
-  if (inner.type !== 'Identifier' && inner.type !== 'MemberExpression') return null;
-  const name = nameOf(inner).replace(/^this\./, '');
+  const name = nameOf(inner.type === 'CallExpression' ? inner.callee : inner).replace(/^this\./, '');
   const found = name.includes('env.') ? null : findValue(file, name);
-  return found && found.node !== inner ? numberOf(findValue, found.file, found.node, depth + 1) : null;
+  if (inner.type === 'CallExpression') {
+    // Not the 10 of parseInt(text, 10). A function of the program may have a default: readPort(port = 3000).
+    const given = inner.arguments.slice(0, /parseInt$/.test(name) ? 1 : undefined).map(read);
+    const defaults = found?.node.type === 'FunctionDeclaration' ? found.node.params.map(read) : [];
+    const numbers = LIMITS.test(name) ? [] : [...given, ...defaults];
+    const object = inner.callee.type === 'MemberExpression' ? read(inner.callee.object) : null;
+    return numbers.find((one) => one !== null) ?? object;
+  }
+  const isName = inner.type === 'Identifier' || inner.type === 'MemberExpression';
+  return isName && found && found.node !== inner && depth < 20
+    ? numberOf(findValue, found.file, found.node, depth + 1)
+    : null;
 }
 
 function findInSource(scan: SourceScan) {
@@ -109,59 +113,41 @@ function findInSource(scan: SourceScan) {
 
 function findExposed(project: Project): Fact<number> | null {
   const stage = findOwnStage(project);
-  const words =
-    stage?.find('EXPOSE').flatMap((one) => one.getArguments().map((word) => stage.expand(word.getValue()))) ?? [];
-  const port = words.map((word) => Number.parseInt(word, 10)).find(isPort);
+  const words = (stage?.find('EXPOSE') ?? []).flatMap((one) => one.getArguments().map((word) => word.getValue()));
+  const port = words.map((word) => toPort(stage?.expand(word).split('/')[0])).find(Boolean);
   return stage && port ? fact(port, `EXPOSE in ${stage.path}`) : null;
 }
 
 function findInCompose(project: Project): Fact<number> | null {
   const facts = findComposeServices(project).map(({ path, ports, expose, environment }) => {
-    const pairs = Array.isArray(environment)
-      ? environment.map(String)
-      : Object.entries(environment).map(([name, value]) => `${name}=${value}`);
-    const set = pairs.map((pair) => /^PORT=["']?(?:\$\{PORT:?-)?(\d+)/.exec(pair)?.[1]).find(Boolean);
+    const pairs = Array.isArray(environment) ? environment : Object.entries(environment).map((pair) => pair.join('='));
+    const set = pairs.map((pair) => /^PORT=["']?(?:\$\{PORT:?-)?(\d+)/.exec(String(pair))?.[1]).find(Boolean);
     const targets = [...ports, ...expose].map((one) => {
       const target = typeof one === 'object' && one !== null && 'target' in one ? one.target : one;
-      return /(?:^|:|:?-)(\d+)\}?(?:-\d+)?(?:\/tcp)?$/.exec(String(target))?.[1];
+      return /(?:^|[:-])(\d+)\}?(?:\/tcp)?$/.exec(String(target))?.[1];
     });
-    const value = Number(set ?? targets.find(Boolean));
-    return isPort(value) ? fact(value, `${set ? 'environment' : 'ports'} in ${path}`) : null;
+    const port = toPort(set ?? targets.find(Boolean));
+    return port ? fact(port, `${set ? 'environment' : 'ports'} in ${path}`) : null;
   });
   return firstFact(...facts);
 }
 
 function findInScripts({ manifest }: Project): Fact<number> | null {
   const facts = Object.entries(manifest.scripts).map(([name, command]) => {
-    const value = Number(
-      /^(start|serve|preview)/.test(name) && /(?:^|[\s{])PORT(?:=|:[=-])["']?(\d+)/.exec(command)?.[1],
-    );
-    return isPort(value) ? fact(value, `script ${name} in package.json`) : null;
+    const port = toPort(/(?:^|[\s{])PORT(?:=|:[=-])["']?(\d+)/.exec(command)?.[1]);
+    return port && /^(start|serve|preview)/.test(name) ? fact(port, `script ${name} in package.json`) : null;
   });
   return firstFact(...facts);
 }
 
 function findInExamples(project: Project): Fact<number> | null {
-  const names = [
-    '.env.example',
-    '.env.sample',
-    '.env.defaults',
-    '.env.template',
-    '.env.dist',
-    'example.env',
-    'sample.env',
-    '.env.development.example',
-    '.env.production',
-    '.env',
-  ];
   const paths = [...new Set([project.app, ''])].flatMap((directory) =>
-    names.map((name) => posix.join(directory, name)),
+    EXAMPLES.map((name) => posix.join(directory, name)),
   );
   const facts = paths.map((path) => {
-    const value = Number(
-      /^(?:export )?(?:(?:APP|SERVER|API|HTTP)_)?PORT *= *["']?(\d+)/m.exec(project.read(path) ?? '')?.[1],
-    );
-    return isPort(value) ? fact(value, `PORT in ${path}`) : null;
+    const text = project.read(path) ?? '';
+    const port = toPort(/^(?:export )?(?:(?:APP|SERVER|API|HTTP)_)?PORT *= *["']?(\d+)/m.exec(text)?.[1]);
+    return port ? fact(port, `PORT in ${path}`) : null;
   });
   return firstFact(...facts);
 }

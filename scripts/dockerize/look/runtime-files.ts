@@ -1,7 +1,7 @@
 import { posix } from 'node:path';
+import type { Node } from 'oxc-parser';
 import { type Fact, fact } from './fact.ts';
 import { findOwnStage } from './own-files.ts';
-import type { NamedSite, Site } from './parse-source.ts';
 import type { PathValue } from './read-path.ts';
 import type { Project } from './read-project.ts';
 import { findProperty, isProgramSource, type SourceScan } from './scan-source.ts';
@@ -16,124 +16,130 @@ export interface RuntimeFiles {
   isUncertain: boolean;
 }
 
+const endsWith = (names: string) => new RegExp(`(^|[.\\s])(${names.replaceAll(' ', '|').replaceAll('*', '\\w*')})$`);
 /** Calls whose arguments, or properties of them, are paths that are read. */
-const READERS =
-  /(^|[.\s])(static\w*|serve\w*|send|koaStatic|readFile\w*|readdir\w*|readJson\w*|createReadStream|existsSync|opendir|sendFile|download|loadSync|load|renderFile|compileFile|configure|registerPartials|views|render|engine|register|Piscina|Worker|migrate|sync|glob\w*|favicon|loadPackageDefinition|set|use|knex|Sequelize|DataSource|forRoot\w*|useStaticAssets|setBaseViewsDir|expressStaticGzip|serveIndex)$/;
+const READERS = endsWith(
+  'static* serve* send koaStatic readFile* readdir* readJson* createReadStream existsSync opendir sendFile download loadSync load renderFile compileFile configure registerPartials views render engine register Piscina Worker migrate sync glob* favicon set use knex Sequelize DataSource forRoot* useStaticAssets setBaseViewsDir expressStaticGzip',
+);
 const READ_OPTIONS =
-  /^(root|dir|directory|directories|path|filename|views|templates|localesDir|loadPath|migrationsFolder|migrations|rootPath|folder|partialsDir|layoutsDir|protoPath|loadPath|viewPath|layout|basedir|staticRoot)$/i;
+  /^(root|dir|directory|directories|path|filename|views|templates|localesDir|loadPath|migrationsFolder|migrations|rootPath|folder|partialsDir|layoutsDir|viewPath|basedir)$/i;
 /** Calls whose first argument is written to. */
-const WRITERS =
-  /(^|[.\s])(writeFile\w*|mkdir\w*|mkdirp\w*|createWriteStream|appendFile\w*|outputFile\w*|outputJson\w*|ensureDir\w*|ensureFile\w*|Database|DatabaseSync|JSONFile\w*|Low\w*|Datastore|FileSync|LocalStorage|destination)$/;
-const WRITE_OPTIONS =
-  /^(dest|destination|uploadDir|tempFileDir|dirname|filename|storage|database|path|dbFileName|url)$/i;
-const WRITE_OPTION_OWNERS =
-  /(^|[.\s])(multer|File|DailyRotateFile|FileStore|FileStore\(\)|Sequelize|DataSource|forRoot\w*|Datastore|formidable|fileUpload|pino|destination|createClient|PrismaBetterSqlite3|PrismaLibSQL|knex)$/;
-const DATABASE = /^\S+\.(db|sqlite3?)(\?.*)?$/;
+const WRITERS = endsWith(
+  'writeFile* mkdir* createWriteStream appendFile* outputFile* outputJson* ensureDir* ensureFile* Database DatabaseSync JSONFile* Low* Datastore FileSync LocalStorage destination',
+);
+/** Calls with a property that is written to: a directory, or a file. */
+const WRITE_OWNERS = endsWith(
+  'multer File DailyRotateFile FileStore Sequelize DataSource forRoot* Datastore formidable fileUpload pino destination createClient PrismaBetterSqlite3 PrismaLibSQL knex',
+);
+const WRITE_OPTIONS = /^(dest|destination|uploadDir|tempFileDir|dirname|filename|storage|database|path|url)$/i;
+const DIRECTORIES = /mkdir|ensureDir|LocalStorage|multer|FileStore|formidable|fileUpload|Rotate/;
+const DATABASE = /^\S+\.(db|sqlite3?)$/;
+/** What is copied anyway, or never. */
+const NOT_READ =
+  /(^|\/)(package(-lock)?\.json|yarn\.lock|pnpm-[\w-]+\.yaml|\.npmrc|\.yarnrc\.yml|tests?|__tests__|node_modules|\.env[^/]*|tsconfig[^/]*|Dockerfile[^/]*)(\/|$)/;
+
+const isIn = (path: string, directory: string) => path === directory || path.startsWith(`${directory}/`);
+const toFacts = (entries: Iterable<[string, string]>) => [...entries].map(([path, source]) => fact(path, source));
 
 /** Finds the files that the program reads and writes at run time. `outputs`: what the build makes, relative to the app. */
 export function findRuntimeFiles(project: Project, scan: SourceScan, outputs: string[]): RuntimeFiles {
-  const [reads, writes] = [new Map<string, string>(), new Map<string, string>()];
-  const isIn = (path: string, directory: string) => path === directory || path.startsWith(`${directory}/`);
-  const inApp = (path: string) => posix.join(project.app, path);
-  const places = new Set(
-    project.files.flatMap((file) => file.split('/').map((_, at, all) => all.slice(0, at + 1).join('/'))),
-  );
-  const exists = (path: string) => path === '' || places.has(inApp(path));
+  const written = new Set<Node>();
+  const writes = findWrites(project, scan, outputs, written);
+  return { reads: findReads(project, scan, outputs, written), writes, isUncertain: scan.unknownImports.length > 0 };
+}
+
+function findReads(project: Project, scan: SourceScan, outputs: string[], written: Set<Node>): Fact<string>[] {
+  const reads = new Map<string, string>();
+  const parentsOf = (file: string) => file.split('/').map((_, at, all) => all.slice(0, at + 1).join('/'));
+  const [places, sources] = [new Set(project.files.flatMap(parentsOf)), new Set(scan.files)];
+  const sourcePlaces = new Set(scan.files.flatMap(parentsOf));
   const isBuilt = (path: string) => outputs.some((output) => isIn(path, output));
-  const isCopied = (path: string) => {
-    const isSource =
-      scan.files.includes(inApp(path)) || scan.files.some((file) => isIn(file, inApp(path)) && outputs.length > 0);
-    return (
-      isBuilt(path) ||
-      isSource ||
-      /(^|\/)(package(-lock)?\.json|yarn\.lock|pnpm-[\w-]+\.yaml|\.npmrc|\.yarnrc\.yml|tests?|__tests__|node_modules|\.env[^/]*|tsconfig[^/]*|Dockerfile[^/]*|\.git)(\/|$)/.test(
-        path,
-      )
+  const exists = (path: string) => path === '' || places.has(posix.join(project.app, path));
+  const add = (path: string | undefined, source: string) => {
+    if (!path || path.startsWith('..') || posix.isAbsolute(path) || !exists(path) || isBuilt(path)) return;
+    const inProject = posix.join(project.app, path);
+    const isSource = sources.has(inProject) || (outputs.length > 0 && sourcePlaces.has(inProject));
+    if (!isSource && !NOT_READ.test(path) && !reads.has(path)) reads.set(path, source);
+  };
+  const addSite = (file: string, line: number, node: Node) => {
+    const value = scan.pathOf({ file, node });
+    const paths = value ? locate(value, project.app, outputs) : [];
+    add(
+      paths.find((one) => exists(one) || isBuilt(one)),
+      `${file}:${line}`,
     );
   };
-  const addRead = (path: string, source: string) => {
-    if (path === '' || path.startsWith('..') || posix.isAbsolute(path) || !exists(path) || isCopied(path)) return;
-    if (!reads.has(path)) reads.set(path, source);
-  };
-  const addWrite = (path: string, source: string) => {
+  for (const { name, file, line, args } of scan.calls) {
+    const [first] = args;
     if (
-      isIn(path, '/tmp') ||
-      path.startsWith('..') ||
-      isBuilt(path) ||
-      /^(https?|postgres\w*|mysql|mongodb|:)/.test(path)
-    )
-      return;
-    const known = [...writes.keys()].some((one) => one !== '' && isIn(path, one));
-    if (!known) writes.set(path, source);
-  };
-  const locate = (value: PathValue) => locateAll(value, project.app, outputs);
-  const readSite = (site: Site, value: PathValue) => {
-    const path = locate(value).find((one) => exists(one) || isBuilt(one));
-    if (path !== undefined) addRead(path, `${site.file}:${site.line}`);
-  };
-  const writeSite = (site: Site, value: PathValue, isFile: boolean) => {
-    const path = locate(value)[0] ?? '';
-    if (value.isPartial && path === '') return;
-    const directory = isFile && !value.isPartial ? posix.dirname(path) : path;
-    addWrite(directory === '.' ? '' : directory, `${site.file}:${site.line}`);
-  };
-  const valuesOf = (call: NamedSite, names: RegExp) =>
-    [...call.args, ...call.args.flatMap((one) => findProperty(one, names) ?? [])].flatMap((node) => {
-      const nodes = node.type === 'ArrayExpression' ? node.elements.flatMap((one) => one ?? []) : [node];
-      return nodes.flatMap((one) => scan.pathOf({ file: call.file, node: one }) ?? []);
-    });
-  const written = new Set<unknown>();
-  for (const call of scan.calls) {
-    const [first] = call.args;
-    const value = first && scan.pathOf({ file: call.file, node: first });
-    if (WRITERS.test(call.name) && value && (value.path !== '' || value.from)) {
-      writeSite(
-        call,
-        { ...value, path: value.path.replace(/^file:(\/\/)?/, '') },
-        !/mkdir|ensureDir|LocalStorage/.test(call.name),
-      );
-      written.add(first);
-    }
-    if (WRITE_OPTION_OWNERS.test(call.name)) {
-      const node = findProperty(first, WRITE_OPTIONS);
-      const option = node && scan.pathOf({ file: call.file, node });
-      const isFile = option && /\.\w+$/.test(option.path);
-      if (option && (isFile || /multer|FileStore|formidable|fileUpload|Rotate/.test(call.name)))
-        writeSite(call, option, Boolean(isFile));
-      if (node) written.add(node);
-    }
-    if (READERS.test(call.name)) for (const one of valuesOf(call, READ_OPTIONS)) readSite(call, one);
-  }
-  let [end, file] = [0, ''];
-  for (const site of scan.paths) {
-    if (site.file === file && site.node.start < end) continue;
-    const value = scan.pathOf(site);
-    if (!value) continue;
-    [file, end] = [site.file, site.node.end];
-    const path = value.path.replace(/^(file|sqlite):(\/\/)?/, '');
-    if (DATABASE.test(path) && !written.has(site.node))
-      writeSite(site, { ...value, path: path.replace(/\?.*/, '') }, true);
-    else if (value.from !== null || site.node.type === 'CallExpression') readSite(site, value);
-  }
-  for (const { value, source } of findPrismaDatabases(project)) addWrite(value, source);
-  const views = scan.calls.find(
-    ({ name, args: [one] }) =>
       /\.(set|engine)$/.test(name) &&
-      one &&
-      /^(view engine|ejs|pug|hbs|html)$/.test(scan.pathOf({ file: '', node: one })?.path ?? ''),
-  );
-  if (views) addRead('views', `${views.file}:${views.line}`);
-  addCopied(project, (path, source) => !isProgramSource(path) && addRead(path, source));
-  const all = [...reads].filter(([path]) => ![...reads.keys()].some((one) => one !== path && isIn(path, one)));
-  const toFacts = (entries: Iterable<[string, string]>) => [...entries].map(([path, source]) => fact(path, source));
-  return { reads: toFacts(all), writes: toFacts(writes), isUncertain: scan.unknownImports.length > 0 };
+      first?.type === 'Literal' &&
+      /^(view engine|ejs|pug|hbs|html)$/.test(String(first.value))
+    ) {
+      add('views', `${file}:${line}`);
+    }
+    if (!READERS.test(name)) continue;
+    const nodes = [...args, ...args.flatMap((one) => findProperty(one, READ_OPTIONS) ?? [])];
+    for (const node of nodes.flatMap((one): (Node | null)[] =>
+      one.type === 'ArrayExpression' ? one.elements : [one],
+    )) {
+      if (node) addSite(file, line, node);
+    }
+  }
+  for (const { file, line, node, value } of outerPaths(scan)) {
+    const isPath = value.from !== null || node.type === 'CallExpression';
+    if (isPath && !written.has(node) && !DATABASE.test(value.path)) addSite(file, line, node);
+  }
+  for (const { value, source } of findCopied(project)) if (!isProgramSource(value)) add(value, source);
+  return toFacts([...reads].filter(([path]) => ![...reads.keys()].some((one) => one !== path && isIn(path, one))));
+}
+
+/** The expressions that are paths, without those that are part of another. */
+function outerPaths(scan: SourceScan) {
+  let [end, last] = [0, ''];
+  return scan.paths.flatMap((site) => {
+    const value = site.file === last && site.node.start < end ? null : scan.pathOf(site);
+    if (value) [last, end] = [site.file, site.node.end];
+    return value ? [{ ...site, value }] : [];
+  });
+}
+
+function findWrites(project: Project, scan: SourceScan, outputs: string[], written: Set<Node>): Fact<string>[] {
+  const writes = new Map<string, string>();
+  const add = (path: string, source: string) => {
+    const isOutside = isIn(path, '/tmp') || path.startsWith('..') || /^(\w+:|:)/.test(path);
+    const isKnown = [...writes.keys()].some((one) => one !== '' && isIn(path, one));
+    if (!isOutside && !isKnown && !outputs.some((output) => isIn(path, output))) writes.set(path, source);
+  };
+  const addValue = (given: PathValue, isFile: boolean, source: string) => {
+    const value = { ...given, path: given.path.replace(/^(file|sqlite):(\/\/)?/, '').replace(/\?.*/, '') };
+    const path = locate(value, project.app, outputs)[0] ?? '';
+    if (path === '' && (value.isPartial || !isFile)) return;
+    add(isFile && !value.isPartial ? posix.join(path, '..').replace(/^\.$/, '') : path, source);
+  };
+  for (const { name, file, line, args } of scan.calls) {
+    const [first] = args;
+    const isOwner = WRITE_OWNERS.test(name);
+    const option = isOwner ? findProperty(first, WRITE_OPTIONS) : undefined;
+    const node = option ?? (WRITERS.test(name) ? first : undefined);
+    const value = node && scan.pathOf({ file, node });
+    const isFile = option ? /\.\w+$/.test(value?.path ?? '') : !DIRECTORIES.test(name);
+    if (!node || !value || (option && !isFile && !DIRECTORIES.test(name))) continue;
+    written.add(node);
+    addValue(value, isFile, `${file}:${line}`);
+  }
+  for (const { file, line, node, value } of outerPaths(scan)) {
+    if (DATABASE.test(value.path.replace(/\?.*/, '')) && !written.has(node)) addValue(value, true, `${file}:${line}`);
+  }
+  for (const { value, source } of findPrismaDatabases(project)) add(value, source);
+  return toFacts(writes);
 }
 
 /**
  * Where a path is at run time, relative to the app. A source file may lie in the output with or without the first of its
  * directories (`src/a.ts` → `dist/a.js`, `dist/src/a.js`), or in one bundle. Without outputs it stays where it is.
  */
-function locateAll({ from, path, isPartial }: PathValue, app: string, outputs: string[]): string[] {
+function locate({ from, path, isPartial }: PathValue, app: string, outputs: string[]): string[] {
   // Up to the first pattern: entities/**/*.ts
   const fixed = path.includes('*') ? path.slice(0, path.lastIndexOf('/', path.indexOf('*')) + 1) : path;
   const finish = (one: string) => posix.join(one, '.').replace(/\/$/, '').replace(/^\.$/, '');
@@ -169,15 +175,19 @@ function findPrismaDatabases(project: Project): Fact<string>[] {
   );
 }
 
-/** What the project's own Dockerfile copies into its last stage. */
-function addCopied(project: Project, add: (path: string, source: string) => void): void {
+/** What the project's own Dockerfile copies into its last stage, relative to the app. */
+function findCopied(project: Project): Fact<string>[] {
   const stage = findOwnStage(project);
-  for (const copy of stage?.copies ?? []) {
+  return (stage?.copies ?? []).flatMap((copy) => {
     const words = copy.getArguments().map((one) => stage?.expand(one.getValue()) ?? '');
-    for (const word of words.slice(0, -1)) {
-      const root = copy.getFromFlag() ? /^\/(?:usr\/src\/app|[\w-]+)(\/.*)$/.exec(word)?.[1] : word;
-      const path = posix.join('.', (root ?? '').replace(/^\.?\//, '')).replace(/\/$/, '');
-      if (root && path !== '.' && !path.includes('*')) add(posix.relative(project.app, path), `COPY in ${stage?.path}`);
-    }
-  }
+    return words.slice(0, -1).flatMap((word) => {
+      const path = copy.getFromFlag()
+        ? /^\/(?:usr\/src\/app|[\w-]+)\/(.+)$/.exec(word)?.[1]
+        : word.replace(/^\.?\//, '');
+      const isAll = !path || path === '.' || path.includes('*');
+      return isAll
+        ? []
+        : [fact(posix.relative(project.app, posix.join(path, '.').replace(/\/$/, '')), `COPY in ${stage?.path}`)];
+    });
+  });
 }

@@ -11,7 +11,7 @@ import { findProperty, type SourceScan } from './scan-source.ts';
 const NAMES =
   'healthz health health-check healthcheck _health livez live liveness readyz ready status ping heartbeat'.split(' ');
 /** Under another prefix, /status is rather a resource of the app. */
-const PREFIXES = /^\/?((api|rest|v\d+|system|resources|internal|monitoring|health|healthz?)\/?)*$/;
+const PREFIXES = /^(\/(api|rest|v\d+|system|resources|internal|monitoring|healthz?))*\/?$/;
 /** Packages that end the program on SIGTERM by themselves, or when they are called. */
 const HANDLERS = new Set(
   'close-with-grace @godaddy/terminus lightship http-graceful-shutdown fastify-graceful-shutdown death node-graceful-shutdown async-exit-hook'.split(
@@ -86,21 +86,21 @@ function findRoutes(scan: SourceScan): Fact<string>[] {
         : null;
     return value && !value.isPartial ? value.path : '';
   };
-  const mounts = scan.calls.filter(
-    ({ name, args }) => /\.(use|route|register|mount|basePath|prefix)$/.test(name) && args.length > 0,
-  );
-  const prefixOf = (file: string, router: string, depth = 0): string => {
-    const mount = mounts.find((call) => {
-      const names = call.args.map((one) => {
-        const isRequire = one.type === 'CallExpression' && nameOf(one.callee) === 'require';
-        const named = one.type === 'CallExpression' && !isRequire ? one.callee : one;
-        return isRequire ? textOf(call, one.arguments[0]) : (nameOf(named).split('.')[0] ?? '');
-      });
-      if (call.file !== file) return names.some((name) => scan.importedFile(call.file, name) === file);
-      return names.includes(router) && !call.name.startsWith(`${router}.`);
+  const mounting = scan.calls.filter(({ name, args }) => /\.(use|route|register|mount)$/.test(name) && args.length > 0);
+  const mounts = mounting.slice(0, 500).map((call) => {
+    const names = call.args.map((one) => {
+      const isRequire = one.type === 'CallExpression' && nameOf(one.callee) === 'require';
+      const named = one.type === 'CallExpression' && !isRequire ? one.callee : one;
+      return isRequire ? textOf(call, one.arguments[0]) : (nameOf(named).split('.')[0] ?? '');
     });
+    return { ...call, call, names, targets: names.map((name) => scan.importedFile(call.file, name)) };
+  });
+  const prefixOf = (file: string, router: string, depth = 0): string => {
+    const mount = mounts.find((one) =>
+      one.file === file ? one.names.includes(router) && !one.name.startsWith(`${router}.`) : one.targets.includes(file),
+    );
     if (!mount || depth > 5) return '';
-    const prefix = textOf(mount, findProperty(mount.args[1], /^prefix$/) ?? mount.args[0]);
+    const prefix = textOf(mount.call, findProperty(mount.args[1], /^prefix$/) ?? mount.args[0]);
     return posix.join(prefixOf(mount.file, mount.name.split('.')[0] ?? '', depth + 1), prefix);
   };
   const [global = ''] = scan.calls.filter(({ name }) => name.endsWith('.setGlobalPrefix')).map((call) => textOf(call));
