@@ -79,16 +79,15 @@ function isCovered(line: string, text: string, directories: string[]): boolean {
   return all.every((directory) => leavesOut(text, `${directory}/${toPath(line)}`));
 }
 
-/** The exceptions of an ignore file. `.env` and `.npmrc` are only let in if the build needs them. */
+/** The exceptions of an ignore file, but for `.env`, `.npmrc`, `*.pem` and `*.key`: those are let in only if needed. */
 function findExceptions(text: string): string[] {
   const patterns = [...text.matchAll(/^[ \t]*!(.*)$/gm)].map(([, pattern = '']) => pattern.trim());
-  return patterns.filter((one) => !/^$|(^|\/)\.(env|npmrc)$/.test(toPath(one)) && !leavesOut(text, one));
+  return patterns.filter((one) => !/^$|(^|\/)(\.env|\.npmrc|x\.(pem|key))$/.test(toPath(one)) && !leavesOut(text, one));
 }
 
 /** Whether an ignore file leaves out what a pattern matches. `!src/**` lets the files of an ignored `src` through. */
 function leavesOut(text: string, pattern: string): boolean {
-  const { skips } = ignorePatterns(text);
-  return skips(`${toPath(pattern)}/any`, false) || (skips(toPath(pattern), false) && !isDirectory(pattern));
+  return ignorePatterns(text).skips(isDirectory(pattern) ? `${toPath(pattern)}/any` : toPath(pattern), false);
 }
 
 const isSecret = (line: string) => /\.(env|npmrc|pem|key)\b/.test(line);
