@@ -21,7 +21,7 @@ export function mergeIgnoreFile(
     return `${text.replace(/\n\n#[^\n]*(?=\n\n|$)/g, '')}\n`;
   }
   let text = existing;
-  for (const pattern of needed.filter((one) => leavesOut(existing, one))) {
+  for (const pattern of needed) {
     // `public/*` leaves out what is in a directory, but not the directory.
     const isWhole = ignorePatterns(text).skips(toPath(pattern), false);
     if (leavesOut(text, pattern)) text += `\n!${pattern}${isWhole ? '' : '/**'}`;
@@ -34,11 +34,8 @@ export function mergeIgnoreFile(
     const effective = missing.map((line) => (leavesOut(`${start}\n${line}`, line) ? line : `${line}/**`));
     return addExceptions(effective, kept);
   };
-  const others = addMissing(
-    ours.filter((line) => !isSecret(line)),
-    text,
-    packages,
-  );
+  const plain = ours.filter((line) => !isSecret(line));
+  const others = addMissing(plain, text, packages);
   // Secrets last, so that no exception lets them in.
   const before = [text, ...others].join('\n');
   const open = [...packages, ...findExceptions(before).filter(isDirectory)];
