@@ -194,6 +194,8 @@ test.each([
   ['*\n!.env\n!.npmrc\n!src\n!*.json\n', ['.env', '.npmrc', 'src/tls.key']],
   ['*\n!*/**\n', ['.env', 'src/.env', 'node_modules/a', 'test/a']],
   ['**\n!**/*\n', ['.env', 'node_modules/a', 'id.pem']],
+  ['*/*\n!src\n', ['.env', 'a.key', 'src/.env']],
+  ['*\n!**/*.pem\n!**/*.json\n!src\n', ['a.pem', 'src/a.pem']],
   ['src\n**/.env\n**/*.key\n', ['src/.env', 'src/a.key']],
 ])('what exceptions let in: %j', (existing, secrets) => {
   const { skips } = ignorePatterns(merge(existing));

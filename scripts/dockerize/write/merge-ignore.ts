@@ -21,7 +21,7 @@ export function mergeIgnoreFile(
     return `${text.replace(/\n\n#[^\n]*(?=\n\n|$)/g, '')}\n`;
   }
   let text = existing;
-  for (const pattern of needed.filter((one) => leavesOut(existing, one))) {
+  for (const pattern of needed) {
     // `public/*` leaves out what is in a directory, but not the directory.
     const isWhole = ignorePatterns(text).skips(toPath(pattern), false);
     if (leavesOut(text, pattern)) text += `\n!${pattern}${isWhole ? '' : '/**'}`;
@@ -34,11 +34,8 @@ export function mergeIgnoreFile(
     const effective = missing.map((line) => (leavesOut(`${start}\n${line}`, line) ? line : `${line}/**`));
     return addExceptions(effective, kept);
   };
-  const others = addMissing(
-    ours.filter((line) => !isSecret(line)),
-    text,
-    packages,
-  );
+  const plain = ours.filter((line) => !isSecret(line));
+  const others = addMissing(plain, text, packages);
   // Secrets last, so that no exception lets them in.
   const before = [text, ...others].join('\n');
   const open = [...packages, ...findExceptions(before).filter(isDirectory)];
@@ -79,16 +76,15 @@ function isCovered(line: string, text: string, directories: string[]): boolean {
   return all.every((directory) => leavesOut(text, `${directory}/${toPath(line)}`));
 }
 
-/** The exceptions of an ignore file. `.env` and `.npmrc` are only let in if the build needs them. */
+/** The exceptions of an ignore file, but for `.env`, `.npmrc`, `*.pem` and `*.key`: those are let in only if needed. */
 function findExceptions(text: string): string[] {
   const patterns = [...text.matchAll(/^[ \t]*!(.*)$/gm)].map(([, pattern = '']) => pattern.trim());
-  return patterns.filter((one) => !/^$|(^|\/)\.(env|npmrc)$/.test(toPath(one)) && !leavesOut(text, one));
+  return patterns.filter((one) => !/^$|(^|\/)(\.env|\.npmrc|x\.(pem|key))$/.test(toPath(one)) && !leavesOut(text, one));
 }
 
 /** Whether an ignore file leaves out what a pattern matches. `!src/**` lets the files of an ignored `src` through. */
 function leavesOut(text: string, pattern: string): boolean {
-  const { skips } = ignorePatterns(text);
-  return skips(`${toPath(pattern)}/any`, false) || (skips(toPath(pattern), false) && !isDirectory(pattern));
+  return ignorePatterns(text).skips(isDirectory(pattern) ? `${toPath(pattern)}/any` : toPath(pattern), false);
 }
 
 const isSecret = (line: string) => /\.(env|npmrc|pem|key)\b/.test(line);
