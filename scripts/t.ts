@@ -1,5 +1,20 @@
-import { readScript, readLine } from './dockerize/look/script-commands.ts';
-import { projectOf } from './test/dockerize-project.ts';
-const p=projectOf({'package.json':{scripts:{a:'npm run b -- --x && cd client && npm run build',b:'cross-env A=1 node y.js',build:'run-s build:*','build:x':'tsc','build:y':'vite build',loop:'npm run loop && npm run loop',pre:'x',prestart:'prisma migrate deploy',start:'exec /usr/bin/node d | pino', big:'concurrently "npm:a" "tsc -w"'}},'client/package.json':{scripts:{build:'react-scripts build'}}});
-for(const n of ['a','b','build','loop','start','big']) console.log(n, JSON.stringify(readScript(p,n)).slice(0,600));
-for (const l of ['dotenv -e .env -- node x','env-cmd -f .env node x','npx --yes tsc','npm --prefix client run build','npm start','yarn workspace x start','NODE_ENV=production PORT=1 node x > y 2>&1','node a || true && b','${']) console.log(l, JSON.stringify(readLine(p,l)));
+import { readdirSync, existsSync } from 'node:fs';
+const base='/tmp/c/build/scripts/dockerize/look/';
+const { readProject } = await import(base+'read-project.ts');
+const { findBuild } = await import(base+'build-command.ts');
+const { findStart } = await import(base+'start-command.ts');
+const fw = await import(base+'frameworks.ts');
+const ws = existsSync(base+'workspace.ts') ? await import(base+'workspace.ts') : null;
+for (const root of process.argv.slice(2)) for (const name of readdirSync(root).sort()) {
+  if (!existsSync(`${root}/${name}/package.json`)) continue;
+  const t=Date.now(); let out='';
+  try {
+    let p=readProject(`${root}/${name}`); let w=null;
+    if (ws) ({project:p, workspace:w}=ws.findWorkspace(p, undefined));
+    if (w) out+=` WS(${w.kind}${w.usesTurbo?',turbo':''}) app=${p.app} needed=${w.needed.map(m=>m.path)} others=${w.others.length}`;
+    const f=fw.findFramework?.(p) ?? null; if (f) out+=` FW(${f.name} ${JSON.stringify(f.command)} ${f.copies?f.copies.map(c=>c.from+'>'+c.to):'all'} mod=${f.needsModules} ${f.port})`;
+    const b=findBuild(p,f); out+= b?` BUILD(${b.script??b.command} -> ${b.outputs})`:' NOBUILD';
+    const s=findStart(p,b,f,{}); out+=` START ${JSON.stringify(s.argv)} src=${s.sourceEntry} [${s.source}]${Object.keys(s.env).length?' env='+JSON.stringify(s.env):''}${s.before.length?' before='+JSON.stringify(s.before):''}${s.notes.length?' notes='+s.notes.join('; '):''}`;
+  } catch(e) { out+=' ERR '+(e.code==='usage'? e.message+' | '+e.hint : e.stack); }
+  console.log(name+':'+out+(Date.now()-t>500?` SLOW ${Date.now()-t}`:''));
+}
