@@ -13,47 +13,35 @@ export interface ScriptCommand {
 const LINE_LIMIT = 4096;
 /** How many commands are followed at most: scripts can call each other in a circle. */
 const COMMANDS_LIMIT = 200;
-const WRAPPERS = /^(cross-env(-shell)?|env|exec|npx|pnpx|tini|dumb-init|time|dotenvx?|env-cmd|doppler|infisical|nps)$/;
-const ENV_FILE_OPTIONS = new Set(['-e', '-f', '--file', '-c']);
+const WRAPPERS = /^(cross-env(-shell)?|env|exec|npx|pnpx|tini|dumb-init|time|dotenvx?|env-cmd|doppler|infisical)$/;
+const PACKAGE_MANAGERS = /^(npm|pnpm|yarn|bun)$/;
+/** Options that name other members of the workspace: their scripts are not followed. */
+const MEMBER_OPTIONS = /^(-w|-r|-F|--filter|--workspaces?|--recursive|workspaces?)(=|$)/;
 
 /** The commands of a script of package.json, with those of the scripts that it calls in their place. */
-export const readScript = (project: Project, name: string): ScriptCommand[] =>
-  followScript(project, name, '', { left: COMMANDS_LIMIT });
+export const readScript = (project: Project, name: string): ScriptCommand[] => readLine(project, `npm run ${name}`);
 
-/** The commands of a line for a shell: what is after `|` or `||` is left out. */
-export const readLine = (project: Project, line: string): ScriptCommand[] =>
-  followLine(project, line, '', { left: COMMANDS_LIMIT });
-
-function followScript(project: Project, name: string, directory: string, budget: { left: number }): ScriptCommand[] {
-  const scripts = scriptsIn(project, directory);
-  const lines = [`pre${name}`, name, `post${name}`].map((each) => scripts[each]);
-  return lines.flatMap((line) => (line === undefined ? [] : followLine(project, line, directory, budget)));
-}
-
-function followLine(project: Project, line: string, start: string, budget: { left: number }): ScriptCommand[] {
-  let directory = start;
-  return splitLine(line).flatMap((words): ScriptCommand[] => {
-    budget.left -= 1;
-    const { argv, env } = unwrap(words);
-    const [program, ...args] = argv;
-    if (program === undefined || budget.left < 0) return [];
-    if (program === 'cd') {
-      directory = posix.join(directory, args[0] ?? '').replace(/^\.?\/*$|\/+$/g, '');
-      return [];
-    }
-    const called = readCall(program, args, directory, scriptsIn(project, directory));
-    if (called === null) return [{ argv, env, directory }];
-    const commands = [
-      ...called.names.flatMap((name) => followScript(project, name, called.directory, budget)),
-      ...called.lines.flatMap((each) => followLine(project, each, called.directory, budget)),
-    ];
-    const last = commands.length - 1;
-    return commands.map((command, index) => ({
-      ...command,
-      argv: index === last ? [...command.argv, ...called.args] : command.argv,
-      env: { ...env, ...command.env },
-    }));
-  });
+/** The commands of a line for a shell, scripts followed. What is after `|` or `||` is left out. */
+export function readLine(project: Project, line: string): ScriptCommand[] {
+  let left = COMMANDS_LIMIT;
+  const follow = (text: string, start: string): ScriptCommand[] => {
+    let directory = start;
+    return splitLine(text).flatMap((words): ScriptCommand[] => {
+      const { argv, env } = unwrap(words);
+      left -= 1;
+      if (argv[0] === undefined || left < 0) return [];
+      if (argv[0] === 'cd') {
+        directory = posix.join(directory, argv[1] ?? '', '.').replace(/^\.$|\/$/, '');
+        return [];
+      }
+      const call = readCall(project, argv, directory);
+      if (call === null) return [{ argv, env, directory }];
+      const commands = call.lines.flatMap((each) => follow(each, call.directory));
+      commands.at(-1)?.argv.push(...call.args);
+      return commands.map((command) => ({ ...command, env: { ...env, ...command.env } }));
+    });
+  };
+  return follow(line, '');
 }
 
 function splitLine(line: string): string[][] {
@@ -61,13 +49,11 @@ function splitLine(line: string): string[][] {
   let isLeftOut = false;
   let isTarget = false;
   for (const token of parseLine(line)) {
-    const words = commands.at(-1) ?? [];
     if (typeof token === 'string' || 'pattern' in token) {
-      if (!isTarget && !isLeftOut) words.push(typeof token === 'string' ? token : token.pattern);
+      if (!isTarget && !isLeftOut) commands.at(-1)?.push(typeof token === 'string' ? token : token.pattern);
       isTarget = false;
     } else if ('op' in token) {
       isTarget = /[<>]/.test(token.op);
-      if (isTarget && /^\d$/.test(words.at(-1) ?? '')) words.pop();
       if (isTarget) continue;
       isLeftOut = token.op.startsWith('|');
       commands.push([]);
@@ -87,74 +73,48 @@ function parseLine(line: string): ParseEntry[] {
 
 function unwrap(words: string[]): Pick<ScriptCommand, 'argv' | 'env'> {
   const env: Record<string, string> = {};
-  let rest = words;
+  let argv = words;
   for (;;) {
-    const [first = '', second = ''] = rest;
+    const [first = '', second = ''] = argv;
     const [, name, value = ''] = /^([A-Za-z_]\w*)=(.*)$/s.exec(first) ?? [];
     if (name !== undefined) env[name] = value;
-    else if (/^(npm|pnpm|yarn)$/.test(first) && /^(exec|dlx|x)$/.test(second)) rest = rest.slice(1);
-    else if (!WRAPPERS.test(posix.basename(first))) return { argv: rest, env };
-    else if (rest.includes('--')) rest = rest.slice(rest.indexOf('--'));
-    else while (rest[1]?.startsWith('-')) rest = rest.slice(ENV_FILE_OPTIONS.has(rest[1]) ? 2 : 1);
-    rest = rest.slice(1);
+    else if (PACKAGE_MANAGERS.test(first) && /^(exec|dlx|x)$/.test(second)) argv = argv.slice(1);
+    else if (!WRAPPERS.test(posix.basename(first))) return { argv, env };
+    else if (argv.includes('--')) argv = argv.slice(argv.indexOf('--'));
+    else while (argv[1]?.startsWith('-')) argv = argv.slice(/^-[efc]$|^--file$/.test(argv[1]) ? 2 : 1);
+    argv = argv.slice(1);
   }
 }
 
-interface Call {
-  names: string[];
-  lines: string[];
-  args: string[];
-  directory: string;
-}
-
-/** Which scripts a command calls: `npm run build`, `yarn build`, `run-s build:*`, `concurrently "npm:api"`. */
-function readCall(program: string, args: string[], start: string, known: Record<string, string>): Call | null {
-  const called = (names: string[], lines: string[], rest: string[] = [], directory = start) => ({
-    names,
-    lines,
-    args: rest,
-    directory,
-  });
-  const words = args.filter((word) => !word.startsWith('-'));
-  if (/^(npm-run-all|run-[sp])$/.test(program))
-    return called(
-      words.flatMap((word) => matchNames(known, word)),
-      [],
-    );
-  if (program === 'concurrently') {
-    return called(
-      [],
-      words.map((word) => word.replace(/^(npm|yarn|pnpm):/, '$1 run ')),
-    );
-  }
-  if (program === 'node' && args[0] === '--run')
-    return called([args[1] ?? ''], [], args.slice(args[2] === '--' ? 3 : 2));
-  if (!/^(npm|pnpm|yarn|bun)$/.test(program)) return null;
-  // Scripts of other members of the workspace belong to them.
-  if (args.some((word) => /^(-w|-r|-F|--filter|--workspaces?|--recursive|workspaces?)(=|$)/.test(word))) return null;
+/** What a command calls: `npm run build`, `yarn build`, `run-s build:*`, `concurrently "npm:api"`. */
+function readCall(project: Project, [program = '', ...args]: string[], start: string) {
   const at = args.findIndex((word) => /^(--prefix|-C|--cwd|--dir)$/.test(word));
   const directory = at < 0 ? start : posix.join(start, args[at + 1] ?? '');
+  const scripts = readScripts(project, directory);
   const rest = at < 0 ? [...args] : args.toSpliced(at, 2);
-  while (rest[0]?.startsWith('-') || /^run(-script)?$/.test(rest[0] ?? '')) rest.shift();
-  const [name = '', ...more] = rest;
-  if (program !== 'yarn' && program !== 'pnpm' && !args.includes('run') && !/^(start|test)$/.test(name)) return null;
-  if (at < 0 && known[name] === undefined) return null;
-  return called(
-    [name],
-    [],
-    more.filter((word) => word !== '--'),
+  const linesOf = (name: string) => [`pre${name}`, name, `post${name}`].flatMap((each) => scripts[each] ?? []);
+  const call = (lines: string[], more: string[] = []) => ({
+    lines,
+    args: more.filter((word) => word !== '--'),
     directory,
-  );
+  });
+  if (/^(npm-run-all|run-[sp]|concurrently)$/.test(program)) {
+    const words = rest.filter((word) => !word.startsWith('-'));
+    if (program === 'concurrently') return call(words.map((word) => word.replace(/^(npm|yarn|pnpm):/, '$1 run ')));
+    const matches = (word: string) =>
+      Object.keys(scripts).filter((each) => each.startsWith(word.slice(0, word.indexOf('*'))));
+    return call(words.flatMap((word) => (word.includes('*') ? matches(word) : [word])).flatMap(linesOf));
+  }
+  if (program === 'node' && args[0] === '--run') return call(linesOf(args[1] ?? ''), args.slice(2));
+  if (!PACKAGE_MANAGERS.test(program) || args.some((word) => MEMBER_OPTIONS.test(word))) return null;
+  while (rest[0]?.startsWith('-')) rest.shift();
+  const isRun = /^run(-script)?$/.test(rest[0] ?? '');
+  const [name = '', ...more] = isRun ? rest.slice(1).filter((word, index) => index > 0 || !word.startsWith('-')) : rest;
+  const isCall = isRun || /^(start|test)$/.test(name) || (/^(yarn|pnpm)$/.test(program) && name in scripts);
+  return isCall ? call(linesOf(name), more) : null;
 }
 
-/** `build:*` are all scripts with that start. */
-function matchNames(known: Record<string, string>, name: string): string[] {
-  if (!name.includes('*')) return [name];
-  const start = name.slice(0, name.indexOf('*'));
-  return Object.keys(known).filter((each) => each.startsWith(start));
-}
-
-function scriptsIn(project: Project, directory: string): Record<string, string> {
+function readScripts(project: Project, directory: string): Record<string, string> {
   if (directory === '') return project.manifest.scripts;
   try {
     return readManifest(project, posix.join(project.app, directory))?.scripts ?? {};

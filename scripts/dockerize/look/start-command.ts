@@ -104,7 +104,7 @@ export function findStart(
   framework: Framework | null,
   given: { entry?: string; args?: string[] },
 ): Start {
-  const { scripts, main, bin = {}, name = '' } = project.manifest;
+  const { scripts, main, bin = {} } = project.manifest;
   const script = (each: string) => ({ commands: readScript(project, each), source: `${each} in package.json` });
   const file = (path: string | undefined, source: string) => ({
     commands: path ? [{ argv: ['node', path], env: {}, directory: '' }] : [],
@@ -137,7 +137,7 @@ export function findStart(
     find(all, true) ??
     find([
       file(main, 'main in package.json'),
-      file(typeof bin === 'string' ? bin : (bin[name] ?? Object.values(bin)[0]), 'bin in package.json'),
+      file(typeof bin === 'string' ? bin : (Object.values(bin)[0]), 'bin in package.json'),
     ]) ??
     find(['dev', 'start:dev', 'develop'].map(script), true) ??
     find(FILES.map((path) => file(path, `${path}.*, which exists`)));
@@ -242,9 +242,8 @@ function readLaunch(project: Project, { argv: [program = '', ...args], directory
     const rest = args[0] === 'watch' ? args.slice(1) : args;
     const exec = /(?:^|\s)(?:-x|--exec)[ =](.*)$/.exec(args.join(' '))?.[1];
     if (name === 'nodemon' && exec !== undefined) {
-      const launch = readLine(project, exec)
-        .map((each) => readLaunch(project, { ...each, directory }))
-        .find((each) => each !== null);
+      const words = exec.split(/\s+/).filter((word) => word !== '');
+      const launch = words[0] === 'nodemon' ? null : readLaunch(project, { argv: words, directory, env });
       return launch ? { ...launch, isDevelopment: true } : null;
     }
     const { file, args: more } = splitArguments(rest);
