@@ -87,11 +87,13 @@ function readCommandLine(args: string[]): DockerizeOptions {
   return {
     directory: command.args[0] ?? '.',
     ...readOptionValues(command, programShape),
-    // As a shell splits them. What a shell would do more, such as `>`, is not a word.
-    facts: { ...facts, args: parse(appArguments ?? '').filter((word) => typeof word === 'string') },
+    facts: { ...facts, args: appArguments === undefined ? undefined : splitWords(appArguments) },
     given: readOptionValues(command, verifyShape),
   };
 }
+
+/** The words of a text, as a shell splits them. What a shell would do more, such as `>`, is not a word. */
+const splitWords = (text: string) => parse(text).filter((word) => typeof word === 'string');
 
 await startProgram((signal) => {
   const options = readCommandLine(process.argv.slice(2));

@@ -3,6 +3,7 @@ import { quote } from 'shell-quote';
 import { findBuild } from './look/build-command.ts';
 import { MissingFact } from './look/missing-fact.ts';
 import { readsPort } from './look/port.ts';
+import type { Member } from './look/workspace.ts';
 import type { Given, Look } from './look-at-project.ts';
 import { commandsOf, startManager } from './manager-commands.ts';
 import type { CopiedPath, HealthCheck, Plan, Shape } from './plan-model.ts';
@@ -32,7 +33,11 @@ export function makePlan(look: Look, shape: Shape, given: Given): Plan {
     node: look.node.major,
     isDebian: isCompiled || needs.glibcOnly !== null,
     compiles: isCompiled,
-    manager: commandsOf(manager.value, isIgnoring, findAddedPackages(look)),
+    manager: commandsOf(manager.value, {
+      isIgnoring,
+      keeps: keepsDevDependencies(look),
+      added: findAddedPackages(look),
+    }),
     manifests: findManifests(look),
     secretTarget: needs.secretFile || given.secrets.includes('npmrc') ? secretTarget : null,
     modules,
@@ -59,6 +64,15 @@ function findAddedPackages({ misplaced, packages }: Look): string[] {
     const locked = packages.find(({ name }) => name === value);
     return locked ? [`${value}@${locked.version}`] : [];
   });
+}
+
+/** Whether npm would keep a development dependency: `devOptional` in the lockfile. */
+function keepsDevDependencies({ project: { manifest }, packages }: Look): boolean {
+  const { dependencies, devDependencies, optionalDependencies } = manifest;
+  return packages.some(
+    ({ name, isProduction }) =>
+      isProduction && name in devDependencies && !(name in dependencies) && !(name in optionalDependencies),
+  );
 }
 
 /** Where production dependencies come from. */
@@ -111,24 +125,38 @@ function findBuildCommands({ project, workspace, manager, build }: Look): string
   });
 }
 
+/** The other packages of the workspace that the app needs when it runs. */
+function findProductionMembers({ workspace, project }: Look): Member[] {
+  const needed = workspace?.needed ?? [];
+  const found = new Set(needed.filter(({ path }) => path === project.app));
+  for (const { manifest } of found) {
+    const names = { ...manifest.dependencies, ...manifest.optionalDependencies, ...manifest.peerDependencies };
+    for (const member of needed) if (member.name in names) found.add(member);
+  }
+  return [...found].filter(({ path }) => path !== project.app && path !== '');
+}
+
 /** What is copied to the image, beside dependencies. */
 function findCopies(look: Look): { copies: CopiedPath[]; copiesContext: boolean } {
   const { project, workspace, framework, build, start, files, scan } = look;
   const inContext = (path: string) => project.has(path) || project.files.some((file) => file.startsWith(`${path}/`));
-  const below = (path: string) => posix.join(project.app, path);
+  const below = (path: string) => posix.join(project.app, path).replace(/^\.$/, '');
   const fromBuild = (path: string): CopiedPath => ({ from: 'build', path, to: path });
   const fromContext = (path: string): CopiedPath => ({ from: 'context', path, to: path });
-  const members = (workspace?.needed ?? [])
-    .filter(({ path }) => path !== project.app && path !== '')
-    .flatMap(({ path, manifest }) => {
-      const built = findBuild({ ...project, app: path, manifest }, null);
-      return built ? built.outputs.map((output) => fromBuild(posix.join(path, output))) : [fromContext(path)];
-    });
+  const members = findProductionMembers(look).flatMap(({ path, manifest }) => {
+    const built = findBuild({ ...project, app: path, manifest }, null);
+    return built ? built.outputs.map((output) => fromBuild(posix.join(path, output))) : [fromContext(path)];
+  });
   if (framework?.copies) {
     const copies = framework.copies.map(
       ({ from, to }): CopiedPath => ({ from: 'build', path: below(from), to: below(to) }),
     );
-    return { copies: framework.needsModules ? [...members, ...copies] : copies, copiesContext: false };
+    // A directory that is copied to /app itself has a package.json of its own.
+    const manifest = copies.some(({ to }) => to === project.app) ? [] : [fromContext(below('package.json'))];
+    return {
+      copies: framework.needsModules ? [...members, ...copies] : [...manifest, ...copies],
+      copiesContext: false,
+    };
   }
   const entry = start.entry === null ? null : below(start.entry);
   const isBuilt = entry !== null && !inContext(entry);

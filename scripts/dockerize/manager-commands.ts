@@ -14,18 +14,25 @@ export function startManager({ name, version }: PackageManager): string {
  * The commands of a package manager.
  *
  * @param isIgnoring whether the scripts of packages do not run.
+ * @param keeps whether npm keeps development dependencies, because packages name them as optional peers. It removes them
+ *   once package.json does not list them.
  * @param added development dependencies that the app imports all the same, each as `name@version`.
  */
-export function commandsOf(manager: PackageManager, isIgnoring: boolean, added: string[]): ManagerCommands {
+export function commandsOf(
+  manager: PackageManager,
+  { isIgnoring, keeps, added }: { isIgnoring: boolean; keeps: boolean; added: string[] },
+): ManagerCommands {
   const start = startManager(manager);
   const flag = isIgnoring ? ' --ignore-scripts' : '';
   switch (manager.name) {
     case 'npm': {
-      const add = added.length > 0 ? ` && npm install --omit=dev --no-save${flag} ${added.join(' ')}` : '';
+      const next = added.length > 0 ? `npm install --no-save${flag} ${added.join(' ')}` : 'npm prune';
+      const unlist = `npm pkg delete devDependencies && ${next}`;
+      const isPlain = added.length === 0 && !keeps;
       return {
         install: `npm ci${flag}`,
-        production: `npm ci --omit=dev${flag}${add}`,
-        prune: `npm prune --omit=dev${add}`,
+        production: `npm ci --omit=dev${flag}${isPlain ? '' : ` && ${unlist}`}`,
+        prune: isPlain ? 'npm prune --omit=dev' : unlist,
         leftovers: [IN_CACHE],
         sharesCache: true,
       };

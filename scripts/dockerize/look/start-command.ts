@@ -137,7 +137,7 @@ export function findStart(
     find(all, true) ??
     find([
       file(main, 'main in package.json'),
-      file(typeof bin === 'string' ? bin : (Object.values(bin)[0]), 'bin in package.json'),
+      file(typeof bin === 'string' ? bin : Object.values(bin)[0], 'bin in package.json'),
     ]) ??
     find(['dev', 'start:dev', 'develop'].map(script), true) ??
     find(FILES.map((path) => file(path, `${path}.*, which exists`)));

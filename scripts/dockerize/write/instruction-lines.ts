@@ -38,7 +38,9 @@ export function installWith(plan: Plan, command: string): string {
     files.map((file) => {
       // Several files are copied to a directory; a directory is copied to one of its own name.
       const path = to.endsWith('/') ? posix.join(to, posix.basename(file)) : posix.normalize(to);
-      return `--mount=type=bind,source=${file},target=${path}`;
+      // What a command writes to a mount is lost after it.
+      const access = command.includes('npm pkg') && file.endsWith('package.json') ? ',rw' : '';
+      return `--mount=type=bind,source=${file},target=${path}${access}`;
     }),
   );
   return `RUN ${[cache, ...secret, ...binds, withHeaders(plan, command)].join(' \\\n  ')}`;
