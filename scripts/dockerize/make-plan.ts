@@ -1,6 +1,7 @@
 import { posix } from 'node:path';
 import { quote } from 'shell-quote';
 import { findBuild } from './look/build-command.ts';
+import { isCompiledNeedlessly } from './look/install-needs.ts';
 import { MissingFact } from './look/missing-fact.ts';
 import { readsPort } from './look/port.ts';
 import type { Member } from './look/workspace.ts';
@@ -23,8 +24,8 @@ export function makePlan(look: Look, shape: Shape, given: Given): Plan {
   }
   const isCompiled = needs.compiled !== null;
   const modules = chooseModules(look);
-  const hasOwnScripts = needs.ownScripts !== null && needs.scripts === 'ignore';
-  const isIgnoring = hasOwnScripts || (shape === '04' && needs.scripts === 'ignore');
+  const isHarmful = needs.ownScripts !== null || look.packages.some(isCompiledNeedlessly);
+  const isIgnoring = needs.scripts === 'ignore' && (isHarmful || shape === '04');
   const secretTarget = needs.secretFile?.value.endsWith('.yarnrc.yml') ? '/app/.yarnrc.yml' : '/root/.npmrc';
   const { copies, copiesContext } = findCopies(look);
   return {
@@ -108,7 +109,16 @@ function findBuildCommands({ project, workspace, manager, build }: Look): string
     return [build.command ?? `${callsManager ? start : 'npm'} run ${build.script}`];
   }
   const last = workspace.needed.at(-1);
-  if (workspace.usesTurbo && last) return [`npx turbo run ${build?.script ?? 'build'} --filter=${last.name}`];
+  if (workspace.usesTurbo && last) {
+    // turbo looks for the package manager on the PATH.
+    const turbo = {
+      npm: 'npx turbo',
+      pnpm: `${start} exec turbo`,
+      yarn: `${start} turbo`,
+      'yarn-berry': `${start} turbo`,
+    };
+    return [`${turbo[name]} run ${build?.script ?? 'build'} --filter=${last.name}`];
+  }
   return workspace.needed.flatMap((member) => {
     const { path } = member;
     const built = path === project.app ? build : findBuild({ ...project, app: path, manifest: member.manifest }, null);
@@ -138,7 +148,7 @@ function findProductionMembers({ workspace, project }: Look): Member[] {
 
 /** What is copied to the image, beside dependencies. */
 function findCopies(look: Look): { copies: CopiedPath[]; copiesContext: boolean } {
-  const { project, workspace, framework, build, start, files, scan } = look;
+  const { project, framework, build, start, files, scan } = look;
   const inContext = (path: string) => project.has(path) || project.files.some((file) => file.startsWith(`${path}/`));
   const below = (path: string) => posix.join(project.app, path).replace(/^\.$/, '');
   const fromBuild = (path: string): CopiedPath => ({ from: 'build', path, to: path });

@@ -8,8 +8,8 @@ export interface Expected {
   responses: Record<string, string>;
   /** What cannot be known from the files, as the README of the project says. */
   flags?: string[];
-  /** The development dependencies that the app imports all the same. */
-  imports?: string[];
+  /** The development dependencies that production needs all the same: the app imports them, or a package does. */
+  keeps?: string[];
 }
 
 /** By directory. `no-lockfile` and `private-registry` have tests of their own. */
@@ -39,7 +39,7 @@ export const EXPECTED: Record<string, Expected> = {
   hono: { responses: { '/': 'Hello from Hono' } },
   sveltekit: { responses: { '/': 'Hello from SvelteKit', '/robots.txt': '' } },
   'react-router': { responses: { '/': 'Hello from React Router', '/robots.txt': 'Disallow' } },
-  prisma: { responses: { '/': 'Prisma has counted 1 visit' } },
+  prisma: { keeps: ['@types/node'], responses: { '/': 'Prisma has counted 1 visit' } },
   turborepo: { responses: { '/': 'Hello from Turborepo' }, flags: ['--workspace', 'apps/api'] },
   'pnpm-workspace': { responses: { '/': 'Hello from a pnpm workspace' } },
   'yarn-workspace': { responses: { '/': 'Hello from a Yarn workspace' } },
@@ -47,7 +47,7 @@ export const EXPECTED: Record<string, Expected> = {
   'type-stripping': { responses: { '/': 'Hello from a file with types' } },
   sharp: { responses: { '/': 'webp of 64 x 48' } },
   'better-sqlite3': { responses: { '/': 'Visits so far: 1' } },
-  'dev-dependency-at-run-time': { responses: { '/': 'A new id' }, imports: ['nanoid'] },
+  'dev-dependency-at-run-time': { responses: { '/': 'A new id' }, keeps: ['nanoid'] },
   hashbang: { responses: { '/': 'Started as a command' } },
   'parent-views': { responses: { '/': 'A view above the code', '/style.css': '' } },
   'lockfile-1': { port: 8000, responses: { '/': 'Hello from Express 4' } },

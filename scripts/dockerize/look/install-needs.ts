@@ -49,6 +49,13 @@ const DEVELOPMENT =
   /husky|lefthook|git-hooks|^git |^((npx|yarn|pnpm)( exec| --yes)? )?(nuxi?t?|svelte-kit|astro|tsc|tsup|tsdown|vite|rollup|webpack|swc|nest|turbo|nx|lerna|babel|unbuild|playwright|cypress|build)\b/;
 const SECRET = /(_authToken|_auth|_password|npmAuthToken|npmAuthIdent)["']?\s*[=:]|(\$\{\w+)/;
 
+/**
+ * Whether npm would compile a package that comes compiled: one without an install script, but with a binding.gyp. npm does
+ * not read its `gypfile: false` from a lockfile (tried with npm 11.21).
+ */
+export const isCompiledNeedlessly = ({ isProduction, hasInstallScript, dependencies }: LockedPackage) =>
+  isProduction && hasInstallScript === false && dependencies.some((name) => /^(nan|node-addon-api)$/.test(name));
+
 /** Whether a package is compiled, or downloads something compiled, when it is installed. */
 export const isNative = (one: LockedPackage) =>
   one.hasInstallScript !== false &&

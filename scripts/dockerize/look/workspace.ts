@@ -16,7 +16,6 @@ export interface Member {
 }
 
 export interface Workspace {
-  kind: 'npm' | 'pnpm' | 'yarn';
   members: Member[];
   /** The app and what it uses of the workspace, dependencies first, the app last. */
   needed: Member[];
@@ -52,11 +51,9 @@ export function findWorkspace(
       `--workspace is one of: ${members.map(({ path }) => path).join(', ')}`,
     );
   const needed = app === root ? [...members, root] : findNeeded(members, app);
-  const kind = source.startsWith('pnpm') ? 'pnpm' : project.has('yarn.lock') ? 'yarn' : 'npm';
   return {
     project: withApp(project, app.path, app.manifest),
     workspace: {
-      kind,
       members,
       needed,
       others: members.filter((member) => !needed.includes(member)).map(({ path }) => path),

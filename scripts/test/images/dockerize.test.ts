@@ -88,7 +88,7 @@ describe('each project in test/projects', () => {
   test.each(Object.keys(EXPECTED))('%s', async (name) => {
     const image = images.get(name);
     if (typeof image !== 'string') throw image;
-    const { port = 3000, responses, imports = [] } = EXPECTED[name] as Expected;
+    const { port = 3000, responses, keeps = [] } = EXPECTED[name] as Expected;
     const { id, ask } = await bench.serve(image, [], port);
     for (const [path, part] of Object.entries(responses)) {
       const { status, body } = await ask(path);
@@ -102,7 +102,7 @@ describe('each project in test/projects', () => {
     const found = (await readDevDependencies(name)).filter((dependency) =>
       paths.some((path) => path.endsWith(`/node_modules/${dependency}/package.json`)),
     );
-    expect(found).toEqual(imports);
+    expect(found).toEqual(keeps);
     const leftovers = paths.filter((path) => /^\/(root|tmp)\/./.test(path) && !/\/\.(bashrc|profile)$/.test(path));
     expect(leftovers).toEqual([]);
   });
