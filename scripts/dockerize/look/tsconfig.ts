@@ -1,77 +1,86 @@
 import { posix } from 'node:path';
 import { minVersion } from 'semver';
+import { z } from 'zod';
 import { compilePattern } from '../../lib/compile-pattern.ts';
 import type { Project } from './read-project.ts';
 
-interface Tsconfig {
-  compilerOptions?: Record<string, unknown>;
-  extends?: string | string[];
-  include?: string[];
-  files?: string[];
-  references?: { path?: unknown }[];
-}
+const strings = z.array(z.string()).optional().catch(undefined);
+const configSchema = z.object({
+  compilerOptions: z.record(z.string(), z.unknown()).catch({}).default({}),
+  extends: z.union([z.string(), strings]).optional().catch(undefined),
+  include: strings,
+  exclude: strings,
+  files: strings,
+  references: z
+    .array(z.object({ path: z.string() }))
+    .catch([])
+    .default([]),
+});
+type Config = z.infer<typeof configSchema>;
 
 /** What a tsconfig.json compiles, and where to. Paths are relative to the project. */
 export interface Compilation {
   rootDir: string;
   outDir: string;
-  /** False with `noEmit`, or when nothing says where to. */
+  /** False when it only checks types. */
   emits: boolean;
   allowsJavaScript: boolean;
   references: string[];
 }
 
-const CONFIG_LIMIT = 64 << 10;
+const TEXT_LIMIT = 64 << 10;
+const DEPTH_LIMIT = 8;
+// What is not closed ends with the text: so no place of the text is tried twice.
+const STRING = '("(?:\\\\.|[^"\\\\])*"?)';
+const COMMENTS = new RegExp(`${STRING}|//[^\\n]*|/\\*(?:[^*]|\\*(?!/))*(?:\\*/)?`, 'g');
+const LAST_COMMAS = new RegExp(`${STRING}|,(?=\\s*[}\\]])`, 'g');
 
 /** Reads a tsconfig.json with those that it extends, as far as they are in the project; null when there is none. */
 export function readCompilation(project: Project, path: string): Compilation | null {
-  const config = readConfig(project, project.has(path) ? path : posix.join(path, 'tsconfig.json'), 0);
+  const file = project.has(path) ? path : posix.join(path, 'tsconfig.json');
+  const config = readConfig(project, file, 0);
   if (config === null) return null;
-  const { options, include, directory } = config;
-  const outDir = typeof options.outDir === 'string' ? options.outDir : directory;
-  const emits = options.noEmit !== true && options.emitDeclarationOnly !== true;
-  const rootDir =
-    typeof options.rootDir === 'string' ? options.rootDir : findRoot(project, directory, include, options);
-  return { rootDir, outDir, emits, allowsJavaScript: options.allowJs === true, references: config.references };
-}
-
-interface Config {
-  options: Record<string, unknown>;
-  include: string[];
-  directory: string;
-  references: string[];
-}
-
-function readConfig(project: Project, path: string, depth: number): Config | null {
-  const text = project.read(path);
-  const parsed = text === null || depth > 8 ? null : parseConfig(text);
-  if (parsed === null) return null;
-  const directory = posix.dirname(path).replace(/^\.$/, '');
-  const resolve = (value: unknown) =>
-    posix.join(directory, String(value).replace(/\$\{configDir\}/, '.')).replace(/^\.$|\/$/, '');
-  const bases = [parsed.extends ?? []].flat().flatMap((base) => {
-    const candidate = resolve(base);
-    return readConfig(project, project.has(candidate) ? candidate : `${candidate}.json`, depth + 1) ?? [];
-  });
-  const options = { ...parsed.compilerOptions };
-  for (const name of ['outDir', 'rootDir']) if (name in options) options[name] = resolve(options[name]);
-  const include = parsed.include ?? parsed.files;
+  const { compilerOptions: options, references } = config;
+  const directory = posix.dirname(file).replace(/^\.$/, '');
   return {
-    options: Object.assign({}, ...bases.map((base) => base.options), options),
-    include: Array.isArray(include) ? include.map(resolve) : (bases.at(-1)?.include ?? []),
-    directory,
-    references: Array.isArray(parsed.references) ? parsed.references.map(({ path: target }) => resolve(target)) : [],
+    rootDir: typeof options.rootDir === 'string' ? options.rootDir : findRoot(project, directory, config),
+    outDir: typeof options.outDir === 'string' ? options.outDir : directory,
+    emits: options.noEmit !== true && options.emitDeclarationOnly !== true,
+    allowsJavaScript: options.allowJs === true,
+    references: references.map((reference) => reference.path),
   };
 }
 
-/** JSON with comments and trailing commas. */
-function parseConfig(text: string): Tsconfig | null {
-  const withoutComments = text
-    .slice(0, CONFIG_LIMIT)
-    .replace(/("(?:\\.|[^"\\])*")|\/\/[^\n]*|\/\*[\s\S]*?\*\//g, (_, string = '') => string)
-    .replace(/("(?:\\.|[^"\\])*")|,(?=\s*[}\]])/g, (_, string = '') => string);
+/** A config, merged with those that it extends; its paths are relative to the project. */
+function readConfig(project: Project, path: string, depth: number): Config | null {
+  const config = depth > DEPTH_LIMIT ? null : parseConfig(project.read(path) ?? '');
+  if (config === null) return null;
+  const resolve = (value: string) =>
+    posix.join(posix.dirname(path), value.replace(/\$\{configDir\}/, '.'), '.').replace(/^\.$|\/$/, '');
+  const bases = [config.extends ?? []].flat().map((base) => {
+    const candidate = resolve(base);
+    return readConfig(project, project.has(candidate) ? candidate : `${candidate}.json`, depth + 1);
+  });
+  for (const name of ['outDir', 'rootDir']) {
+    const value = config.compilerOptions[name];
+    if (typeof value === 'string') config.compilerOptions[name] = resolve(value);
+  }
+  const base = Object.assign({}, ...bases) as Partial<Config>;
+  return {
+    ...config,
+    compilerOptions: Object.assign({}, ...bases.map((each) => each?.compilerOptions), config.compilerOptions),
+    include: (config.include ?? config.files)?.map(resolve) ?? base.include,
+    exclude: config.exclude?.map(resolve) ?? base.exclude,
+    references: config.references.map((reference) => ({ path: resolve(reference.path) })),
+  };
+}
+
+/** JSON with comments and commas before a closing bracket. */
+function parseConfig(text: string): Config | null {
+  const keepString = (_: string, string = '') => string;
   try {
-    return Object(JSON.parse(withoutComments));
+    const json = text.slice(0, TEXT_LIMIT).replace(COMMENTS, keepString).replace(LAST_COMMAS, keepString);
+    return configSchema.parse(JSON.parse(json));
   } catch {
     return null;
   }
@@ -81,26 +90,28 @@ function parseConfig(text: string): Tsconfig | null {
  * The root when the config does not say one: its directory from TypeScript 6 on and with `composite`, else the directory
  * that all its files have in common (https://www.typescriptlang.org/tsconfig/#rootDir).
  */
-function findRoot(project: Project, directory: string, include: string[], options: Record<string, unknown>): string {
-  const range = {
-    ...project.rootManifest.devDependencies,
-    ...project.manifest.dependencies,
-    ...project.manifest.devDependencies,
+function findRoot(project: Project, directory: string, { compilerOptions, include, exclude = [] }: Config): string {
+  const { rootManifest, manifest } = project;
+  const versions = { ...rootManifest.devDependencies, ...manifest.dependencies, ...manifest.devDependencies };
+  if (compilerOptions.composite === true || isAtLeast(versions.typescript, 6)) return directory;
+  const match = (patterns: string[]) => {
+    const all = patterns
+      .flatMap((each) => [each, `${each.replace(/(\/\*\*)?(\/\*(\.\w+)?)?$/, '')}/**`])
+      .map(compilePattern);
+    return (file: string) => all.some((matches) => matches(file));
   };
-  if (options.composite === true || isAtLeast(range.typescript ?? range['@typescript/native-preview'], 6))
-    return directory;
-  const patterns = include.map((pattern) =>
-    compilePattern(pattern.replace(/\/\*\.(\w+|\{[^}]*\})$|\/\*\*\/\*$/, '/**')),
-  );
+  const [isIncluded, isExcluded] = [match(include ?? [posix.join(directory, '**')]), match(exclude)];
   const files = project.files.filter(
-    (file) =>
-      /(?<!\.d)\.[cm]?tsx?$/.test(file) &&
-      (directory === '' || file.startsWith(`${directory}/`)) &&
-      (include.length === 0 || patterns.some((matches, at) => matches(file) || file.startsWith(`${include[at]}/`))),
+    (file) => /(?<!\.d)\.[cm]?tsx?$/.test(file) && isIncluded(file) && !isExcluded(file),
   );
+  return commonDirectory(files);
+}
+
+/** The directory that files have in common. */
+export function commonDirectory(files: string[]): string {
   const [first = [], ...others] = files.map((file) => file.split('/').slice(0, -1));
-  const common = first.findIndex((part, at) => others.some((other) => other[at] !== part));
-  return (common < 0 ? first : first.slice(0, common)).join('/');
+  const end = first.findIndex((part, at) => others.some((other) => other[at] !== part));
+  return (end < 0 ? first : first.slice(0, end)).join('/');
 }
 
 /** Whether all versions of a range have at least this major version. */

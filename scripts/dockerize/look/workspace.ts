@@ -52,11 +52,11 @@ export function findWorkspace(
       `--workspace is one of: ${members.map(({ path }) => path).join(', ')}`,
     );
   const needed = app === root ? [...members, root] : findNeeded(members, app);
-  const kind = source.startsWith('pnpm') ? 'pnpm' : project.has('yarn.lock') ? 'yarn' : 'npm';
+  const npmOrYarn = project.has('yarn.lock') ? 'yarn' : 'npm';
   return {
     project: withApp(project, app.path, app.manifest),
     workspace: {
-      kind,
+      kind: source.startsWith('pnpm') ? 'pnpm' : npmOrYarn,
       members,
       needed,
       others: members.filter((member) => !needed.includes(member)).map(({ path }) => path),
