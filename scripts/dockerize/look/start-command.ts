@@ -26,23 +26,28 @@ export interface Start {
 interface Candidate {
   commands: ScriptCommand[];
   source: string;
+  /** Whether a development tool counts too: what it starts is translated to what is built of it. */
+  isTranslated?: boolean;
 }
 
-const PRODUCTION = [
-  'start:prod',
-  'start:production',
-  'prod',
-  'production',
-  'start',
-  'serve',
-  'server',
-  'start-server',
-  'start:server',
-];
-const FILES = ['server', 'app', 'index', 'src/index', 'src/server', 'src/main', 'src/app', 'main'];
-const EMPTY = { argv: [], entry: null, sourceEntry: null, env: {}, before: [], notes: [] };
-const MIGRATIONS = /^(prisma|knex|typeorm|sequelize(-cli)?|drizzle-kit|mikro-orm|node-pg-migrate|db-migrate)$/;
-const MIGRATION_PACKAGES: Record<string, string> = { sequelize: 'sequelize-cli', 'mikro-orm': '@mikro-orm/cli' };
+interface App {
+  project: Project;
+  build: Build | null;
+}
+
+const PRODUCTION = 'start:prod start:production prod production start serve server start-server start:server'.split(
+  ' ',
+);
+const FILES = 'server app index src/index src/server src/main src/app main'.split(' ');
+const ENDS = ' .js .mjs .cjs .ts .mts .cts .tsx /index.js /index.mjs /index.cjs /index.ts'.split(' ');
+const TYPESCRIPT = /\.[cm]?tsx?$/;
+const NOTHING = { argv: [], entry: null, sourceEntry: null, env: {}, before: [], notes: [] };
+/** Programs that migrate a database, and their packages. */
+const MIGRATIONS = new Map(
+  'prisma knex typeorm sequelize:sequelize-cli sequelize-cli drizzle-kit mikro-orm:@mikro-orm/cli node-pg-migrate db-migrate'
+    .split(' ')
+    .map((each): [string, string] => [each.replace(/:.*/, ''), each.replace(/.*:/, '')]),
+);
 
 /**
  * Finds what starts the app: production scripts, its framework, Procfile, its own Dockerfile, development tools translated
@@ -57,39 +62,45 @@ export function findStart(
   given: { entry?: string; args?: string[] },
 ): Start {
   const { scripts, main, bin = {} } = project.manifest;
-  const script = (name: string) => ({ commands: readScript(project, name), source: `${name} in package.json` });
-  const file = (path: string | undefined, source: string) => ({
-    commands: path ? [{ argv: ['node', path], env: {}, directory: '' }] : [],
-    source,
-  });
-  const find = (candidates: Candidate[], isDevelopment = false) => {
+  const find = (candidates: Candidate[]) => {
     for (const candidate of candidates) {
-      const start = readStart(project, build, candidate, isDevelopment);
+      const start = readStart({ project, build }, candidate);
       if (start) return start;
     }
     return null;
   };
-  const procfile = /^web:(.*)$/m.exec(project.read(posix.join(project.app, 'Procfile')) ?? '')?.[1] ?? '';
-  const own = find([...PRODUCTION, ...Object.keys(scripts).filter((name) => name.startsWith('serve:ssr'))].map(script));
-  const named = given.entry ? { ...EMPTY, argv: [given.entry], entry: given.entry, source: '--entry' } : null;
-  const start =
-    (given.entry ? find([file(given.entry, '--entry')]) : null) ??
-    named ??
-    (framework?.command && !own?.entry ? ofFramework(project, framework, framework.command, own) : own) ??
-    find([{ commands: readLine(project, procfile), source: 'web in Procfile' }, readDockerfile(project)]) ??
-    find([script('start')], true) ??
-    find(
-      [
+  const script = (name: string): Candidate => ({
+    commands: readScript(project, name),
+    source: `${name} in package.json`,
+  });
+  const translated = (name: string) => ({ ...script(name), isTranslated: true });
+  const file = (path = '', source = `${path}, which exists`): Candidate => ({
+    commands: path === '' ? [] : [{ argv: ['node', path], env: {}, directory: '' }],
+    source,
+    isTranslated: source !== '--entry',
+  });
+  const findAny = () => {
+    const { entry } = given;
+    if (entry) return find([file(entry, '--entry')]) ?? { ...NOTHING, argv: [entry], entry, source: '--entry' };
+    const own = find(
+      [...PRODUCTION, ...Object.keys(scripts).filter((name) => name.startsWith('serve:ssr'))].map(script),
+    );
+    if (framework?.command && !own?.entry) return preferFramework(project, framework.command, framework.source, own);
+    const procfile = /^web:(.*)$/m.exec(project.read(posix.join(project.app, 'Procfile')) ?? '')?.[1] ?? '';
+    return (
+      own ??
+      find([
+        { commands: readLine(project, procfile), source: 'web in Procfile' },
+        readDockerfile(project),
+        translated('start'),
         file(typeof bin === 'string' ? bin : Object.values(bin)[0], 'bin in package.json'),
         file(main, 'main in package.json'),
-      ],
-      true,
-    ) ??
-    find(['dev', 'start:dev', 'develop', 'server'].map(script), true) ??
-    find(
-      FILES.map((path) => file(path, `${path}, which exists`)),
-      true,
+        ...['dev', 'start:dev', 'develop', 'server'].map(translated),
+        ...FILES.map((path) => file(path)),
+      ])
     );
+  };
+  const start = findAny();
   if (start === null) {
     throw usageError(
       'Nothing says what starts the app: no production script, Procfile, CMD, bin or main leads to a file.',
@@ -101,85 +112,56 @@ export function findStart(
 }
 
 /** The command of a framework. What an own script adds stays: the arguments of the same bin, else the port. */
-function ofFramework(project: Project, { source }: Framework, command: string[], own: Start | null): Start {
-  if (own && own.argv[0] === command[0]) return own;
-  const [first = ''] = command;
-  const entry = first.startsWith('node_modules/') ? null : first;
+function preferFramework(project: Project, argv: string[], source: string, own: Start | null): Start {
+  if (own && own.argv[0] === argv[0]) return own;
+  const entry = argv[0]?.startsWith('node_modules/') ? null : (argv[0] ?? null);
   const port = /(?:^| )(?:-p|--port)[ =](\d+)/.exec(own?.argv.join(' ') ?? '')?.[1];
-  const env = { ...own?.env, ...(port === undefined ? {} : { PORT: port }) };
-  return {
-    ...EMPTY,
-    argv: command,
-    entry,
-    sourceEntry: entry && findSource(project, entry),
-    env,
-    before: own?.before ?? [],
-    source,
-  };
+  const env = { ...own?.env, ...(port && { PORT: port }) };
+  const sourceEntry = entry && findSource(project, entry);
+  return { ...NOTHING, argv, entry, sourceEntry, env, before: own?.before ?? [], source };
 }
 
 /** The last command of a candidate that starts something, with the migrations before it. */
-function readStart(
-  project: Project,
-  build: Build | null,
-  { commands, source }: Candidate,
-  isDevelopment: boolean,
-): Start | null {
+function readStart(app: App, { commands, source, isTranslated = false }: Candidate): Start | null {
   for (const [index, command] of [...commands.entries()].reverse()) {
-    const launch = readLaunch(project, command);
-    if (launch === null || (launch.isDevelopment && !isDevelopment)) continue;
-    const entry = launch.file === null ? null : findEntry(project, build, launch.file, isDevelopment);
+    const launch = readLaunch(app.project, command);
+    if (launch === null || (launch.isDevelopment && !isTranslated)) continue;
+    const entry = launch.file === null ? null : findEntry(app, launch.file, isTranslated);
     if (launch.file !== null && entry === null) continue;
     const { words, notes } = expandDefaults([...launch.flags, ...(entry === null ? [] : [entry]), ...launch.args]);
-    const bin = words.find((word) => project.has(posix.join(project.app, word))) ?? null;
-    const earlier = commands.slice(0, index).map((each) => readEarlier(project, build, each));
+    if (launch.isDevelopment && TYPESCRIPT.test(entry ?? ''))
+      notes.push(`Node removes the types of ${entry} itself: enums, and imports without an extension, need a build`);
+    const earlier = commands.slice(0, index).map((each) => readEarlier(app, each));
     const { NODE_ENV, ...env } = command.env;
-    const isTypeScript =
-      launch.isDevelopment && /\.[cm]?tsx?$/.test(entry ?? '')
-        ? [`Node removes the types of ${entry} itself: enums, and imports without an extension, need a build`]
-        : [];
+    const argument = words.find((word) => app.project.has(posix.join(app.project.app, word))) ?? null;
     return {
       argv: words,
       entry,
-      sourceEntry: entry === null ? bin : findSource(project, entry),
+      sourceEntry: entry === null ? argument : findSource(app.project, entry),
       env: Object.fromEntries(Object.entries(env).filter(([, value]) => !value.includes('${'))),
       before: earlier.flatMap(({ argv }) => (argv ? [argv] : [])),
       source,
-      notes: [...launch.notes, ...isTypeScript, ...notes, ...earlier.flatMap(({ note }) => note ?? [])],
+      notes: [...launch.notes, ...notes, ...earlier.flatMap(({ note }) => note ?? [])],
     };
   }
   return null;
 }
 
 /** The file that runs in the image: the one that is written, or what the build makes of it; null when there is none. */
-function findEntry(project: Project, build: Build | null, written: string, isDevelopment: boolean): string | null {
+function findEntry({ project, build }: App, written: string, isTranslated: boolean): string | null {
   const path = posix.normalize(written === '.' ? (project.manifest.main ?? 'index.js') : written);
   const source = findFile(project, path);
   const compiled = source && build ? findCompiledFile(project, build, source) : null;
-  if (source && compiled && (isDevelopment || compiled === path)) return compiled;
-  if (source && (/\.[cm]?tsx?$/.test(source) === /\.[cm]?tsx?$/.test(path) || build === null) && !/\.tsx$/.test(source))
-    return source;
-  if (/(^|\/)node_modules\//.test(path)) return path;
+  if (compiled && (isTranslated || compiled === path)) return compiled;
+  const runs =
+    source && (build === null || TYPESCRIPT.test(source) === TYPESCRIPT.test(path)) && !source.endsWith('.tsx');
+  // A package may have a node_modules in its source code, which is not read.
+  if (runs || /(^|\/)node_modules\//.test(path)) return runs ? source : path;
   const name = path.replace(/\/$/, '');
   const output = build?.outputs.find((each) => name === each || name.startsWith(`${each}/`));
   if (output === undefined || /\.[cm]?js$/.test(path)) return output === undefined ? null : path;
   return path.endsWith('/') || name === output ? `${name}/index.js` : `${name}.js`;
 }
-
-const ENDS = [
-  '',
-  '.js',
-  '.mjs',
-  '.cjs',
-  '.ts',
-  '.mts',
-  '.cts',
-  '.tsx',
-  '/index.js',
-  '/index.mjs',
-  '/index.cjs',
-  '/index.ts',
-];
 
 /** A file as Node finds it, or TypeScript with that name, relative to the app. */
 function findFile(project: Project, path: string): string | null {
@@ -196,23 +178,17 @@ function findSource(project: Project, entry: string): string | null {
 }
 
 /** What to do with a command before the start: migrations run in the container, what builds has run in the image. */
-function readEarlier(
-  project: Project,
-  build: Build | null,
-  { argv, directory }: ScriptCommand,
-): { argv?: string[]; note?: string } {
+function readEarlier(app: App, { argv, directory }: ScriptCommand): { argv?: string[]; note?: string } {
   const [program = '', ...args] = argv;
-  const name = MIGRATION_PACKAGES[program] ?? program;
-  const line = `\`${argv.join(' ')}\` is left out of the start`;
-  if (MIGRATIONS.test(program)) {
-    if (name in project.manifest.dependencies) return { argv: [`node_modules/.bin/${program}`, ...args] };
-    return {
-      note: `${line}, because ${name} is no production dependency: run it before, or move ${name} to dependencies`,
-    };
-  }
-  const file = program === 'node' && args[0] ? findEntry(project, build, posix.join(directory, args[0]), false) : null;
+  const tool = MIGRATIONS.get(program);
+  const note = `\`${argv.join(' ')}\` is left out of the start`;
+  if (tool !== undefined && tool in app.project.manifest.dependencies)
+    return { argv: [`node_modules/.bin/${program}`, ...args] };
+  if (tool !== undefined)
+    return { note: `${note}: ${tool} is no production dependency. Run it before, or make it one` };
+  const file = program === 'node' && args[0] ? findEntry(app, posix.join(directory, args[0]), false) : null;
   if (file !== null) return { argv: [file, ...args.slice(1)] };
-  return build === null && !/^(echo|node)$/.test(program) ? { note: line } : {};
+  return app.build === null && !/^(echo|node)$/.test(program) ? { note } : {};
 }
 
 /** `${PORT:=9000}`: no shell expands it in the image, so its default value is written, or it goes with its flag. */
@@ -222,9 +198,7 @@ function expandDefaults(words: string[]): { words: string[]; notes: string[] } {
     const isFlagOf = /^-[^=]*$/.test(word) && /^\$\{\w+\}$/.test(words[at + 1] ?? '');
     const [variable, value] = /\$\{\w+(?::?[-=]([^}]*))?\}/.exec(word) ?? [];
     if (variable === undefined) return isFlagOf ? [] : [word];
-    notes.push(
-      `${variable} needs a shell, and none starts in the image: ${value ?? 'nothing'} is written in its place`,
-    );
+    notes.push(`No shell expands ${variable} in the image: ${value ?? 'nothing'} is written in its place`);
     return value === undefined ? [] : [word.replace(variable, value)];
   });
   return { words: expanded, notes };
@@ -232,20 +206,15 @@ function expandDefaults(words: string[]): { words: string[]; notes: string[] } {
 
 /** The command of the app's own Dockerfile: its last CMD, after ENTRYPOINT. */
 export function readDockerfile(project: Project): Candidate {
-  const text = (project.read(posix.join(project.app, 'Dockerfile')) ?? '').slice(0, 100_000).replace(/\\\r?\n/g, ' ');
+  const text = project.read(posix.join(project.app, 'Dockerfile'))?.slice(0, 100_000) ?? '';
+  const lines = text.replace(/\\\r?\n/g, ' ').split(/\r?\n/);
   const last = (keyword: string) => {
-    const value =
-      text
-        .split(/\r?\n/)
-        .findLast((line) => line.startsWith(`${keyword} `))
-        ?.slice(keyword.length)
-        .trim() ?? '';
+    const value = (lines.findLast((line) => line.startsWith(`${keyword} `)) ?? '').slice(keyword.length).trim();
     const words = [...value.matchAll(/"((?:[^"\\]|\\.)*)"/g)].map(([, word = '']) => word);
     if (!value.startsWith('[')) return value;
     return words[1] === '-c' ? (words[2] ?? '') : quote(words);
   };
-  const entrypoint = last('ENTRYPOINT');
-  const line = `${/\.sh\b/.test(entrypoint) ? '' : entrypoint} ${last('CMD')}`;
+  const line = `${last('ENTRYPOINT').replace(/.*\.sh\b.*/, '')} ${last('CMD')}`;
   const directory = last('WORKDIR').replace(/\/?$/, '/');
   return { commands: readLine(project, line.replaceAll(` ${directory}`, ' ')), source: 'CMD in Dockerfile' };
 }
