@@ -1,7 +1,7 @@
 import { posix } from 'node:path';
 import { usageError } from '../../lib/errors.ts';
 import type { Project } from './read-project.ts';
-import { readScript } from './script-commands.ts';
+import { readScript, splitFlags } from './script-commands.ts';
 import { isAtLeast, readCompilation } from './tsconfig.ts';
 
 /** What a framework says of an app: what is built and what runs. Paths are relative to the app. */
@@ -18,13 +18,12 @@ export interface Framework {
   handlesSigterm: boolean;
 }
 
-/** Packages that answer requests: with one of them a build of static files is only the client. */
+/** Packages that answer requests: with one of them, a build of static files is only the client. */
 const SERVERS =
-  /^(express|fastify|koa|hono|polka|restify|connect|h3|ws|socket\.io|@hono\/node-server|@hapi\/hapi|hapi|@feathersjs\/.+|@apollo\/server|apollo-server.*)$/;
-/** Builds of static files, by their command. */
-const STATIC =
-  /^(vite|react-scripts|gatsby|ng|vue-cli-service|docusaurus|astro|parcel|nuxt generate|eleventy|vuepress|vitepress)\b/;
-const DEFAULTS = { needsModules: true, port: 3000, env: {}, handlesSigterm: false };
+  /^(express|fastify|koa|hono|polka|restify|connect|h3|ws|socket\.io|@hono\/node-server|@?hapi(\/hapi)?|@feathersjs\/.+|@apollo\/server)$/;
+const STATIC = /^(vite|react-scripts|gatsby|ng|vue-cli-service|docusaurus|astro|parcel|eleventy|vuepress|vitepress)\b/;
+const NITRO = ['nuxt', 'nitropack', 'nitro', '@solidjs/start', '@tanstack/react-start', '@tanstack/solid-start'];
+const HOST = { HOST: '0.0.0.0' };
 
 /**
  * Finds the framework that says what is built and what runs; null without one.
@@ -32,145 +31,115 @@ const DEFAULTS = { needsModules: true, port: 3000, env: {}, handlesSigterm: fals
  * @throws {ToolError} with the code `usage` when the project builds static files, or no server for Node.
  */
 export function findFramework(project: Project): Framework | null {
-  const { dependencies, devDependencies, optionalDependencies } = project.manifest;
-  const versions = { ...optionalDependencies, ...devDependencies, ...dependencies };
-  const inApp = (path: string) => posix.join(project.app, path);
-  const config = (...stems: string[]) =>
-    stems
-      .flatMap((stem) => ['ts', 'mts', 'js', 'mjs', 'cjs'].map((end) => `${stem}.config.${end}`))
-      .map((name) => project.read(inApp(name)))
-      .find((text) => text !== null)
-      ?.slice(0, 50_000)
-      .replace(/^\s*\/\/.*$/gm, '') ?? '';
+  const { dependencies, devDependencies } = project.manifest;
+  const versions = { ...devDependencies, ...dependencies };
   const find = (...names: string[]) => names.find((name) => name in versions);
+  const has = (path: string) => project.files.some((file) => file.startsWith(posix.join(project.app, path)));
+  const read = (stem: string) => readConfig(project, stem);
   const make = (
     name: string,
     command: string[] | null,
-    copies: Framework['copies'],
+    paths: string[] | null,
     more: Partial<Framework> = {},
-  ): Framework => ({ ...DEFAULTS, name, source: `${name} in package.json`, command, copies, ...more });
-  const copy = (...paths: string[]) => paths.map((path) => ({ from: path, to: path }));
-  const starts = ['start:prod', 'start', 'serve', 'server'].flatMap((name) => readScript(project, name));
-  const started = starts.flatMap(({ argv: [program = '', ...args] }) =>
-    posix.basename(program) === 'node' ? args.filter((word) => !word.startsWith('-')) : [],
+  ): Framework => {
+    const copies = paths?.map((path) => ({ from: path, to: path })) ?? null;
+    const defaults = { needsModules: true, port: 3000, env: {}, handlesSigterm: false };
+    return { name, source: `${name} in package.json`, command, copies, ...defaults, ...more };
+  };
+  const scripts = ['start:prod', 'start', 'serve', 'server'].flatMap((name) => readScript(project, name));
+  const started = scripts.flatMap(({ argv: [program = '', ...args] }) =>
+    posix.basename(program) === 'node' ? (splitFlags(args).file ?? []) : [],
   );
+  const builds = readScript(project, 'build').map(({ argv }) => argv.join(' '));
 
-  const next = find('next');
-  if (next) {
-    const text = config('next');
-    if (/\boutput:\s*['"]export/.test(text)) throw staticError('next', "output: 'export' in next.config");
-    const handlesSigterm = isAtLeast(versions.next, 14);
-    const isPublic = project.files.some((file) => file.startsWith(inApp('public/')));
+  if (find('next')) {
+    const output = /\boutput:\s*['"](export|standalone)/.exec(read('next'))?.[1];
+    if (output === 'export') throw staticError('next', "output: 'export' in next.config");
+    const [publicFiles, handlesSigterm] = [has('public/') ? ['public'] : [], isAtLeast(versions.next, 14)];
     const ownServer = started.some((file) => !file.startsWith('.next'));
-    const files = [...(isPublic ? ['public'] : [])];
-    if (/\boutput:\s*['"]standalone/.test(text) && !ownServer) {
-      const copies = [
-        { from: '.next/standalone', to: posix.relative(project.app, '') || '.' },
-        ...copy('.next/static', ...files),
-      ];
-      return make('next', ['server.js'], copies, {
-        source: "output: 'standalone' in next.config",
-        needsModules: false,
-        env: { HOSTNAME: '0.0.0.0' },
+    if (output === 'standalone' && !ownServer) {
+      const framework = make('next', ['server.js'], ['.next/static', ...publicFiles], {
         handlesSigterm,
+        needsModules: false,
       });
+      // In a workspace, .next/standalone has the directories of the workspace.
+      const standalone = { from: '.next/standalone', to: posix.relative(project.app, '') || '.' };
+      const copies = [standalone, ...(framework.copies ?? [])];
+      return { ...framework, source: "output: 'standalone' in next.config", copies, env: { HOSTNAME: '0.0.0.0' } };
     }
-    const configs = project.files
-      .filter((file) => file.startsWith(inApp('next.config.')))
-      .map((file) => posix.relative(project.app, file));
-    return make('next', ownServer ? null : ['node_modules/.bin/next', 'start'], copy('.next', ...files, ...configs), {
-      handlesSigterm,
-    });
+    const configs = ['js', 'mjs', 'ts'].map((end) => `next.config.${end}`).filter(has);
+    const command = ownServer ? null : ['node_modules/.bin/next', 'start'];
+    return make('next', command, ['.next', ...publicFiles, ...configs], { handlesSigterm });
   }
-  const nitro = find('nuxt', 'nitropack', 'nitro', '@solidjs/start', '@tanstack/react-start', '@tanstack/solid-start');
-  if (
-    nitro &&
-    (!nitro.startsWith('@tanstack') ||
-      find('vinxi', 'nitro', 'nitropack') ||
-      started.some((file) => file.startsWith('.output')) ||
-      config('app') !== '')
-  ) {
-    if (readScript(project, 'build').some(({ argv }) => argv.join(' ').startsWith('nuxt generate')))
-      throw staticError('nuxt', 'nuxt generate');
-    return make(nitro, ['.output/server/index.mjs'], copy('.output'), { needsModules: false, handlesSigterm: true });
+  const nitro = find(...NITRO);
+  const isNitro =
+    find('vinxi', 'nitro', 'nitropack') || read('app') || started.some((file) => file.startsWith('.output'));
+  if (nitro && (isNitro || !nitro.startsWith('@tanstack'))) {
+    if (builds.some((line) => line.startsWith('nuxt generate'))) throw staticError('nuxt', 'nuxt generate');
+    return make(nitro, ['.output/server/index.mjs'], ['.output'], { needsModules: false, handlesSigterm: true });
   }
   if (find('@sveltejs/kit')) {
-    const text = config('svelte') + config('vite');
-    const adapter = /@sveltejs\/adapter-node/.test(text)
-      ? null
-      : (/@sveltejs\/adapter-[\w-]+/.exec(text)?.[0] ?? 'no adapter');
-    if (adapter && started.length === 0) {
-      throw usageError(
-        `SvelteKit builds no server for Node: ${adapter} in its config.`,
-        'Install @sveltejs/adapter-node as a development dependency, and use it as the adapter in the config of SvelteKit.',
-      );
-    }
-    const out = /\bout:\s*['"]([\w./-]+)/.exec(text)?.[1] ?? 'build';
-    return make('@sveltejs/kit', [`${posix.normalize(out)}/index.js`], copy(posix.normalize(out)), {
-      needsModules: Object.keys(dependencies).length > 0,
-      handlesSigterm: true,
-    });
+    const text = read('svelte') + read('vite');
+    const out = posix.normalize(/\bout:\s*['"]([\w./-]+)/.exec(text)?.[1] ?? 'build');
+    const needsModules = Object.keys(dependencies).length > 0;
+    if (text.includes('@sveltejs/adapter-node') || started.length > 0)
+      return make('@sveltejs/kit', [`${out}/index.js`], [out], { needsModules, handlesSigterm: true });
+    const adapter = /@sveltejs\/adapter-\w+/.exec(text)?.[0] ?? 'it has no adapter';
+    throw usageError(
+      `SvelteKit builds no server for Node: ${adapter}.`,
+      'Install @sveltejs/adapter-node and use it instead.',
+    );
   }
   const router = find('@react-router/dev', '@remix-run/dev');
   if (router) {
-    if (/\bssr:\s*false/.test(config('react-router') + config('vite'))) throw staticError(router, 'ssr: false');
-    const serve = find('@react-router/serve', '@remix-run/serve');
-    const isVite = router === '@react-router/dev' || config('vite') !== '';
-    const command = serve
-      ? [
-          `node_modules/.bin/${serve.startsWith('@remix') ? 'remix' : 'react-router'}-serve`,
-          isVite ? './build/server/index.js' : './build/index.js',
-        ]
-      : null;
-    return make(router, command, copy('build', ...(isVite ? [] : ['public'])), { handlesSigterm: serve !== undefined });
-  }
-  if (find('astro') && /@astrojs\/node/.test(config('astro'))) {
-    const out = posix.normalize(/\boutDir:\s*['"]([\w./-]+)/.exec(config('astro'))?.[1] ?? 'dist');
-    const isStandalone = /mode:\s*['"]standalone/.test(config('astro'));
-    return make('astro', isStandalone ? [`${out}/server/entry.mjs`] : null, copy(out), {
-      source: '@astrojs/node in astro.config',
-      port: 4321,
-      env: { HOST: '0.0.0.0' },
+    if (/\bssr:\s*false/.test(read('react-router') + read('vite'))) throw staticError(router, 'ssr: false');
+    const isVite = router === '@react-router/dev' || read('vite') !== '';
+    const bin = find('@react-router/serve', '@remix-run/serve')?.replace(/@(remix|react-router)(-run)?\//, '$1-');
+    const command = [`node_modules/.bin/${bin}`, isVite ? './build/server/index.js' : './build/index.js'];
+    return make(router, bin ? command : null, isVite ? ['build'] : ['build', 'public'], {
+      handlesSigterm: bin !== undefined,
     });
   }
-  if (find('@adonisjs/core') && find('@adonisjs/assembler')) {
-    return make('@adonisjs/core', ['bin/server.js'], [{ from: 'build', to: '.' }], {
-      port: 3333,
-      env: { HOST: '0.0.0.0', PORT: '3333' },
-      handlesSigterm: true,
-    });
+  if (find('astro') && read('astro').includes('@astrojs/node')) {
+    const out = posix.normalize(/\boutDir:\s*['"]([\w./-]+)/.exec(read('astro'))?.[1] ?? 'dist');
+    const command = /mode:\s*['"]standalone/.test(read('astro')) ? [`${out}/server/entry.mjs`] : null;
+    return make('astro', command, [out], { source: '@astrojs/node in astro.config', port: 4321, env: HOST });
   }
-  if (find('@nestjs/core') && find('@nestjs/cli')) return make('@nestjs/core', findNestEntry(project), null);
-  const strapi = find('@strapi/strapi', 'strapi');
-  if (strapi) return make(strapi, ['node_modules/.bin/strapi', 'start'], null, { port: 1337 });
-  const built = readScript(project, 'build')
-    .map(({ argv }) => argv.join(' '))
-    .find((line) => STATIC.test(line));
-  const hasServer =
-    started.length > 0 ||
-    Object.keys(dependencies).some((name) => SERVERS.test(name)) ||
-    ['Procfile', 'server.js'].some((name) => project.has(inApp(name)));
-  if (built && !hasServer) throw staticError(built.split(' ')[0] ?? built, `\`${built}\` in package.json`);
+  if (find('@adonisjs/assembler')) {
+    const env = { ...HOST, PORT: '3333' };
+    const copies = [{ from: 'build', to: '.' }];
+    return make('@adonisjs/core', ['bin/server.js'], null, { copies, port: 3333, env, handlesSigterm: true });
+  }
+  if (find('@nestjs/cli')) return make('@nestjs/core', [findNestEntry(project)], null);
+  if (find('@strapi/strapi'))
+    return make('@strapi/strapi', ['node_modules/.bin/strapi', 'start'], null, { port: 1337 });
+  const client = builds.find((line) => STATIC.test(line));
+  const isServer = started.length > 0 || Object.keys(dependencies).some((name) => SERVERS.test(name));
+  if (client && !isServer && !has('Procfile') && !has('server.')) throw staticError(client, 'build in package.json');
   return null;
 }
 
 const staticError = (name: string, source: string) =>
   usageError(
-    `${name} builds static files here, there is no server to start (${source}).`,
-    'Serve its output with the image of a web server, or add a server and --entry.',
+    `\`${name}\` builds static files here, and no server starts (${source}).`,
+    'Serve its output with the image of a web server, or add a server to the app, with a start script.',
   );
 
+/** The text of a config file, without comment lines. */
+function readConfig(project: Project, stem: string): string {
+  const names = ['ts', 'mts', 'js', 'mjs', 'cjs'].map((end) => posix.join(project.app, `${stem}.config.${end}`));
+  return (project.read(names.find(project.has) ?? '') ?? '').slice(0, 50_000).replace(/^\s*\/\/.*$/gm, '');
+}
+
 /** The entry point that `nest build` makes (https://docs.nestjs.com/cli/monorepo). */
-function findNestEntry(project: Project): string[] {
-  const read = (pattern: RegExp, otherwise: string) =>
-    pattern.exec(project.read(posix.join(project.app, 'nest-cli.json')) ?? '')?.[1] ?? otherwise;
-  const source = `${read(/"sourceRoot":\s*"([^"]+)"/, 'src')}/${read(/"entryFile":\s*"([^"]+)"/, 'main')}`;
+function findNestEntry(project: Project): string {
+  const text = project.read(posix.join(project.app, 'nest-cli.json'))?.slice(0, 50_000) ?? '';
+  const read = (name: string) => new RegExp(`"${name}":\\s*"?([^",\\s]+)`).exec(text)?.[1];
+  const source = `${read('sourceRoot') ?? 'src'}/${read('entryFile') ?? 'main'}`;
   const names = ['tsconfig.build.json', 'tsconfig.json'].map((name) => posix.join(project.app, name));
   const config = readCompilation(project, names.find(project.has) ?? '');
-  const isBundle = read(/"(?:webpack|monorepo)":\s*(true)/, '') !== '';
-  const [root, out] = config
-    ? [config.rootDir, config.outDir].map((path) => posix.relative(project.app, path))
-    : ['src', 'dist'];
-  const path = isBundle ? source.replace(/(^|\/)src\//, '$1') : posix.relative(root ?? '', source);
-  return [`${posix.join(out || 'dist', path)}.js`];
+  const isBundle = read('webpack') === 'true' || read('monorepo') === 'true';
+  const root = posix.relative(project.app, config?.rootDir ?? posix.join(project.app, 'src'));
+  const path = isBundle ? source.replace(/(^|\/)src\//, '$1') : posix.relative(root, source);
+  return `${posix.join(posix.relative(project.app, config?.outDir ?? project.app) || 'dist', path)}.js`;
 }

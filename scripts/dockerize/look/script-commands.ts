@@ -122,3 +122,16 @@ function readScripts(project: Project, directory: string): Record<string, string
     return {};
   }
 }
+
+const NODE_FLAGS =
+  /^(-r|--require|--import|--(experimental-)?loader|-C|--conditions|--env-file(-if-exists)?|--watch-path|--title|-P|--project)$/;
+
+/** Flags, each with its value; the first word that is none, and the words after it. `withValue` are flags with a value. */
+export function splitFlags(words: string[], withValue = NODE_FLAGS) {
+  const flags: string[][] = [];
+  let at = 0;
+  for (; words[at]?.startsWith('-'); at += flags.at(-1)?.length ?? 1) {
+    flags.push(words.slice(at, withValue.test(words[at] ?? '') ? at + 2 : at + 1));
+  }
+  return { flags, file: words[at], args: words.slice(at + 1) };
+}

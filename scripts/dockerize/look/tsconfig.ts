@@ -1,106 +1,107 @@
 import { posix } from 'node:path';
 import { minVersion } from 'semver';
+import { z } from 'zod';
 import { compilePattern } from '../../lib/compile-pattern.ts';
 import type { Project } from './read-project.ts';
 
-interface Tsconfig {
-  compilerOptions?: Record<string, unknown>;
-  extends?: string | string[];
-  include?: string[];
-  files?: string[];
-  references?: { path?: unknown }[];
-}
+const strings = z
+  .union([z.string().transform((one) => [one]), z.array(z.string())])
+  .optional()
+  .catch(undefined);
+const configSchema = z.object({
+  compilerOptions: z.record(z.string(), z.unknown()).catch({}).default({}),
+  extends: strings,
+  include: strings,
+  files: strings,
+  exclude: strings,
+  references: z
+    .array(z.object({ path: z.string() }))
+    .catch([])
+    .default([]),
+});
 
 /** What a tsconfig.json compiles, and where to. Paths are relative to the project. */
 export interface Compilation {
   rootDir: string;
   outDir: string;
-  /** False with `noEmit`, or when nothing says where to. */
+  /** False when it only checks types. */
   emits: boolean;
   allowsJavaScript: boolean;
   references: string[];
 }
 
-const CONFIG_LIMIT = 64 << 10;
+const TEXT_LIMIT = 64 << 10;
+const DEPTH_LIMIT = 5;
+const BASES_LIMIT = 3;
+// What is not closed ends with the text: so no place of the text is read twice.
+const COMMENTS = /("(?:\\.|[^"\\])*"?)|\/\/[^\n]*|\/\*(?:[^*]|\*(?!\/))*(?:\*\/)?/g;
+const LAST_COMMAS = /("(?:\\.|[^"\\])*"?)|,(?=\s*[}\]])/g;
 
 /** Reads a tsconfig.json with those that it extends, as far as they are in the project; null when there is none. */
 export function readCompilation(project: Project, path: string): Compilation | null {
-  const config = readConfig(project, project.has(path) ? path : posix.join(path, 'tsconfig.json'), 0);
-  if (config === null) return null;
-  const { options, include, directory } = config;
-  const outDir = typeof options.outDir === 'string' ? options.outDir : directory;
-  const emits = options.noEmit !== true && options.emitDeclarationOnly !== true;
-  const rootDir =
-    typeof options.rootDir === 'string' ? options.rootDir : findRoot(project, directory, include, options);
-  return { rootDir, outDir, emits, allowsJavaScript: options.allowJs === true, references: config.references };
-}
-
-interface Config {
-  options: Record<string, unknown>;
-  include: string[];
-  directory: string;
-  references: string[];
-}
-
-function readConfig(project: Project, path: string, depth: number): Config | null {
-  const text = project.read(path);
-  const parsed = text === null || depth > 8 ? null : parseConfig(text);
-  if (parsed === null) return null;
-  const directory = posix.dirname(path).replace(/^\.$/, '');
-  const resolve = (value: unknown) =>
-    posix.join(directory, String(value).replace(/\$\{configDir\}/, '.')).replace(/^\.$|\/$/, '');
-  const bases = [parsed.extends ?? []].flat().flatMap((base) => {
-    const candidate = resolve(base);
-    return readConfig(project, project.has(candidate) ? candidate : `${candidate}.json`, depth + 1) ?? [];
-  });
-  const options = { ...parsed.compilerOptions };
-  for (const name of ['outDir', 'rootDir']) if (name in options) options[name] = resolve(options[name]);
-  const include = parsed.include ?? parsed.files;
+  const file = project.has(path) ? path : posix.join(path, 'tsconfig.json');
+  const configs = readConfigs(project, file, 0);
+  const own = configs.at(-1);
+  if (!own) return null;
+  const findPath = (name: string) => {
+    const { compilerOptions, resolve } = configs.findLast((each) => name in each.compilerOptions) ?? own;
+    return typeof compilerOptions[name] === 'string' ? resolve(compilerOptions[name]) : undefined;
+  };
+  const isSet = (name: string) => Object.assign({}, ...configs.map((each) => each.compilerOptions))[name] === true;
+  const findPatterns = (name: 'include' | 'files' | 'exclude') => {
+    const config = configs.findLast((each) => each[name] !== undefined);
+    return config?.[name]?.flatMap((each) => toPatterns(config.resolve(each))).map(compilePattern);
+  };
+  // From TypeScript 6 on, the root is the directory of the config (https://www.typescriptlang.org/tsconfig/#rootDir).
+  const findRoot = () => {
+    const { rootManifest, manifest } = project;
+    const versions = { ...rootManifest.devDependencies, ...manifest.dependencies, ...manifest.devDependencies };
+    if (isSet('composite') || isAtLeast(versions.typescript, 6)) return own.resolve('.');
+    const included = findPatterns('include') ?? findPatterns('files') ?? [compilePattern(own.resolve('**'))];
+    const excluded = findPatterns('exclude') ?? [];
+    const isAny = (patterns: typeof included, name: string) => patterns.some((matches) => matches(name));
+    const isCompiled = (name: string) =>
+      /(?<!\.d)\.[cm]?tsx?$/.test(name) && isAny(included, name) && !isAny(excluded, name);
+    return commonDirectory(project.files.filter(isCompiled));
+  };
   return {
-    options: Object.assign({}, ...bases.map((base) => base.options), options),
-    include: Array.isArray(include) ? include.map(resolve) : (bases.at(-1)?.include ?? []),
-    directory,
-    references: Array.isArray(parsed.references) ? parsed.references.map(({ path: target }) => resolve(target)) : [],
+    rootDir: findPath('rootDir') ?? findRoot(),
+    outDir: findPath('outDir') ?? own.resolve('.'),
+    emits: !isSet('noEmit') && !isSet('emitDeclarationOnly'),
+    allowsJavaScript: isSet('allowJs'),
+    references: own.references.map((reference) => own.resolve(reference.path)),
   };
 }
 
-/** JSON with comments and trailing commas. */
-function parseConfig(text: string): Tsconfig | null {
-  const withoutComments = text
-    .slice(0, CONFIG_LIMIT)
-    .replace(/("(?:\\.|[^"\\])*")|\/\/[^\n]*|\/\*[\s\S]*?\*\//g, (_, string = '') => string)
-    .replace(/("(?:\\.|[^"\\])*")|,(?=\s*[}\]])/g, (_, string = '') => string);
+/** `src` stands for all files in it, as `src/**` and `src/**` followed by a pattern do. */
+const toPatterns = (path: string) => [path, `${path.replace(/(\/\*\*)?(\/\*(\.\w+)?)?$/, '')}/**`];
+
+/** A config after those that it extends. JSON, with comments and with commas before a closing bracket. */
+function readConfigs(project: Project, path: string, depth: number) {
+  const resolve = (value: string) =>
+    posix.join(posix.dirname(path), value.replace(/\$\{configDir\}/, '.'), '.').replace(/^\.$|\/$/, '');
+  const keepString = (_: string, string = '') => string;
   try {
-    return Object(JSON.parse(withoutComments));
+    const text = project
+      .read(path)
+      ?.slice(0, TEXT_LIMIT)
+      .replace(COMMENTS, keepString)
+      .replace(LAST_COMMAS, keepString);
+    const config = { ...configSchema.parse(JSON.parse(text ?? '')), resolve };
+    const bases = depth < DEPTH_LIMIT ? (config.extends ?? []).slice(0, BASES_LIMIT).map(resolve) : [];
+    const read = (base: string): (typeof config)[] =>
+      readConfigs(project, project.has(base) ? base : `${base}.json`, depth + 1);
+    return [...bases.flatMap(read), config];
   } catch {
-    return null;
+    return [];
   }
 }
 
-/**
- * The root when the config does not say one: its directory from TypeScript 6 on and with `composite`, else the directory
- * that all its files have in common (https://www.typescriptlang.org/tsconfig/#rootDir).
- */
-function findRoot(project: Project, directory: string, include: string[], options: Record<string, unknown>): string {
-  const range = {
-    ...project.rootManifest.devDependencies,
-    ...project.manifest.dependencies,
-    ...project.manifest.devDependencies,
-  };
-  if (options.composite === true || isAtLeast(range.typescript ?? range['@typescript/native-preview'], 6))
-    return directory;
-  const patterns = include.map((pattern) =>
-    compilePattern(pattern.replace(/\/\*\.(\w+|\{[^}]*\})$|\/\*\*\/\*$/, '/**')),
-  );
-  const files = project.files.filter(
-    (file) =>
-      /(?<!\.d)\.[cm]?tsx?$/.test(file) &&
-      (directory === '' || file.startsWith(`${directory}/`)) &&
-      (include.length === 0 || patterns.some((matches, at) => matches(file) || file.startsWith(`${include[at]}/`))),
-  );
+/** The directory that files have in common. */
+export function commonDirectory(files: string[]): string {
   const [first = [], ...others] = files.map((file) => file.split('/').slice(0, -1));
-  const common = first.findIndex((part, at) => others.some((other) => other[at] !== part));
-  return (common < 0 ? first : first.slice(0, common)).join('/');
+  const end = first.findIndex((part, at) => others.some((other) => other[at] !== part));
+  return (end < 0 ? first : first.slice(0, end)).join('/');
 }
 
 /** Whether all versions of a range have at least this major version. */

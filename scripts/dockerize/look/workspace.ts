@@ -6,9 +6,9 @@ import { findBuild } from './build-command.ts';
 import { findFramework } from './frameworks.ts';
 import { type Manifest, type Project, readManifest, withApp } from './read-project.ts';
 import { readScript } from './script-commands.ts';
-import { findStart } from './start-command.ts';
+import { findStart, readDockerfile } from './start-command.ts';
 
-/** A package of a workspace. The root's path is empty. */
+/** A package of a workspace. The root has an empty path. */
 export interface Member {
   path: string;
   name: string;
@@ -16,6 +16,7 @@ export interface Member {
 }
 
 export interface Workspace {
+  kind: 'npm' | 'pnpm' | 'yarn';
   members: Member[];
   /** The app and what it uses of the workspace, dependencies first, the app last. */
   needed: Member[];
@@ -26,7 +27,7 @@ export interface Workspace {
 }
 
 /**
- * Finds the workspace, the app in it, and what the app needs of it. `given` is a directory or a package's name.
+ * Finds the workspace, its app, and what the app uses of it. `given` is a directory or a package's name.
  *
  * @throws {ToolError} with the code `usage` when several members can be started, or none is the one that is given.
  */
@@ -34,124 +35,94 @@ export function findWorkspace(
   project: Project,
   given: string | undefined,
 ): { project: Project; workspace: Workspace | null } {
-  const { patterns, source } = readPatterns(project);
-  const members = findMembers(project, patterns);
-  if (members.length === 0) {
-    if (given === undefined) return { project, workspace: null };
-    throw usageError(
-      `${project.directory} is no workspace.`,
-      '--workspace needs workspaces in package.json or pnpm-workspace.yaml.',
-    );
-  }
-  const root: Member = { path: '', name: project.rootManifest.name ?? '', manifest: project.rootManifest };
+  const { rootManifest } = project;
+  const isPnpm = project.has('pnpm-workspace.yaml');
+  const members = findMembers(project, isPnpm ? readPnpmPackages(project) : rootManifest.workspaces);
+  if (members.length === 0 && given === undefined) return { project, workspace: null };
+  const root: Member = { path: '', name: rootManifest.name ?? '', manifest: rootManifest };
   const app = given === undefined ? chooseApp(project, root, members) : findMember([...members, root], given);
-  if (app === null)
+  if (!app)
     throw usageError(
-      `There is no ${given} in the workspace.`,
+      `${given} is not in the workspace.`,
       `--workspace is one of: ${members.map(({ path }) => path).join(', ')}`,
     );
-  const needed = app === root ? [...members, root] : findNeeded(members, app);
-  return {
-    project: withApp(project, app.path, app.manifest),
-    workspace: {
-      members,
-      needed,
-      others: members.filter((member) => !needed.includes(member)).map(({ path }) => path),
-      usesTurbo:
-        project.has('turbo.json') &&
-        'turbo' in { ...project.rootManifest.devDependencies, ...project.rootManifest.dependencies },
-      source,
-    },
-  };
+  const needed = app === root ? [...members, root] : addNeeded(members, app, new Set());
+  const others = members.filter((member) => !needed.includes(member)).map(({ path }) => path);
+  const usesTurbo =
+    project.has('turbo.json') && 'turbo' in { ...rootManifest.devDependencies, ...rootManifest.dependencies };
+  const kind = project.has('yarn.lock') ? 'yarn' : 'npm';
+  const source = isPnpm ? 'pnpm-workspace.yaml' : 'workspaces in package.json';
+  const workspace: Workspace = { kind: isPnpm ? 'pnpm' : kind, members, needed, others, usesTurbo, source };
+  return { project: withApp(project, app.path, app.manifest), workspace };
 }
 
-function readPatterns(project: Project): { patterns: string[]; source: string } {
-  const text = project.read('pnpm-workspace.yaml');
-  const strings = (value: unknown) => (Array.isArray(value) ? value.filter((each) => typeof each === 'string') : []);
-  if (text !== null) return { patterns: strings(parseYaml(text)), source: 'pnpm-workspace.yaml' };
-  const { workspaces } = project.rootManifest;
-  const packages =
-    workspaces && typeof workspaces === 'object' && 'packages' in workspaces ? workspaces.packages : workspaces;
-  return { patterns: strings(packages), source: 'workspaces in package.json' };
-}
-
-function parseYaml(text: string): unknown {
+function readPnpmPackages(project: Project): unknown {
   try {
-    return Object(parse(text.slice(0, 100_000), { maxAliasCount: 10 })).packages;
+    return parse(project.read('pnpm-workspace.yaml')?.slice(0, 100_000) ?? '', { maxAliasCount: 10 }).packages;
   } catch {
     return null;
   }
 }
 
-function findMembers(project: Project, patterns: string[]): Member[] {
-  const rules = patterns.map((pattern) => ({
-    isExcluded: pattern.startsWith('!'),
-    matches: compilePattern(pattern.replace(/^!/, '').replace(/^\.\/|\/$/g, '')),
-  }));
+function findMembers(project: Project, patterns: unknown): Member[] {
+  const list: unknown[] = [Array.isArray(patterns) ? patterns : Object(patterns).packages].flat();
+  const rules = list.flatMap((each) => {
+    const [, not = '', pattern = ''] = typeof each === 'string' ? (/^(!?)(?:\.\/)?(.+?)\/?$/.exec(each) ?? []) : [];
+    return pattern === '' ? [] : [{ isExcluded: not !== '', matches: compilePattern(pattern) }];
+  });
   const paths = project.files.filter((file) => file.endsWith('/package.json')).map((file) => posix.dirname(file));
   return paths.flatMap((path): Member[] => {
-    if (
-      !rules.some((rule) => !rule.isExcluded && rule.matches(path)) ||
-      rules.some((rule) => rule.isExcluded && rule.matches(path))
-    )
-      return [];
-    const manifest = readManifest(project, path);
+    const matching = rules.filter((rule) => rule.matches(path));
+    const manifest =
+      matching.length > 0 && !matching.some((rule) => rule.isExcluded) ? readManifest(project, path) : null;
     return manifest ? [{ path, name: manifest.name ?? path, manifest }] : [];
   });
 }
 
-const findMember = (members: Member[], given: string): Member | null =>
-  members.find(({ path, name }) => name === given || path === posix.normalize(given).replace(/^\.$|\/$/g, '')) ?? null;
+const findMember = (members: Member[], given: string) =>
+  members.find(({ path, name }) => name === given || path === posix.join(given, '.').replace(/^\.$|\/$/g, ''));
 
-/** The member that the root's own start script starts, else the only one that has a server. */
+/** The member that the root starts, by its scripts or its Dockerfile; else the root; else the only one that has a server. */
 function chooseApp(project: Project, root: Member, members: Member[]): Member {
-  const commands = ['start:prod', 'start', 'prod', 'serve', 'server'].flatMap((name) => readScript(project, name));
-  for (const { argv, directory } of commands) {
-    const words = /^(npm|pnpm|yarn|turbo)$/.test(argv[0] ?? '')
-      ? argv.slice(1).map((word) => word.replace(/^--?\w+=/, ''))
-      : [];
-    const started = [directory, ...words]
-      .filter((word) => word !== '')
-      .map((word) => findMember(members, word))
-      .find((member) => member !== null);
-    if (started) return started;
+  const scripts = ['start:prod', 'start', 'prod', 'serve', 'server'].flatMap((name) => readScript(project, name));
+  for (const {
+    argv: [program = '', ...args],
+    directory,
+  } of [...scripts, ...readDockerfile(project).commands]) {
+    const names = /^(npm|pnpm|yarn)$/.test(program) ? args.map((word) => word.replace(/^--?\w+=/, '')) : [];
+    const named = [directory, ...names]
+      .map((name) => (name ? findMember(members, name) : null))
+      .find((member) => member);
+    if (named) return named;
   }
   const candidates = [root, ...members].filter((member) => isServer(withApp(project, member.path, member.manifest)));
   const [first] = candidates;
-  if (candidates.length === 1 && first) return first;
-  const names = (candidates.length === 0 ? members : candidates).map(({ path }) => path || '.');
+  if (first && (first === root || candidates.length === 1)) return first;
+  const paths = (first ? candidates : members).map(({ path }) => path);
   throw usageError(
-    candidates.length === 0
-      ? 'No member of the workspace has a production start.'
-      : `Several members of the workspace can be started: ${names.join(', ')}.`,
-    `Choose one: --workspace ${names[0]}${names.length > 1 ? ` (or ${names.slice(1, 12).join(', ')})` : ''}`,
+    first
+      ? `Several members of the workspace can be started: ${paths.join(', ')}.`
+      : 'No member of the workspace says how it is started.',
+    `Choose one: --workspace ${paths.slice(0, 12).join(', --workspace ')}`,
   );
 }
 
-/** Whether a member says by itself that it is an app: by a start script, a framework, or a Dockerfile. */
+/** Whether a package says that it is an app: by a script, a Dockerfile, or, below the root, by a framework. */
 function isServer(project: Project): boolean {
   try {
     const framework = findFramework(project);
-    const build = findBuild(project, framework);
-    const { source } = findStart(project, build, framework, {});
-    return framework?.command != null || /^(start|serve|prod|server|web|CMD)/.test(source);
+    const { source } = findStart(project, findBuild(project, framework), framework, {});
+    return /^(start|serve|prod|server|web in|CMD)/.test(source) || (project.app !== '' && framework?.command != null);
   } catch {
     return false;
   }
 }
 
-/** What a member uses of the workspace, also to build, each after what it uses itself. */
-function findNeeded(members: Member[], app: Member): Member[] {
-  const needed: Member[] = [];
-  const seen = new Set<Member>();
-  const add = (member: Member) => {
-    if (seen.has(member)) return;
-    seen.add(member);
-    const { dependencies, devDependencies, optionalDependencies, peerDependencies } = member.manifest;
-    const used = { ...peerDependencies, ...devDependencies, ...optionalDependencies, ...dependencies };
-    for (const other of members) if (other.name in used) add(other);
-    needed.push(member);
-  };
-  add(app);
-  return needed;
+/** Adds what a member uses of the workspace, also to build, each after what it uses itself. */
+function addNeeded(members: Member[], member: Member, seen: Set<Member>): Member[] {
+  seen.add(member);
+  const { dependencies, devDependencies, optionalDependencies, peerDependencies } = member.manifest;
+  const used = { ...peerDependencies, ...devDependencies, ...optionalDependencies, ...dependencies };
+  const others = members.filter(({ name }) => name in used);
+  return [...others.flatMap((other) => (seen.has(other) ? [] : addNeeded(members, other, seen))), member];
 }
