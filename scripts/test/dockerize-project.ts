@@ -1,7 +1,7 @@
 import { type Project, readManifest } from '../dockerize/look/read-project.ts';
 
 /** A project in memory: path → text; objects become JSON. `app` is the directory of the app in a workspace. */
-export function projectOf(contents: Record<string, string | object>, app = ''): Project {
+export function projectOf(contents: Record<string, unknown>, app = ''): Project {
   const texts = new Map(
     Object.entries({ 'package.json': {}, ...contents }).map(([path, content]) => [
       path,
