@@ -18,7 +18,7 @@ const ADVICE: [pattern: RegExp, advise: (look: Look, ...groups: string[]) => str
         : `${path} is not in the image. Add a line below EXPOSE: COPY ${path} ./${path}`,
   ],
   [
-    /ENOENT: no such file or directory, \w+ '\/app\/([^']+)'/,
+    /ENOENT: no such file or directory, \w+ '(?:\/app\/|\.\/)?([^'/][^']*)'/,
     (_look, path) => `The app reads ${path}, which is not in the image. Add a line above USER: COPY ${path} ./${path}`,
   ],
   [

@@ -52,8 +52,11 @@ export function makePlan(look: Look, shape: Shape, given: Given): Plan {
     readsPort: framework !== null || start.env.PORT !== undefined || readsPort(look.scan),
     health: chooseHealthCheck(look, given),
     init: sigterm === null,
-    before: start.before.map((words) => quote(withBinaries(look, words))),
-    ...findCommand(look),
+    before: start.before.map((words) =>
+      quote([...(needsNode(look, words) ? ['node'] : []), ...withBinaries(look, words)]),
+    ),
+    command: withBinaries(look, start.argv),
+    isProgram: !needsNode(look, start.argv),
     hasTests: workspace === null && /^(?!.*no test specified)./.test(manifest.scripts.test ?? ''),
     dev: workspace === null ? findDevCommand(look) : null,
   };
@@ -207,12 +210,9 @@ function withBinaries({ workspace, manager, project }: Look, words: string[]): s
   return words.map((word) => (word.startsWith('node_modules/.bin/') ? posix.join(up, word) : word));
 }
 
-function findCommand(look: Look): Pick<Plan, 'command' | 'isProgram'> {
-  const command = withBinaries(look, look.start.argv);
-  // pnpm makes shell scripts of the programs of packages; Node cannot run them.
-  const isProgram = /node_modules\/\.bin\//.test(command[0] ?? '') && look.manager.value.name === 'pnpm';
-  return { command, isProgram };
-}
+/** Whether Node starts a command. pnpm makes shell scripts of the programs of packages. */
+const needsNode = ({ manager }: Look, [first = '']: string[]) =>
+  manager.value.name !== 'pnpm' || !first.startsWith('node_modules/.bin/');
 
 /** The command of the script `dev`, if it is one program that is a development dependency. */
 function findDevCommand({ project: { manifest } }: Look): string[] | null {

@@ -1,10 +1,14 @@
-import { appendFile, cp, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { appendFile, cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import limiter from 'p-limit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { INVOCATION_LABEL } from '../../engine/labels.ts';
 import { EXPECTED, type Expected } from '../dockerize-expected.ts';
+import { buildPrivate, writeNpmrc } from './private-project.ts';
 import { Bench, docker, engine, filesOf, ROOT, startProgram } from './test-engine.ts';
+import { startRegistry } from './token-registry.ts';
+import { findTraces } from './traces.ts';
 
 // dockerize writes the files of each project in test/projects. Its image is built, requested and stopped here, by means of
 // its own: what dockerize verifies by itself is tested with some projects below.
@@ -105,5 +109,68 @@ describe('each project in test/projects', () => {
     expect(found).toEqual(keeps);
     const leftovers = paths.filter((path) => /^\/(root|tmp)\/./.test(path) && !/\/\.(bashrc|profile)$/.test(path));
     expect(leftovers).toEqual([]);
+  });
+});
+
+test('a private registry: the token is a secret of the build, and in no layer', async () => {
+  const [greeting, token] = ['From a private registry', `token-${bench.id}`];
+  const code = `export const greeting = '${greeting}';`;
+  const address = await startRegistry(bench, '@example/greeting', code, token);
+  const npmrc = await writeNpmrc(await mkdtemp(join(tmpdir(), 'dockerize-npmrc-')), address, token);
+  scratch.push(dirname(npmrc));
+  const directory = await copyProject('private-registry');
+  const { code: exitCode } = await dockerize(directory, '--no-verify', '--secret', `id=npmrc,src=${npmrc}`);
+  expect(exitCode).toBe(0);
+  const image = await buildPrivate(bench, directory, npmrc);
+  const { ask } = await bench.serve(image);
+  expect((await ask('/')).body).toContain(greeting);
+  expect(await findTraces([image], { token, greeting })).toEqual([expect.stringMatching(/^greeting in /)]);
+});
+
+describe('dockerize tries what it has written', () => {
+  test('a project with a Dockerfile: all checks, and the table with both', async () => {
+    const directory = await copyProject('views');
+    await cp(join(ROOT, '02-multi-stage/Dockerfile.single'), join(directory, 'Dockerfile'));
+    const { code, stdout, stderr } = await dockerize(directory);
+    expect(stderr).toContain('port 3000 — EXPOSE in Dockerfile');
+    expect(stdout).toMatch(/Dockerfile .* root\n.*multi .* 1000\n/);
+    expect(stdout.match(/^(ok|MISS|n\/a) .*/gm)).toEqual([
+      'ok    GET /healthz responds with status 200',
+      'ok    runs as user 1000',
+      'ok    has no development dependencies',
+      'ok    serves with a read-only root file system',
+      'ok    its HEALTHCHECK turns healthy',
+      expect.stringMatching(/^ok {4}stops [\d.]+ s after SIGTERM$/),
+    ]);
+    expect(code).toBe(0);
+    expect(await engine.labelled(INVOCATION_LABEL)).toEqual({ containers: [], images: [] });
+  });
+
+  test.each([
+    {
+      what: 'a package that is in no package.json',
+      edit: (text: string) => text.replace("'express'", "'express'; import 'never-installed'"),
+      says: /never-installed is imported but is not in package\.json\. Add it: npm install never-installed/,
+    },
+    {
+      what: 'a file that is not in the image',
+      edit: (text: string) =>
+        `import { readFileSync } from 'node:fs';\n${text}\nreadFileSync(['data', 'list.txt'].join('/'));\n`,
+      says: /The app reads data\/list\.txt/,
+    },
+    {
+      what: 'a variable that is not set',
+      edit: (text: string) => `${text}\nif (!process.env.API_KEY) throw new Error('API_KEY is not set');\n`,
+      says: /The app expects API_KEY: pass --env API_KEY=value/,
+    },
+  ])('$what: says what to change, and exits with 1', async ({ edit, says }) => {
+    const directory = await copyProject('no-build');
+    const file = join(directory, 'src/index.js');
+    await writeFile(file, edit(await readFile(file, 'utf8')));
+    const { code, stderr } = await dockerize(directory);
+    expect(stderr).toMatch(/Dockerfile is not verified/);
+    expect(stderr).toMatch(says);
+    expect(code).toBe(1);
+    expect(await readFile(join(directory, 'Dockerfile'), 'utf8')).toContain('CMD ["node", "src/index.js"]');
   });
 });
