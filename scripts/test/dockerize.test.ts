@@ -2,8 +2,10 @@ import { spawnSync } from 'node:child_process';
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test, vi } from 'vitest';
 import { findChapterDirectories } from '../compare/discover/chapters.ts';
+import { dockerize } from '../dockerize/dockerize.ts';
+import { SHAPES, type Shape } from '../dockerize/plan-model.ts';
 import { EXPECTED } from './dockerize-expected.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -22,9 +24,23 @@ async function copyOf(directory: string): Promise<string> {
 }
 
 /** Starts dockerize as its npm script does. */
-function dockerize(args: string[], env: NodeJS.ProcessEnv = {}) {
-  const options = { cwd: ROOT, encoding: 'utf8', env: { ...process.env, ...env } } as const;
-  return spawnSync(process.execPath, ['--', 'scripts/start.mjs', 'dockerize', ...args], options);
+function startDockerize(...args: string[]) {
+  return spawnSync(process.execPath, ['--', 'scripts/start.mjs', 'dockerize', ...args], {
+    cwd: ROOT,
+    encoding: 'utf8',
+  });
+}
+
+/** Writes the files of a project, without an engine. Returns what is printed on standard error. */
+async function writeFiles(directory: string, { like = '02', workspace }: { like?: Shape; workspace?: string } = {}) {
+  const printed = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+  const request = { directory, like, verify: false, dryRun: false, force: false, facts: { workspace }, given: {} };
+  try {
+    expect(await dockerize(request, { root: ROOT, current: ROOT }, new AbortController().signal)).toBe(0);
+    return printed.mock.calls.map(([text]) => text).join('');
+  } finally {
+    printed.mockRestore();
+  }
 }
 
 const read = (directory: string, file: string) => readFile(join(directory, file), 'utf8');
@@ -37,29 +53,24 @@ async function snapshot(directory: string): Promise<Map<string, string>> {
 }
 
 describe('a chapter', () => {
-  test.each(['02', '03', '04'])(
-    "%s: dockerize writes the chapter's own Dockerfile.multi, byte for byte",
-    async (shape) => {
-      const chapter = (await findChapterDirectories(ROOT)).find((name) => name.startsWith(shape)) as string;
-      const expected = await read(join(ROOT, chapter), 'Dockerfile.multi');
-      const copy = await copyOf(join(ROOT, chapter));
-      for (const file of await readdir(copy))
-        if (/^(Dockerfile|mistakes|lean|company)/.test(file)) await rm(join(copy, file), { recursive: true });
-      const { status, stderr } = dockerize([copy, '--like', shape, '--no-verify']);
-      expect([status, stderr]).toEqual([0, expect.stringContaining('port 3000')]);
-      expect(await read(copy, 'Dockerfile')).toBe(expected);
-    },
-  );
+  test.each(SHAPES)("%s: dockerize writes the chapter's own Dockerfile.multi, byte for byte", async (like) => {
+    const chapter = (await findChapterDirectories(ROOT)).find((name) => name.startsWith(like)) as string;
+    const copy = await copyOf(join(ROOT, chapter));
+    for (const file of await readdir(copy)) {
+      if (/^(Dockerfile|mistakes|lean|company)/.test(file)) await rm(join(copy, file), { recursive: true });
+    }
+    expect(await writeFiles(copy, { like })).toMatch(/port 3000 — src\/index\.ts:\d+\n[\s\S]*Dockerfile: written/);
+    expect(await read(copy, 'Dockerfile')).toBe(await read(join(ROOT, chapter), 'Dockerfile.multi'));
+  });
 });
 
 describe('each project', () => {
   test.each(Object.entries(EXPECTED))('%s: a second time, the files are the same', async (name, { flags = [] }) => {
     const copy = await copyOf(join(PROJECTS, name));
-    const first = dockerize([copy, '--no-verify', ...flags]);
-    expect([first.status, first.stderr]).toEqual([0, expect.any(String)]);
+    const [, workspace] = flags;
+    expect(await writeFiles(copy, { workspace })).toContain('Dockerfile: written');
     const files = await snapshot(copy);
-    const second = dockerize([copy, '--no-verify', ...flags]);
-    expect(second.stderr).toMatch(/Dockerfile: unchanged[\s\S]*\.dockerignore: unchanged/);
+    expect(await writeFiles(copy, { workspace })).toMatch(/Dockerfile: unchanged[\s\S]*\.dockerignore: unchanged/);
     expect(await snapshot(copy)).toEqual(files);
   });
 });
@@ -67,7 +78,7 @@ describe('each project', () => {
 test('--dry-run prints the Dockerfile, and writes nothing', async () => {
   const copy = await copyOf(join(PROJECTS, 'commonjs'));
   const before = await snapshot(copy);
-  const { status, stdout } = dockerize([copy, '--dry-run']);
+  const { status, stdout } = startDockerize(copy, '--dry-run');
   expect(status).toBe(0);
   expect(stdout).toMatch(/^# Two stages[\s\S]*CMD \["node", "dist\/index\.js"\]\n$/);
   expect(await snapshot(copy)).toEqual(before);
@@ -88,7 +99,7 @@ test('nothing of the project is executed, and nothing outside of it is written',
   for (const program of ['tsc', 'npm', 'node', 'git', 'docker']) {
     await writeFile(join(copy, 'node_modules/.bin', program), shell, { mode: 0o755 });
   }
-  const { status, stderr } = dockerize([copy, '--no-verify']);
+  const { status, stderr } = startDockerize(copy, '--no-verify');
   expect([status, stderr]).toEqual([0, expect.any(String)]);
   expect(await readdir(join(copy, '..'))).toEqual([basename(copy)]);
 });
