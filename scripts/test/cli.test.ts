@@ -105,7 +105,7 @@ test.each([
   [['lib'], /There is no Dockerfile in .*lib\.\nEvery Dockerfile/],
   [
     ['test'],
-    /There is no Dockerfile in .*test\.\nBelow it there are: test\/images\/apps\/Dockerfile, test\/projects\/no-build\/Dockerfile\. .*--dockerfile test/,
+    /There is no Dockerfile in .*test\.\nBelow it there are: test\/images\/apps\/Dockerfile\. .*--dockerfile test/,
   ],
   [['--dockerfile', 'no-such'], /There is no Dockerfile .*no-such/],
   [['--dockerfile', 'no-such/Dockerfile'], /There is no chapter and no directory ".*no-such"/],
