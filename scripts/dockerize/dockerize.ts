@@ -81,7 +81,7 @@ export async function dockerize(
     dockerfile: file,
     previous: backup ?? (basename(file) === 'Dockerfile' ? null : join(directory, 'Dockerfile')),
     settings: { ...settings, expectStatus },
-    writesToApp: plan.writes.some((one) => posix.resolve('/app', one) === '/app'),
+    writesToApp: plan.writes.includes(plan.app || '.'),
     cacheDirectory: cacheDirectory(root),
   };
   const result = await withInvocation({ quiet: false }, signal, (invocation) => verifyImage(invocation, request));

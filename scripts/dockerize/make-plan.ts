@@ -47,7 +47,7 @@ export function makePlan(look: Look, shape: Shape, given: Given): Plan {
     copiesContext,
     app,
     env: { ...start.env, ...framework?.env },
-    writes: look.files.writes.map(({ value }) => (posix.isAbsolute(value) ? value : posix.join(app, value))),
+    writes: findWrittenDirectories(look),
     port,
     readsPort: framework !== null || start.env.PORT !== undefined || readsPort(look.scan),
     health: chooseHealthCheck(look, given),
@@ -184,8 +184,20 @@ function findCopies(look: Look): { copies: CopiedPath[]; copiesContext: boolean 
     [...sources, ...reads].filter((path) => path !== 'package.json' && !outputs.includes(path)),
   );
   const isUncertain = entry === null || (!isBuilt && files.isUncertain) || kept.length > COPIES_LIMIT;
-  const copies = [...members, ...(build ? outputs.map(fromBuild) : []), ...(isUncertain ? [] : kept.map(fromContext))];
+  const isInMembers = (path: string) => members.some((member) => `${path}/`.startsWith(`${member.path}/`));
+  const copies = [
+    ...members,
+    ...(build ? outputs.map(fromBuild) : []),
+    ...(isUncertain ? [] : kept.filter((path) => !isInMembers(path)).map(fromContext)),
+  ];
   return { copies, copiesContext: isUncertain };
+}
+
+/** Where the app writes, relative to /app or absolute. With its own directory, what is below it is left out. */
+function findWrittenDirectories({ project: { app }, files }: Look): string[] {
+  const all = files.writes.map(({ value }) => (posix.isAbsolute(value) ? value : posix.join(app, value)));
+  const own = all.filter((path) => path === (app || '.'));
+  return withoutNested(own.length > 0 ? own.slice(0, 1) : all);
 }
 
 /** The first directory below the app that a file is in, or the file. A file elsewhere is itself. */

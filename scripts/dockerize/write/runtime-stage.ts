@@ -78,7 +78,8 @@ function writeCopies(plan: Plan, phrases: Phrases): string {
   const lines = [
     ...(isHere || modules === 'none' ? [] : dependencies),
     ...(copiesContext ? [`COPY . ${into('')}`] : []),
-    ...copies.map(({ from, path, to: target }) =>
+    // In a workspace with a build, /app has it all.
+    ...(isWorkspace && modules === 'prune' && plan.build.length > 0 ? [] : copies).map(({ from, path, to: target }) =>
       from === 'build'
         ? `COPY --from=${buildStage} ${inApp(path)} ${target === '' ? into('') : to(target)}`
         : `COPY ${path} ${to(target)}`,
@@ -90,15 +91,17 @@ function writeCopies(plan: Plan, phrases: Phrases): string {
 }
 
 /** Directories that the app writes to. There is no shell in distroless: the stage before makes them. */
-function writeVolumes({ shape, writes }: Plan): string {
+function writeVolumes({ shape, writes, app }: Plan): string {
   const user = USERS[shape];
   const paths = writes.map(inApp);
-  const volumes = paths.filter((path) => path !== '/app');
+  const volumes = paths.filter((path) => path !== inApp(app));
   const comment = `# The app writes here. ${volumes.length > 0 ? 'A volume keeps the files when the container is replaced.' : 'Mount a volume to keep the files.'}`;
   const owned =
     shape === '03'
       ? paths.map((path) => `COPY --from=build --chown=${user}:${user} ${path} ${path}`)
-      : [`RUN mkdir -p ${paths.join(' ')} && chown -R ${user}:${user} ${paths.join(' ')}`];
+      : [
+          `RUN mkdir -p ${paths.join(' ')} && chown ${volumes.length > 0 ? '-R ' : ''}${user}:${user} ${paths.join(' ')}`,
+        ];
   return [comment, ...owned, ...(volumes.length > 0 ? [`VOLUME ${execForm(volumes)}`] : [])].join('\n');
 }
 
