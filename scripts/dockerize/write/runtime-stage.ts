@@ -35,7 +35,7 @@ export function writeRuntimeStage(plan: Plan, phrases: Phrases): string[] {
     isDistroless || app !== '' ? `WORKDIR ${inApp(app)}` : '',
     plan.writes.length > 0 ? writeVolumes(plan) : '',
     phrases(stage, 'USER'),
-    `EXPOSE ${port}`,
+    port < 1024 ? `# Docker 20.10 and later let any user listen on it.\nEXPOSE ${port}` : `EXPOSE ${port}`,
     writeHealthCheck(plan, phrases(stage, 'HEALTHCHECK')),
     init ? `COPY --from=init /usr/bin/tini-static /tini\nENTRYPOINT ${execForm(entrypoint)}` : '',
     writeCommand(plan, phrases(stage, 'CMD')),
