@@ -47,13 +47,17 @@ export async function dockerize(
   const directory = await realpath(resolve(current, options.directory)).catch(() => {
     throw usageError(`There is no directory ${resolve(current, options.directory)}.`);
   });
-  const { port, path, secrets = [] } = options.given;
+  const { port, path, secrets = [], buildArgs = {} } = options.given;
   const ids = secrets.map((secret) => readSecret(secret).id ?? '');
   const lookAndPlan = (given: Given) => {
     const look = lookAtProject(directory, given);
     return { look, plan: makePlan(look, like, given) };
   };
-  const { look, plan } = await askForMissing({ ...options.facts, port, path, secrets: ids }, lookAndPlan, signal);
+  const { look, plan } = await askForMissing(
+    { ...options.facts, port, path, secrets: ids, buildArgs: Object.keys(buildArgs) },
+    lookAndPlan,
+    signal,
+  );
   printError([`Found in ${directory}:`, ...describeLook(look, plan)].join('\n'));
 
   const [chapter = ''] = (await findChapterDirectories(root)).filter((name) => name.startsWith(like));

@@ -22,6 +22,8 @@ export interface Given {
   path?: string;
   /** The ids of secrets. */
   secrets: string[];
+  /** The names of build arguments. */
+  buildArgs: string[];
 }
 
 export type Look = ReturnType<typeof lookAtProject>;

@@ -1,4 +1,5 @@
 import { posix } from 'node:path';
+import { lt } from 'semver';
 import { quote } from 'shell-quote';
 import { findBuild } from './look/build-command.ts';
 import { isCompiledNeedlessly } from './look/install-needs.ts';
@@ -42,6 +43,9 @@ export function makePlan(look: Look, shape: Shape, given: Given): Plan {
     manifests: findManifests(look),
     secretTarget: needs.secretFile || given.secrets.includes('npmrc') ? secretTarget : null,
     modules,
+    needsSetuptools:
+      isCompiled && look.packages.some(({ name, version }) => name === 'node-gyp' && lt(version, '10.0.0')),
+    buildArgs: given.buildArgs,
     build: findBuildCommands(look),
     copies,
     copiesContext,
