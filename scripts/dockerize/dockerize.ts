@@ -44,8 +44,10 @@ export async function dockerize(
   signal: AbortSignal,
 ): Promise<number> {
   const { like, dryRun, force } = options;
-  const directory = await realpath(resolve(current, options.directory)).catch(() => {
-    throw usageError(`There is no directory ${resolve(current, options.directory)}.`);
+  const named = resolve(current, options.directory);
+  // With the slash, a file has no real path.
+  const directory = await realpath(join(named, '/')).catch(() => {
+    throw usageError(`There is no directory ${named}.`);
   });
   const { port, path, secrets = [] } = options.given;
   const ids = secrets.map((secret) => readSecret(secret).id ?? '');
