@@ -63,7 +63,12 @@ export async function dockerize(
   const ignoreFile = mergeIgnoreFile(
     look.project.read('.dockerignore'),
     await readFile(join(root, chapter, '.dockerignore'), 'utf8'),
-    { needed: findNeeded(look, plan), others: look.workspace?.others ?? [], outputs: look.build?.outputs ?? [] },
+    {
+      needed: findNeeded(look, plan),
+      others: look.workspace?.others ?? [],
+      outputs: look.build?.outputs ?? [],
+      secrets: look.project.files.filter((file) => isTokenFile(look, file)),
+    },
   );
   const written = await writeProjectFiles(directory, { dockerfile, ignoreFile }, { force, dryRun });
   if (dryRun) print(dockerfile.trimEnd());
@@ -108,9 +113,15 @@ function printResult({ report, checks, error }: Verification, look: Look, file: 
 /** The files that settings of tools are in: a build may read any of them. */
 const CONFIGURATION = /^[^/]+\.(json|ya?ml|toml|[cm]?[jt]s)$|^\.[^/]*rc(\.\w+)?$/;
 
+/** Whether a file may hold a token. An .npmrc without one is among the files that the installation reads. */
+const isTokenFile = ({ needs }: Look, file: string) =>
+  !needs.inputs.includes(file) && (file === needs.secretFile?.value || /(^|\/)\.npmrc$/.test(file));
+
 /** What the build needs of the build context. */
-function findNeeded({ project, scan, workspace }: Look, plan: Plan): string[] {
-  const isConfiguration = (file: string) => CONFIGURATION.test(posix.relative(project.app, file));
+function findNeeded(look: Look, plan: Plan): string[] {
+  const { project, scan, workspace } = look;
+  const isConfiguration = (file: string) =>
+    CONFIGURATION.test(posix.relative(project.app, file)) && !isTokenFile(look, file);
   return [
     ...plan.manifests.flatMap(({ files }) => files),
     ...scan.files,

@@ -38,7 +38,7 @@ const DATABASE = /^\S+\.(db|sqlite3?)$/;
 const SYSTEM = /^\/((dev|proc|sys|tmp)(\/.*)?|bin|etc|home|lib|opt|root|sbin|usr|var)?$/;
 /** What is copied anyway, or never. */
 const NOT_READ =
-  /(^|\/)(package(-lock)?\.json|yarn\.lock|pnpm-[\w-]+\.yaml|\.npmrc|\.yarnrc\.yml|tests?|__tests__|node_modules|\.env[^/]*|tsconfig[^/]*|Dockerfile[^/]*)(\/|$)/;
+  /(^|\/)(package(-lock)?\.json|yarn\.lock|pnpm-[\w-]+\.yaml|\.npmrc|\.yarnrc\.yml|tests?|__tests__|node_modules|\.env[^/]*|[^/]*\.(pem|key)|tsconfig[^/]*|Dockerfile[^/]*)(\/|$)/;
 
 const isIn = (path: string, directory: string) => path === directory || path.startsWith(`${directory}/`);
 const toFacts = (entries: Iterable<[string, string]>) => [...entries].map(([path, source]) => fact(path, source));
