@@ -91,9 +91,15 @@ export async function dockerize(
     writesToApp: plan.writes.some((one) => posix.resolve('/app', one) === '/app'),
     cacheDirectory: cacheDirectory(root),
   };
-  const result = await withInvocation({ quiet: false }, signal, (invocation) => verifyImage(invocation, request));
+  const verify = withInvocation({ quiet: false }, signal, (invocation) => verifyImage(invocation, request));
+  const result = await verify.catch((error) => {
+    printError(notVerified(file));
+    throw error;
+  });
   return printResult(result, look, file);
 }
+
+const notVerified = (file: string) => `${file} is not verified.`;
 
 /** Prints what was verified, and the table of compare. Returns the exit code. */
 function printResult({ report, checks, error }: Verification, look: Look, file: string): number {
@@ -106,7 +112,7 @@ function printResult({ report, checks, error }: Verification, look: Look, file: 
   print([renderTerminal(report, hasColour()), marks.join('\n')].filter(Boolean).join('\n\n'));
   if (isVerified) return EXIT.ok;
   const advice = error === null ? null : advise(error, look);
-  printError([`${file} is not verified.`, ...(advice ? [advice] : [])].join('\n'));
+  printError([notVerified(file), ...(advice ? [advice] : [])].join('\n'));
   return EXIT.failed;
 }
 
