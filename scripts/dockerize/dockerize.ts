@@ -78,7 +78,7 @@ export async function dockerize(
   if (dryRun || !options.verify) return EXIT.ok;
 
   const given = resolvePaths(options.given, current);
-  const settings = mergeSettings({ port: plan.port, path: look.health?.value, anyAnswer: true }, given);
+  const settings = mergeSettings({ port: plan.port, path: look.health?.value ?? '/', anyAnswer: true }, given);
   // Of a path that is not a health route, it is not known what its status should be.
   const isHealthRoute = settings.path === look.health?.value;
   const expectStatus = given.expectStatus ?? (isHealthRoute ? 200 : null);

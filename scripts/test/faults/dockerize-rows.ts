@@ -110,11 +110,19 @@ export const DOCKERIZE: Row[] = [
     'packages/a; id/package.json': PACKAGE,
     'packages/a; id/server.js': SERVER,
   }),
-  refused('an output that leads out', 'cannot be written into a Dockerfile', {
-    'package.json': `${START.replace('node server.js"', 'node ../../dist/a.js", "build": "tsc"')} }`,
-    'tsconfig.json': '{ "extends": "../../../etc/hosts", "compilerOptions": { "outDir": "../../dist" } }',
-    'src/a.ts': SERVER,
-  }),
+  refused(
+    'an output that leads out',
+    'cannot be written into a Dockerfile',
+    {},
+    {
+      files: {
+        'package.json': `${START.replace('node server.js"', 'node ../../dist/index.js", "build": "tsc"')} }`,
+        'package-lock.json': LOCK,
+        'tsconfig.json': '{ "extends": "../../../etc/hosts", "compilerOptions": { "outDir": "../../dist" } }',
+        'src/index.ts': SERVER,
+      },
+    },
+  ),
   done(
     'a name and a written directory that are commands',
     {
@@ -123,7 +131,7 @@ export const DOCKERIZE: Row[] = [
     },
     {
       command: 'dockerize . --like 04 --no-verify && cat Dockerfile',
-      hides: [/^(RUN|LABEL).*(id|rm)/m],
+      hides: [/^RUN.*; id/m, /^LABEL.*(&&|\$)/m],
       says: ['gets no volume'],
     },
   ),
@@ -178,6 +186,14 @@ export const DOCKERIZE: Row[] = [
     env: { DOCKER_HOST: 'unix:///no/such' },
     code: 3,
     says: ['DOCKER_HOST=unix:///no/such', 'Dockerfile: written', 'not verified'],
+  },
+  {
+    name: 'a Dockerfile that is a link to a file with a secret: it is no Dockerfile, and is not shown',
+    files: { ...APP, '../victim.txt': `${TOKEN}\n`, Dockerfile: { link: '../victim.txt' } },
+    command: 'dockerize .',
+    code: 0,
+    says: ['has no FROM line', 'GET / responds'],
+    hides: [TOKEN],
   },
   interrupted('Ctrl-C in the build', AT.build, {
     'package.json': `${START.replace('" }', '", "build": "node slow.js" }')} }`,
