@@ -44,7 +44,9 @@ export function findWorkspace(
   if (!app)
     throw usageError(
       `${given} is not in the workspace.`,
-      `--workspace is one of: ${members.map(({ path }) => path).join(', ')}`,
+      members.length === 0
+        ? `${project.directory} is not a workspace.`
+        : `--workspace is one of: ${members.map(({ path }) => path).join(', ')}`,
     );
   const needed = app === root ? [...members, root] : addNeeded(members, app, new Set());
   const others = members.filter((member) => !needed.includes(member)).map(({ path }) => path);
