@@ -65,7 +65,11 @@ export async function dockerize(
   const ignoreFile = mergeIgnoreFile(
     look.project.read('.dockerignore'),
     await readFile(join(root, chapter, '.dockerignore'), 'utf8'),
-    { needed: findNeeded(look, plan), others: look.workspace?.others ?? [], outputs: look.build?.outputs ?? [] },
+    {
+      needed: findNeeded(look, plan),
+      others: [...(look.workspace?.others ?? []), ...look.project.files.filter((file) => file.startsWith('.pnp.'))],
+      outputs: look.build?.outputs ?? [],
+    },
   );
   const written = await writeProjectFiles(directory, { dockerfile, ignoreFile }, { force, dryRun });
   if (dryRun) print(dockerfile.trimEnd());
