@@ -43,10 +43,10 @@ export async function checkService(
   ];
   const options = containerOptions(invocation, measurement);
   const readOnly = isReadOnly ? ['--read-only'] : [];
-  const run = (args: string[], work: (container: RunningContainer) => Promise<ServiceCheck[]>) =>
+  const withContainer = (args: string[], work: (container: RunningContainer) => Promise<ServiceCheck[]>) =>
     runContainer(invocation.engine, image.id, { ...options, args: [...options.args, ...args] }, work);
   const served = { what: 'serves with a read-only root file system', ok: isReadOnly || null };
-  const [health, stop] = await run([...readOnly, '--health-interval=1s'], async (container) => [
+  const [health, stop] = await withContainer([...readOnly, '--health-interval=1s'], async (container) => [
     await checkHealth(container),
     await checkStop(container),
   ]).then(
@@ -62,7 +62,7 @@ export async function checkService(
   );
   if (health) checks.push(health);
   // A busy machine may be late once.
-  checks.push(...(stop?.ok ? [stop] : await run([], async (container) => [await checkStop(container)])));
+  checks.push(...(stop?.ok ? [stop] : await withContainer([], async (container) => [await checkStop(container)])));
   return checks;
 }
 
