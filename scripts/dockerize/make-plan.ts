@@ -175,10 +175,9 @@ function findCopies(look: Look): { copies: CopiedPath[]; copiesContext: boolean 
   const isBuilt = entry !== null && !inContext(entry);
   const all = (build?.outputs ?? []).map(below);
   const isIn = (path: string, directory: string) => `${path}/`.startsWith(`${directory}/`);
-  const strings = [...scan.sources.values()].flatMap((source) => [...source.strings]);
   // A tool may make another directory than its default. The one that the command runs counts, and those that the app names.
-  const isUsed = (output: string) =>
-    entry === null || isIn(entry, output) || strings.some((text) => text.includes(posix.basename(output)));
+  const isNamed = (name: string) => scan.files.some((file) => project.read(file)?.includes(name));
+  const isUsed = (output: string) => entry === null || isIn(entry, output) || isNamed(posix.basename(output));
   const outputs = isBuilt ? all.filter(isUsed) : all;
   if (isBuilt && !outputs.some((output) => isIn(entry, output))) {
     outputs.push(entry.includes('/') ? below((start.entry ?? '').split('/')[0] ?? '') : entry);
