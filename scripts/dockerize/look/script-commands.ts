@@ -18,6 +18,9 @@ const PACKAGE_MANAGERS = /^(npm|pnpm|yarn|bun)$/;
 /** Options that name other members of the workspace: their scripts are not followed. */
 const MEMBER_OPTIONS = /^(-w|-r|-F|--filter|--workspaces?|--recursive|workspaces?)(=|$)/;
 
+/** A path without `./` and without a slash at the end; empty for the directory itself. */
+export const tidy = (...parts: string[]) => posix.join(...parts, '.').replace(/^\.$|\/$/, '');
+
 /** The commands of a script of package.json, with those of the scripts that it calls in their place. */
 export const readScript = (project: Project, name: string): ScriptCommand[] => readLine(project, `npm run ${name}`);
 
@@ -31,7 +34,7 @@ export function readLine(project: Project, line: string): ScriptCommand[] {
       left -= 1;
       if (argv[0] === undefined || left < 0) return [];
       if (argv[0] === 'cd') {
-        directory = posix.join(directory, argv[1] ?? '', '.').replace(/^\.$|\/$/, '');
+        directory = tidy(directory, argv[1] ?? '');
         return [];
       }
       const call = readCall(project, argv, directory);
@@ -46,8 +49,7 @@ export function readLine(project: Project, line: string): ScriptCommand[] {
 
 function splitLine(line: string): string[][] {
   const commands: string[][] = [[]];
-  let isLeftOut = false;
-  let isTarget = false;
+  let [isLeftOut, isTarget] = [false, false];
   for (const token of parseLine(line)) {
     if (typeof token === 'string' || 'pattern' in token) {
       if (!isTarget && !isLeftOut) commands.at(-1)?.push(typeof token === 'string' ? token : token.pattern);
@@ -86,32 +88,34 @@ function unwrap(words: string[]): Pick<ScriptCommand, 'argv' | 'env'> {
   }
 }
 
-/** What a command calls: `npm run build`, `yarn build`, `run-s build:*`, `concurrently "npm:api"`. */
-function readCall(project: Project, [program = '', ...args]: string[], start: string) {
-  const at = args.findIndex((word) => /^(--prefix|-C|--cwd|--dir)$/.test(word));
-  const directory = at < 0 ? start : posix.join(start, args[at + 1] ?? '');
-  const scripts = readScripts(project, directory);
-  const rest = at < 0 ? [...args] : args.toSpliced(at, 2);
-  const linesOf = (name: string) => [`pre${name}`, name, `post${name}`].flatMap((each) => scripts[each] ?? []);
-  const call = (lines: string[], more: string[] = []) => ({
-    lines,
-    args: more.filter((word) => word !== '--'),
-    directory,
-  });
-  if (/^(npm-run-all|run-[sp]|concurrently)$/.test(program)) {
-    const words = rest.filter((word) => !word.startsWith('-'));
-    if (program === 'concurrently') return call(words.map((word) => word.replace(/^(npm|yarn|pnpm):/, '$1 run ')));
-    const matches = (word: string) =>
-      Object.keys(scripts).filter((each) => each.startsWith(word.slice(0, word.indexOf('*'))));
-    return call(words.flatMap((word) => (word.includes('*') ? matches(word) : [word])).flatMap(linesOf));
+/** The lines that a command calls: `npm run build`, `yarn build`, `node --run build`, `run-s build:*`, `./start.sh`. */
+function readCall(project: Project, [program = '', ...words]: string[], start: string) {
+  const shell = /^(ba|a)?sh$/.test(program) ? (words[0] ?? '') : program;
+  if (shell.endsWith('.sh')) {
+    const text = project.read(posix.join(project.app, start, shell)) ?? '';
+    return { lines: text.slice(0, LINE_LIMIT).split('\n'), args: [], directory: start };
   }
-  if (program === 'node' && args[0] === '--run') return call(linesOf(args[1] ?? ''), args.slice(2));
-  if (!PACKAGE_MANAGERS.test(program) || args.some((word) => MEMBER_OPTIONS.test(word))) return null;
-  while (rest[0]?.startsWith('-')) rest.shift();
-  const isRun = /^run(-script)?$/.test(rest[0] ?? '');
-  const [name = '', ...more] = isRun ? rest.slice(1).filter((word, index) => index > 0 || !word.startsWith('-')) : rest;
-  const isCall = isRun || /^(start|test)$/.test(name) || (/^(yarn|pnpm)$/.test(program) && name in scripts);
-  return isCall ? call(linesOf(name), more) : null;
+  const at = words.findIndex((word) => /^(--prefix|-C|--cwd|--dir)$/.test(word));
+  const directory = at < 0 ? start : tidy(start, words[at + 1] ?? '');
+  const own = at < 0 ? words : words.toSpliced(at, 2);
+  const names = own.filter((word) => !/^(-.*|run|run-script)$/.test(word));
+  const scripts = readScripts(project, directory);
+  const linesOf = (called: string[]) =>
+    called.flatMap((each) => [`pre${each}`, each, `post${each}`].flatMap((one) => scripts[one] ?? []));
+  if (/^(npm-run-all|run-[sp]|concurrently)$/.test(program)) {
+    const called = names.flatMap((word) => {
+      const [begin = '', ...more] = word.replace(/^(npm|yarn|pnpm)(:| run )/, '').split('*');
+      return more.length > 0 ? Object.keys(scripts).filter((each) => each.startsWith(begin)) : begin;
+    });
+    return { lines: linesOf(called), args: [], directory };
+  }
+  const [name = ''] = names;
+  const isManager = PACKAGE_MANAGERS.test(program) && !own.some((word) => MEMBER_OPTIONS.test(word));
+  const isRun = own.some((word) => /^(--)?run(-script)?$/.test(word));
+  const isCall = isRun || (name in scripts && !/^(ci|install)$/.test(name));
+  if (!isCall || !(isManager || (program === 'node' && own[0] === '--run'))) return null;
+  const args = own.slice(own.indexOf(name) + 1).filter((word) => word !== '--');
+  return { lines: linesOf([name]), args, directory };
 }
 
 function readScripts(project: Project, directory: string): Record<string, string> {
@@ -121,17 +125,4 @@ function readScripts(project: Project, directory: string): Record<string, string
   } catch {
     return {};
   }
-}
-
-const NODE_FLAGS =
-  /^(-r|--require|--import|--(experimental-)?loader|-C|--conditions|--env-file(-if-exists)?|--watch-path|--title|-P|--project)$/;
-
-/** Flags, each with its value; the first word that is none, and the words after it. `withValue` are flags with a value. */
-export function splitFlags(words: string[], withValue = NODE_FLAGS) {
-  const flags: string[][] = [];
-  let at = 0;
-  for (; words[at]?.startsWith('-'); at += flags.at(-1)?.length ?? 1) {
-    flags.push(words.slice(at, withValue.test(words[at] ?? '') ? at + 2 : at + 1));
-  }
-  return { flags, file: words[at], args: words.slice(at + 1) };
 }
