@@ -1,8 +1,7 @@
 import { posix } from 'node:path';
 import { usageError } from '../../lib/errors.ts';
-import { findStartedFiles } from './read-launch.ts';
 import type { Project } from './read-project.ts';
-import { readScript, tidy } from './script-commands.ts';
+import { findStartedFiles, readScript, tidy } from './script-commands.ts';
 import { majorOf, readSettings } from './tsconfig.ts';
 
 /** What a framework says of an app: what is built and what runs. Paths are relative to the app. */
@@ -58,8 +57,7 @@ const ROWS: Row[] = [
   },
   { ...NEXT, command: `${BIN}next start`, copies: '.next public? next.config.js? next.config.mjs? next.config.ts?' },
   { name: 'nuxt', when: /\bnuxt generate/, error: STATIC },
-  ...['nuxt', 'nitropack', 'nitro', 'vinxi', '@solidjs/start'].map((name) => ({ name, ...NITRO })),
-  { name: '@tanstack/react-start', when: /\.output\//, ...NITRO },
+  ...['nuxt', 'nitropack', 'nitro', 'vinxi'].map((name) => ({ name, ...NITRO })),
   { ...KIT, when: /@sveltejs\/adapter-node|\bnode (\.\/)?build\b/, handlesSigterm: true },
   { ...KIT, error: 'builds no server for Node here: install @sveltejs/adapter-node and use it' },
   { ...ROUTER, when: /\bssr:\s*false/, error: STATIC },
@@ -100,7 +98,7 @@ export function findFramework(project: Project): Framework | null {
     return readSettings(project, names.find(project.has) ?? '');
   };
   const started = findStartedFiles(project, /^(start(:prod)?|serve|server)$/);
-  const text = [read('vite'), ...Object.values(scripts)].join('\n');
+  const text = [read('vite'), scripts.build, scripts.start].join('\n');
   for (const row of ROWS) {
     const [name = '', ...others] = row.name.split(' ');
     const settings = read(row.config);
@@ -118,10 +116,9 @@ export function findFramework(project: Project): Framework | null {
         return { from, to: to === 'ROOT' ? posix.relative(project.app, '') || '.' : to };
       });
     const command = row.command ? split(row.command) : null;
+    const made = copies.flatMap(({ from }) => [from, from.replace(/\/.*/, '')]);
     const isMade = (file: string) =>
-      [command?.[0], ...copies.flatMap(({ from }) => [from, from.split('/')[0]])].some(
-        (path) => path && `${file}/`.startsWith(`${path}/`),
-      );
+      made.some((path) => `${file}/`.startsWith(`${path}/`)) || (file === command?.[0] && !exists(file));
     const hasServer = started.some((file) => !isMade(file));
     if (hasServer && row.needsModules === false) continue;
     return {

@@ -5,7 +5,8 @@ import type { Framework } from './frameworks.ts';
 import { MissingFact } from './missing-fact.ts';
 import { findFile, readLaunch } from './read-launch.ts';
 import type { Project } from './read-project.ts';
-import { readLine, readScript, type ScriptCommand } from './script-commands.ts';
+import { readLine, readScript, type ScriptCommand, tidy } from './script-commands.ts';
+import { TYPESCRIPT } from './tsconfig.ts';
 
 /** How an app is started in production. */
 export interface Start {
@@ -31,10 +32,8 @@ interface Candidate {
 }
 
 const PRODUCTION = 'start:prod start:production prod production start serve server start-server start:server';
+const NOTHING = { env: {}, before: [], notes: [] };
 const FILES = 'server app index src/index src/server src/main src/app main';
-const TYPESCRIPT = /\.[cm]?tsx?$/;
-/** Programs that migrate a database. */
-const MIGRATIONS = /^(prisma|knex|typeorm|sequelize|sequelize-cli|drizzle-kit|mikro-orm|node-pg-migrate|db-migrate)$/;
 
 /**
  * Finds what starts the app: production scripts, its framework, Procfile, its own Dockerfile, development tools translated
@@ -46,9 +45,22 @@ export function findStart(
   project: Project,
   build: Build | null,
   framework: Framework | null,
-  given: { entry?: string; args?: string[] },
+  { entry, args }: { entry?: string; args?: string[] },
 ): Start {
-  const { main, bin = {} } = project.manifest;
+  const start = entry
+    ? { ...NOTHING, argv: [entry], entry, sourceEntry: findSource(project, entry), source: '--entry' }
+    : chooseStart(project, build, framework);
+  if (start === null) {
+    throw new MissingFact('entry', 'No script, Procfile, CMD, bin or main leads to a file that starts the app.', {
+      hint: 'Name the file that runs in production: --entry dist/index.js',
+    });
+  }
+  const end = start.entry === null ? 1 : start.argv.indexOf(start.entry) + 1;
+  return args ? { ...start, argv: [...start.argv.slice(0, end), ...args] } : start;
+}
+
+function chooseStart(project: Project, build: Build | null, framework: Framework | null): Start | null {
+  const { main = '', bin = {} } = project.manifest;
   const find = (candidates: Candidate[]) => {
     for (const candidate of candidates) {
       const start = readStart(project, build, candidate);
@@ -56,83 +68,61 @@ export function findStart(
     }
     return null;
   };
-  const script = (name: string, isTranslated = false) => ({
-    commands: readScript(project, name),
-    source: `${name} in package.json`,
-    isTranslated,
-  });
-  const file = (path = '', source = `${path}, which exists`) => ({
-    commands: path === '' ? [] : [{ argv: ['node', path], env: {}, directory: '' }],
-    source,
-    isTranslated: true,
-  });
-  const findAny = () => {
-    const { entry } = given;
-    if (entry) {
-      const start = { env: {}, before: [], source: '--entry', notes: [] };
-      return { ...start, argv: [entry], entry, sourceEntry: findSource(project, entry) };
-    }
-    const own = find(PRODUCTION.split(' ').map((name) => script(name)));
-    if (framework?.command && !own?.entry) return preferFramework(project, framework.command, framework.source, own);
-    const web = /^web:(.*)$/m.exec(project.read(posix.join(project.app, 'Procfile')) ?? '')?.[1] ?? '';
-    const others = [
-      { commands: readLine(project, web), source: 'web in Procfile' },
-      { commands: readDockerfile(project), source: 'CMD in Dockerfile' },
-      script('start', true),
-      file(typeof bin === 'string' ? bin : Object.values(bin)[0], 'bin in package.json'),
-      file(main, 'main in package.json'),
-      ...['dev', 'start:dev', 'develop', 'server'].map((name) => script(name, true)),
-      ...FILES.split(' ').map((path) => file(path)),
-    ];
-    return own ?? find(others);
+  const script = (name: string, isTranslated = false) => {
+    return { commands: readScript(project, name), source: `${name} in package.json`, isTranslated };
   };
-  const start = findAny();
-  if (start === null) {
-    throw new MissingFact(
-      'entry',
-      'Nothing says what starts the app: no script, Procfile, CMD, bin or main is a file.',
-      {
-        hint: 'Name the file that runs in production: --entry dist/index.js',
-      },
-    );
+  const file = (path: string, source: string) => {
+    const command = { argv: ['node', path], env: {}, directory: '' };
+    return { commands: path === '' ? [] : [command], source, isTranslated: true };
+  };
+  const own = find(PRODUCTION.split(' ').map((name) => script(name)));
+  if (framework?.command && !own?.entry) {
+    const [first = ''] = framework.command;
+    if (own?.argv[0] === first) return own;
+    const entry = first.startsWith('node_modules/') ? null : first;
+    const start = { ...(own ?? NOTHING), argv: framework.command, entry, source: framework.source };
+    return { ...start, sourceEntry: entry && findSource(project, entry) };
   }
-  const end = start.entry === null ? 1 : start.argv.indexOf(start.entry) + 1;
-  return given.args ? { ...start, argv: [...start.argv.slice(0, end), ...given.args] } : start;
+  const web = /^web:(.*)$/m.exec(project.read(posix.join(project.app, 'Procfile')) ?? '')?.[1] ?? '';
+  const others = [
+    { commands: readLine(project, web), source: 'web in Procfile' },
+    { commands: readDockerfile(project), source: 'CMD in Dockerfile' },
+    script('start', true),
+    file(typeof bin === 'string' ? bin : (Object.values(bin)[0] ?? ''), 'bin in package.json'),
+    file(main, 'main in package.json'),
+    ...['dev', 'start:dev', 'develop', 'server'].map((name) => script(name, true)),
+    ...FILES.split(' ').map((path) => file(path, `${path}, which exists`)),
+  ];
+  return own ?? find(others);
 }
 
-/** The command of a framework. What an own script adds stays: the arguments of the same bin, else the port. */
-function preferFramework(project: Project, argv: string[], source: string, own: Start | null): Start {
-  if (own && own.argv[0] === argv[0]) return own;
-  const entry = argv[0]?.startsWith('node_modules/') ? null : (argv[0] ?? null);
-  const [, port] = /(?:^| )(?:-p|--port)[ =](\d+)/.exec(own?.argv.join(' ') ?? '') ?? [];
-  const env = { ...own?.env, ...(port && { PORT: port }) };
-  const sourceEntry = entry && findSource(project, entry);
-  return { argv, entry, sourceEntry, env, before: own?.before ?? [], source, notes: [] };
-}
-
-/** The last command of a candidate that starts something, with the migrations before it. */
+/** The last command of a candidate that starts something, with what starts before it: migrations. */
 function readStart(project: Project, build: Build | null, candidate: Candidate): Start | null {
   const { commands, source, isTranslated = false } = candidate;
-  for (const [index, command] of [...commands.entries()].reverse()) {
+  const launches = commands.map((command) => {
     const launch = readLaunch(project, command);
-    if (launch === null || (launch.isDevelopment && !isTranslated)) continue;
+    if (launch === null || (launch.isDevelopment && !isTranslated)) return null;
     const entry = launch.file === null ? null : findEntry(project, build, launch.file, isTranslated);
-    if (launch.file !== null && entry === null) continue;
+    if (launch.file !== null && entry === null) return null;
     const argv = expandDefaults([...launch.flags, ...(entry === null ? [] : [entry]), ...launch.args]);
-    const { NODE_ENV, ...env } = command.env;
-    const argument = argv.find((word) => project.has(posix.join(project.app, word))) ?? null;
-    const earlier = commands.slice(0, index).map((each) => readEarlier(project, build, each));
-    return {
-      argv,
-      entry,
-      sourceEntry: entry === null ? argument : findSource(project, entry),
-      env: Object.fromEntries(Object.entries(env).filter(([, value]) => !value.includes('${'))),
-      before: earlier.flatMap(({ argv: words }) => (words ? [words] : [])),
-      source,
-      notes: [...launch.notes, ...earlier.flatMap(({ note }) => note ?? [])],
-    };
-  }
-  return null;
+    return { argv, entry, notes: launch.notes, env: command.env };
+  });
+  const last = launches.findLastIndex((launch) => launch !== null);
+  const launch = launches[last];
+  if (!launch) return null;
+  const { argv, entry } = launch;
+  const { NODE_ENV, ...env } = launch.env;
+  const argument = argv.find((word) => project.has(posix.join(project.app, word))) ?? null;
+  const leftOut = commands.slice(0, last).filter((_, index) => launches[index] === null);
+  return {
+    argv,
+    entry,
+    sourceEntry: entry === null ? argument : findSource(project, entry),
+    env: Object.fromEntries(Object.entries(env).filter(([, value]) => !value.includes('${'))),
+    before: launches.slice(0, last).flatMap((each) => (each ? [each.argv] : [])),
+    source,
+    notes: [...launch.notes, ...leftOut.map((each) => `\`${each.argv.join(' ')}\` before the start is left out`)],
+  };
 }
 
 /** The file that runs in the image: the one that is written, or what the build makes of it; null when there is none. */
@@ -145,7 +135,7 @@ function findEntry(project: Project, build: Build | null, written: string, isTra
   if (source && (build === null || isSame) && !source.endsWith('.tsx')) return source;
   // A package may have a node_modules in its source code, which is not read.
   if (/(^|\/)node_modules\//.test(path)) return path;
-  const name = path.replace(/\/$/, '');
+  const name = tidy(path);
   const output = build?.outputs.find((each) => `${name}/`.startsWith(`${each}/`));
   if (output === undefined || /\.[cm]?js$/.test(path)) return output === undefined ? null : path;
   return path.endsWith('/') || name === output ? `${name}/index.js` : `${name}.js`;
@@ -159,26 +149,12 @@ function findSource(project: Project, entry: string): string | null {
   return stems.map((stem) => findFile(project, stem)).find((file) => file !== null) ?? null;
 }
 
-/** What to do with a command before the start: migrations run in the container, what builds has run in the image. */
-function readEarlier(project: Project, build: Build | null, { argv, directory }: ScriptCommand) {
-  const [program = '', ...args] = argv;
-  if (MIGRATIONS.test(program)) {
-    const name = program.replace(/^sequelize$/, 'sequelize-cli').replace('mikro-orm', '@mikro-orm/cli');
-    return name in project.manifest.dependencies
-      ? { argv: [`node_modules/.bin/${program}`, ...args] }
-      : { note: `\`${argv.join(' ')}\` is left out of the start: ${name} is no production dependency` };
-  }
-  const file = program === 'node' && args[0] ? findEntry(project, build, posix.join(directory, args[0]), false) : null;
-  return file === null ? {} : { argv: [file, ...args.slice(1)] };
-}
-
 /** `${PORT:=9000}`: no shell expands it in the image, so its default value is written, or it goes with its flag. */
 function expandDefaults(words: string[]): string[] {
   return words.flatMap((word, at) => {
     if (/^-[^=]*$/.test(word) && /^\$\{\w+\}$/.test(words[at + 1] ?? '')) return [];
-    const [variable, value] = /\$\{\w+(?::?[-=]([^}]*))?\}/.exec(word) ?? [];
-    if (variable === undefined) return word;
-    return value === undefined ? [] : word.replace(variable, value);
+    const [variable = '', value] = /\$\{\w+(?::?[-=]([^}]*))?\}/.exec(word) ?? [];
+    return variable !== '' && value === undefined ? [] : word.replace(variable, value ?? '');
   });
 }
 

@@ -1,5 +1,4 @@
 import { posix } from 'node:path';
-import { compilePattern } from '../../lib/compile-pattern.ts';
 import type { Project } from './read-project.ts';
 import { tidy } from './script-commands.ts';
 
@@ -9,8 +8,10 @@ export interface Compilation {
   outDir: string;
   /** False when it only checks types. */
   emits: boolean;
-  allowsJavaScript: boolean;
 }
+
+/** The name of a source file that is compiled. */
+export const TYPESCRIPT = /(?<!\.d)\.[cm]?tsx?$/;
 
 const TEXT_LIMIT = 64 << 10;
 const DEPTH_LIMIT = 5;
@@ -30,39 +31,34 @@ export function readCompilation(project: Project, path: string): Compilation | n
   const [own] = configs;
   if (!own) return null;
   const find = (name: string) => {
-    const config = configs.find(({ text }) => stringsOf(text, name).length > 0);
-    return config && stringsOf(config.text, name).map((each) => tidy(config.directory, each));
+    const all = configs.map(({ text, directory }) => stringsOf(text, name).map((each) => tidy(directory, each)));
+    return all.find((each) => each.length > 0);
   };
   const isSet = (name: string) =>
     configs.map(({ text }) => new RegExp(`"${name}"\\s*:\\s*(\\w+)`).exec(text)?.[1]).find(Boolean) === 'true';
-  const isIn = (patterns: string[] = []) => {
-    // `src` stands for all files in it, as `src/**` and `src/**/*` do.
-    const ends = patterns.flatMap((each) => [each, posix.join(each.replace(/(\/\*\*)?(\/\*(\.\w+)?)?$/, ''), '**')]);
-    const all = ends.map(compilePattern);
-    return (file: string) => all.some((matches) => matches(file));
-  };
   // From TypeScript 6 on, the root is the directory of the config (https://www.typescriptlang.org/tsconfig/#rootDir).
   const findRoot = () => {
     const { rootManifest, manifest } = project;
     const versions = { ...rootManifest.devDependencies, ...manifest.dependencies, ...manifest.devDependencies };
     if (isSet('composite') || majorOf(versions.typescript) >= 6) return own.directory;
-    const isIncluded = isIn(find('include') ?? find('files') ?? [own.directory]);
-    const isExcluded = isIn(find('exclude'));
-    const sources = project.files.filter((file) => /(?<!\.d)\.[cm]?tsx?$/.test(file));
-    return commonDirectory(sources.filter((file) => isIncluded(file) && !isExcluded(file)));
+    const prefixesOf = (patterns: string[] = []) => patterns.map((each) => each.split('*')[0] ?? '');
+    const included = prefixesOf(find('include') ?? find('files') ?? [own.directory]);
+    const excluded = prefixesOf(find('exclude')).filter((each) => tidy(each) !== own.directory);
+    const isIn = (prefixes: string[], file: string) => prefixes.some((each) => file.startsWith(each));
+    const isCompiled = (file: string) => TYPESCRIPT.test(file) && isIn(included, file) && !isIn(excluded, file);
+    return commonDirectory(project.files.filter(isCompiled));
   };
   return {
     rootDir: find('rootDir')?.[0] ?? findRoot(),
     outDir: find('outDir')?.[0] ?? own.directory,
     emits: !isSet('noEmit') && !isSet('emitDeclarationOnly'),
-    allowsJavaScript: isSet('allowJs'),
   };
 }
 
 /** The string, or the strings of the list, that a name has in a JSON text. */
 function stringsOf(text: string, name: string): string[] {
   const [, value = ''] = new RegExp(`"${name}"\\s*:\\s*(\\[[^\\]]*|"[^"]*")`).exec(text) ?? [];
-  return [...value.matchAll(/"([^"]*)"/g)].map(([, each = '']) => each.replace('${configDir}', '.'));
+  return [...value.matchAll(/"([^"]*)"/g)].map(([, each = '']) => each.replace(/^\$\{configDir\}/, '.'));
 }
 
 /** A config and those that it extends, the strongest first. */
@@ -75,8 +71,8 @@ function readConfigs(project: Project, path: string, depth: number): { directory
 }
 
 /** The directory that files have in common. */
-function commonDirectory(files: string[]): string {
-  const [first = [], ...others] = files.map((file) => file.split('/').slice(0, -1));
-  const end = first.findIndex((part, at) => others.some((other) => other[at] !== part));
-  return (end < 0 ? first : first.slice(0, end)).join('/');
+function commonDirectory([first = '', ...others]: string[]): string {
+  const parts = first.split('/').slice(0, -1);
+  while (parts.length > 0 && !others.every((other) => other.startsWith(`${parts.join('/')}/`))) parts.pop();
+  return parts.join('/');
 }
