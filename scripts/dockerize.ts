@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { nameOf, settingsShape, wholeNumber } from './compare/model/settings.ts';
 import { type DockerizeOptions, dockerize } from './dockerize/dockerize.ts';
 import { SHAPES } from './dockerize/plan-model.ts';
+import { usageError } from './lib/errors.ts';
 import { addOptions, option, readOptionValues, refuseSwallowedOptions, throwUsageErrors } from './lib/options.ts';
 import { startProgram, userDirectory } from './lib/program.ts';
 
@@ -92,8 +93,16 @@ function readCommandLine(args: string[]): DockerizeOptions {
   };
 }
 
-/** The words of a text, as a shell splits them. What a shell would do more, such as `>`, is not a word. */
-const splitWords = (text: string) => parse(text).filter((word) => typeof word === 'string');
+/** The words of a text, as a shell splits them. @throws {ToolError} with the code `usage` where a shell does more, as with `>`. */
+function splitWords(text: string): string[] {
+  const refuse = (): never => {
+    throw usageError(
+      '--args has a variable, a pattern or an operator: no shell reads it in the image.',
+      `With quotes of its own it is a word: --args "'*'"`,
+    );
+  };
+  return parse(text, refuse).map((word) => (typeof word === 'string' ? word : refuse()));
+}
 
 await startProgram((signal) => {
   const options = readCommandLine(process.argv.slice(2));

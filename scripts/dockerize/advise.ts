@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from 'node:util';
 import type { Look } from './look-at-project.ts';
 
 /** What a failed build or container printed, and what to do about it. The first that matches is taken. */
@@ -42,8 +43,10 @@ const ADVICE: [pattern: RegExp, advise: (look: Look, ...groups: string[]) => str
 
 /** What to change when the image was not built or does not respond; null when the error says nothing that is known. */
 export function advise(error: string, look: Look): string | null {
+  // A log may be coloured.
+  const text = stripVTControlCharacters(error);
   for (const [pattern, create] of ADVICE) {
-    const match = pattern.exec(error);
+    const match = pattern.exec(text);
     if (match) return create(look, ...match.slice(1));
   }
   return null;

@@ -1,4 +1,5 @@
 import type { Look } from './look-at-project.ts';
+import { isPlain } from './plain-text.ts';
 import type { Plan } from './plan-model.ts';
 
 /** What was found, and where: a line each. What follows from it is in the Dockerfile. */
@@ -40,13 +41,16 @@ export function describeLook(look: Look, plan: Plan): string[] {
         ]
       : []),
     ...files.reads.map(({ value, source }) => [`reads ${value}`, source] as const),
-    ...files.writes.map(({ value, source }) => [`writes to ${value || 'its own directory'}`, source] as const),
+    ...files.writes.map(({ value, source }) => {
+      const where = isPlain(value) ? value || 'its own directory' : `${value}, which gets no volume: rename it`;
+      return [`writes to ${where}`, source] as const;
+    }),
     ...misplaced.map(
       ({ value, source }) => [`imports ${value}, a devDependency: move it to dependencies`, source] as const,
     ),
   ].map(([what, source]) => [what, source]);
   return [
-    ...lines.map(([what, source]) => `  ${what} — ${source}`),
+    ...lines.map(([what, source]) => `  ${what} — ${source}`.replaceAll('\n', ' ')),
     ...[...node.notes, ...start.notes].map((note) => `  Note: ${note}`),
   ];
 }

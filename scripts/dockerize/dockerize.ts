@@ -44,16 +44,22 @@ export async function dockerize(
   signal: AbortSignal,
 ): Promise<number> {
   const { like, dryRun, force } = options;
-  const directory = await realpath(resolve(current, options.directory)).catch(() => {
-    throw usageError(`There is no directory ${resolve(current, options.directory)}.`);
+  const named = resolve(current, options.directory);
+  // With the slash, a file has no real path.
+  const directory = await realpath(join(named, '/')).catch(() => {
+    throw usageError(`There is no directory ${named}.`);
   });
-  const { port, path, secrets = [] } = options.given;
+  const { port, path, secrets = [], buildArgs = {} } = options.given;
   const ids = secrets.map((secret) => readSecret(secret).id ?? '');
   const lookAndPlan = (given: Given) => {
     const look = lookAtProject(directory, given);
     return { look, plan: makePlan(look, like, given) };
   };
-  const { look, plan } = await askForMissing({ ...options.facts, port, path, secrets: ids }, lookAndPlan, signal);
+  const { look, plan } = await askForMissing(
+    { ...options.facts, port, path, secrets: ids, buildArgs: Object.keys(buildArgs) },
+    lookAndPlan,
+    signal,
+  );
   printError([`Found in ${directory}:`, ...describeLook(look, plan)].join('\n'));
 
   const [chapter = ''] = (await findChapterDirectories(root)).filter((name) => name.startsWith(like));
@@ -61,7 +67,12 @@ export async function dockerize(
   const ignoreFile = mergeIgnoreFile(
     look.project.read('.dockerignore'),
     await readFile(join(root, chapter, '.dockerignore'), 'utf8'),
-    { needed: findNeeded(look, plan), others: look.workspace?.others ?? [], outputs: look.build?.outputs ?? [] },
+    {
+      needed: findNeeded(look, plan),
+      others: look.workspace?.others ?? [],
+      outputs: look.build?.outputs ?? [],
+      secrets: look.project.files.filter((file) => isTokenFile(look, file)),
+    },
   );
   const written = await writeProjectFiles(directory, { dockerfile, ignoreFile }, { force, dryRun });
   if (dryRun) print(dockerfile.trimEnd());
@@ -84,9 +95,15 @@ export async function dockerize(
     writesToApp: plan.writes.includes(plan.app || '.'),
     cacheDirectory: cacheDirectory(root),
   };
-  const result = await withInvocation({ quiet: false }, signal, (invocation) => verifyImage(invocation, request));
+  const verify = withInvocation({ quiet: false }, signal, (invocation) => verifyImage(invocation, request));
+  const result = await verify.catch((error) => {
+    printError(notVerified(file));
+    throw error;
+  });
   return printResult(result, look, file);
 }
+
+const notVerified = (file: string) => `${file} is not verified.`;
 
 /** Prints what was verified, and the table of compare. Returns the exit code. */
 function printResult({ report, checks, error }: Verification, look: Look, file: string): number {
@@ -99,16 +116,22 @@ function printResult({ report, checks, error }: Verification, look: Look, file: 
   print([renderTerminal(report, hasColour()), marks.join('\n')].filter(Boolean).join('\n\n'));
   if (isVerified) return EXIT.ok;
   const advice = error === null ? null : advise(error, look);
-  printError([`${file} is not verified.`, ...(advice ? [advice] : [])].join('\n'));
+  printError([notVerified(file), ...(advice ? [advice] : [])].join('\n'));
   return EXIT.failed;
 }
 
 /** The files that settings of tools are in: a build may read any of them. */
 const CONFIGURATION = /^[^/]+\.(json|ya?ml|toml|[cm]?[jt]s)$|^\.[^/]*rc(\.\w+)?$/;
 
+/** Whether a file may hold a token. An .npmrc without one is among the files that the installation reads. */
+const isTokenFile = ({ needs }: Look, file: string) =>
+  !needs.inputs.includes(file) && (file === needs.secretFile?.value || /(^|\/)\.npmrc$/.test(file));
+
 /** What the build needs of the build context. */
-function findNeeded({ project, scan, workspace }: Look, plan: Plan): string[] {
-  const isConfiguration = (file: string) => CONFIGURATION.test(posix.relative(project.app, file));
+function findNeeded(look: Look, plan: Plan): string[] {
+  const { project, scan, workspace } = look;
+  const isConfiguration = (file: string) =>
+    CONFIGURATION.test(posix.relative(project.app, file)) && !isTokenFile(look, file);
   return [
     ...plan.manifests.flatMap(({ files }) => files),
     ...scan.files,

@@ -1,6 +1,6 @@
 import { findBuild } from './look/build-command.ts';
 import { findFramework } from './look/frameworks.ts';
-import { findInstallNeeds, isNative } from './look/install-needs.ts';
+import { findInstallNeeds } from './look/install-needs.ts';
 import { readLockedPackages } from './look/lockfile.ts';
 import { chooseNodeVersion } from './look/node-version.ts';
 import { findPackageManager } from './look/package-manager.ts';
@@ -22,6 +22,8 @@ export interface Given {
   path?: string;
   /** The ids of secrets. */
   secrets: string[];
+  /** The names of build arguments. */
+  buildArgs: string[];
 }
 
 export type Look = ReturnType<typeof lookAtProject>;
@@ -35,8 +37,7 @@ export function lookAtProject(directory: string, given: Given) {
   const { project, workspace } = findWorkspace(readProject(directory), given.workspace);
   const manager = findPackageManager(project);
   const packages = readLockedPackages(project, manager.value);
-  const native = packages.filter((one) => one.isProduction && !one.isOptional && isNative(one));
-  const node = chooseNodeVersion(project, given.node, native);
+  const node = chooseNodeVersion(project, given.node, packages);
   const needs = findInstallNeeds(project, manager.value, packages);
   const framework = findFramework(project);
   const build = findBuild(project, framework);

@@ -1,5 +1,5 @@
 import { posix } from 'node:path';
-import { quote } from 'shell-quote';
+import { lt } from 'semver';
 import { findBuild } from './look/build-command.ts';
 import { isCompiledNeedlessly } from './look/install-needs.ts';
 import { MissingFact } from './look/missing-fact.ts';
@@ -7,6 +7,7 @@ import { readsPort } from './look/port.ts';
 import type { Member } from './look/workspace.ts';
 import type { Given, Look } from './look-at-project.ts';
 import { commandsOf, startManager } from './manager-commands.ts';
+import { isPlain, plain, toShellLine } from './plain-text.ts';
 import type { CopiedPath, HealthCheck, Plan, Shape } from './plan-model.ts';
 
 /** More paths than this, and the whole build context is copied: the file stays readable. */
@@ -30,7 +31,7 @@ export function makePlan(look: Look, shape: Shape, given: Given): Plan {
   const { copies, copiesContext } = findCopies(look);
   return {
     shape,
-    name: (manifest.name ?? posix.basename(project.directory)).replace(/^@.*\//, ''),
+    name: (manifest.name ?? posix.basename(project.directory)).replace(/^@.*\//, '').replace(/[^\w.-]+/g, '-'),
     node: look.node.major,
     isDebian: isCompiled || needs.glibcOnly !== null,
     compiles: isCompiled,
@@ -42,6 +43,9 @@ export function makePlan(look: Look, shape: Shape, given: Given): Plan {
     manifests: findManifests(look),
     secretTarget: needs.secretFile || given.secrets.includes('npmrc') ? secretTarget : null,
     modules,
+    needsSetuptools:
+      isCompiled && look.packages.some(({ name, version }) => name === 'node-gyp' && lt(version, '10.0.0')),
+    buildArgs: given.buildArgs,
     build: findBuildCommands(look),
     copies,
     copiesContext,
@@ -53,7 +57,7 @@ export function makePlan(look: Look, shape: Shape, given: Given): Plan {
     health: chooseHealthCheck(look, given),
     init: sigterm === null,
     before: start.before.map((words) =>
-      quote([...(needsNode(look, words) ? ['node'] : []), ...withBinaries(look, words)]),
+      toShellLine([...(needsNode(look, words) ? ['node'] : []), ...withBinaries(look, words)]),
     ),
     command: withBinaries(look, start.argv),
     isProgram: !needsNode(look, start.argv),
@@ -66,7 +70,7 @@ export function makePlan(look: Look, shape: Shape, given: Given): Plan {
 function findAddedPackages({ misplaced, packages }: Look): string[] {
   return misplaced.flatMap(({ value }) => {
     const locked = packages.find(({ name }) => name === value);
-    return locked ? [`${value}@${locked.version}`] : [];
+    return locked ? [plain(`${value}@${locked.version}`)] : [];
   });
 }
 
@@ -120,21 +124,17 @@ function findBuildCommands({ project, workspace, manager, build }: Look): string
       yarn: `${start} turbo`,
       'yarn-berry': `${start} turbo`,
     };
-    return [`${turbo[name]} run ${build?.script ?? 'build'} --filter=${last.name}`];
+    return [`${turbo[name]} run ${build?.script ?? 'build'} --filter=${plain(last.name)}`];
   }
   return workspace.needed.flatMap((member) => {
-    const { path } = member;
+    const path = plain(member.path);
     const built = path === project.app ? build : findBuild({ ...project, app: path, manifest: member.manifest }, null);
     if (!built) return [];
     if (built.command !== null) return [`(cd ./${path} && ${built.command})`];
     if (path === '') return [`npm run ${built.script}`];
-    const runs = {
-      npm: `npm run ${built.script} --workspace ${path}`,
-      pnpm: `${start} --filter ${member.name} run ${built.script}`,
-      yarn: `${start} workspace ${member.name} run ${built.script}`,
-      'yarn-berry': `${start} workspace ${member.name} run ${built.script}`,
-    };
-    return [runs[name]];
+    if (name === 'npm') return [`npm run ${built.script} --workspace ${path}`];
+    const of = name === 'pnpm' ? '--filter' : 'workspace';
+    return [`${start} ${of} ${plain(member.name)} run ${built.script}`];
   });
 }
 
@@ -160,7 +160,7 @@ function findCopies(look: Look): { copies: CopiedPath[]; copiesContext: boolean 
     const built = findBuild({ ...project, app: path, manifest }, null);
     return built ? built.outputs.map((output) => fromBuild(posix.join(path, output))) : [fromContext(path)];
   });
-  if (framework?.copies) {
+  if (framework?.copies && framework.command) {
     const copies = framework.copies.map(
       ({ from, to }): CopiedPath => ({ from: 'build', path: below(from), to: below(to) }),
     );
@@ -183,7 +183,13 @@ function findCopies(look: Look): { copies: CopiedPath[]; copiesContext: boolean 
   const kept = withoutNested(
     [...sources, ...reads].filter((path) => path !== 'package.json' && !outputs.includes(path)),
   );
-  const isUncertain = entry === null || (!isBuilt && files.isUncertain) || kept.length > COPIES_LIMIT;
+  // What a server of the app's own reads of a framework is not known.
+  const isUncertain =
+    entry === null ||
+    framework?.copies != null ||
+    (!isBuilt && files.isUncertain) ||
+    kept.length > COPIES_LIMIT ||
+    !kept.every(isPlain);
   const isInMembers = (path: string) => members.some((member) => `${path}/`.startsWith(`${member.path}/`));
   const copies = [
     ...members,
@@ -197,7 +203,7 @@ function findCopies(look: Look): { copies: CopiedPath[]; copiesContext: boolean 
 function findWrittenDirectories({ project: { app }, files }: Look): string[] {
   const all = files.writes.map(({ value }) => (posix.isAbsolute(value) ? value : posix.join(app, value)));
   const own = all.filter((path) => path === (app || '.'));
-  return withoutNested(own.length > 0 ? own.slice(0, 1) : all);
+  return withoutNested(own.length > 0 ? own.slice(0, 1) : all.filter(isPlain));
 }
 
 /** The first directory below the app that a file is in, or the file. A file elsewhere is itself. */

@@ -43,6 +43,10 @@ export interface Plan {
   secretTarget: string | null;
   /** Where production dependencies come from: an installation of their own, the build stage, or nowhere. */
   modules: 'install' | 'prune' | 'none';
+  /** Whether node-gyp is older than version 10, which needs a part of Python that Debian 13 has in a package of its own. */
+  needsSetuptools: boolean;
+  /** Build arguments that the build reads from its environment. */
+  buildArgs: string[];
   /** The commands that build; empty when nothing is built. */
   build: string[];
   copies: CopiedPath[];

@@ -346,11 +346,26 @@ describe('chooseNodeVersion', () => {
 
   it('minds the versions that a native addon accepts', () => {
     const lock = npmLock({
-      'node_modules/x': { version: '1.0.0', hasInstallScript: true, engines: { node: '22.x || 24.x' } },
+      'node_modules/x': {
+        version: '1.0.0',
+        hasInstallScript: true,
+        dependencies: { nan: '^2.24.0' },
+        engines: { node: '22.x || 24.x' },
+      },
     });
     const project = projectOf({ 'package-lock.json': lock });
     const packages = readLockedPackages(project, findPackageManager(project).value);
     expect(chooseNodeVersion(project, undefined, packages).major).toBe(24);
+  });
+
+  it('minds packages that a newer Node does not run', () => {
+    const lock = npmLock({ 'node_modules/buffer-equal-constant-time': { version: '1.0.1' } });
+    const project = projectOf({ 'package-lock.json': lock });
+    const packages = readLockedPackages(project, findPackageManager(project).value);
+    expect(chooseNodeVersion(project, undefined, packages)).toMatchObject({
+      major: 24,
+      facts: [{ value: '<25', source: 'buffer-equal-constant-time 1.0.1 in the lockfile' }],
+    });
   });
 });
 

@@ -5,7 +5,7 @@ export function projectOf(contents: Record<string, unknown>, app = ''): Project 
   const texts = new Map(
     Object.entries({ 'package.json': {}, ...contents }).map(([path, content]) => [
       path,
-      typeof content === 'string' ? content : JSON.stringify(content),
+      typeof content === 'string' ? content : JSON.stringify(content, null, 2),
     ]),
   );
   const read = (path: string) => texts.get(path) ?? null;

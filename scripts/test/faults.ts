@@ -8,6 +8,7 @@ import { CONFIG_NAME } from '../compare/model/budgets.ts';
 import { printable, shorten } from '../lib/format.ts';
 import { APPS } from './faults/apps.ts';
 import { DOCKERFILES } from './faults/dockerfiles.ts';
+import { DOCKERIZE } from './faults/dockerize-rows.ts';
 import { ENGINES } from './faults/engines.ts';
 import { HARM } from './faults/harm.ts';
 import { INTERRUPTIONS } from './faults/interruptions.ts';
@@ -32,6 +33,7 @@ const TOPICS = {
   secret: SECRETS,
   signal: INTERRUPTIONS,
   setup: SETUP,
+  dockerize: DOCKERIZE,
 };
 const ROWS = Object.entries(TOPICS).flatMap(([topic, rows]) =>
   rows.map((row) => ({ ...row, name: `${topic}: ${row.name}` })),
@@ -146,7 +148,7 @@ async function writePrograms(directory: string, compare: string): Promise<void> 
     'compare',
     `[ "$ROOT" != '${ROOT}' ] || exec '${process.execPath}' -- '${compare}' "$@"\n${start('compare')}`,
   );
-  await write('setup', start('setup'));
+  for (const name of ['setup', 'dockerize']) await write(name, start(name));
   for (const name of ['apt-get', 'mmdebstrap', 'dockerd', 'service', 'systemctl', 'sudo'])
     await write(name, `echo 'A trial must not use ${name}.' >&2; exit 1`);
 }

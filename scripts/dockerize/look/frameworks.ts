@@ -18,15 +18,16 @@ export interface Framework {
   handlesSigterm: boolean;
 }
 
+/** How a framework is found, and what is said of it. */
 interface Row extends Partial<Omit<Framework, 'copies' | 'command'>> {
-  /** The packages that it is found by, separated by spaces. */
+  /** Its package. */
   name: string;
-  /** The file of settings, without `.config.js`; and what has to be in it, in that of Vite or in the scripts. */
+  /** The file of settings, without `.config.js`; and what has to be in it, in that of Vite or in a script. */
   config?: string;
   when?: RegExp;
   /** Why nothing can be started. */
   error?: string;
-  /** What runs, separated by spaces. OUT is the output directory of the settings, or the default after it. */
+  /** What runs, separated by spaces. OUT is the output directory of the settings, or what follows. */
   command?: string;
   /** What is copied: `from:to`, and with a question mark only what is there. ROOT is the root of the workspace. */
   copies?: string;
@@ -34,14 +35,20 @@ interface Row extends Partial<Omit<Framework, 'copies' | 'command'>> {
 
 const STATIC = 'builds static files here, and no server starts';
 const BIN = 'node_modules/.bin/';
-const NEXT = { name: 'next', config: 'next', handlesSigterm: true };
+const SERVER = './build/server/index.js';
+const HOST = { HOST: '0.0.0.0' };
+const NEXT = {
+  name: 'next',
+  config: 'next',
+  handlesSigterm: true,
+  copies: '.next/standalone:ROOT .next/static public?',
+};
 const NITRO = { command: '.output/server/index.mjs', copies: '.output', handlesSigterm: true, needsModules: false };
 const KIT = { name: '@sveltejs/kit', config: 'svelte', command: 'OUT=build/index.js', copies: 'OUT=build' };
-const ROUTER = { name: '@react-router/dev', config: 'react-router', copies: 'build' };
-const REMIX = '@remix-run/dev @remix-run/serve';
-const SERVE = { copies: 'build', handlesSigterm: true };
-const SERVER = './build/server/index.js';
-const ASTRO = { name: '@astrojs/node', config: 'astro', copies: 'OUT=dist', port: 4321, env: { HOST: '0.0.0.0' } };
+const ROUTER = { name: '@react-router/dev', config: 'react-router', copies: 'build', handlesSigterm: true };
+const REMIX = { name: '@remix-run/dev', copies: 'build public', handlesSigterm: true };
+const ASTRO = { name: '@astrojs/node', config: 'astro', copies: 'OUT=dist', port: 4321, env: HOST };
+const ADONIS = { name: '@adonisjs/assembler', port: 3333, env: { ...HOST, PORT: '3333' }, handlesSigterm: true };
 
 /** The first row that fits counts. */
 const ROWS: Row[] = [
@@ -51,7 +58,6 @@ const ROWS: Row[] = [
     when: /\boutput:\s*['"]standalone/,
     source: "output: 'standalone' in next.config",
     command: 'server.js',
-    copies: '.next/standalone:ROOT .next/static public?',
     needsModules: false,
     env: { HOSTNAME: '0.0.0.0' },
   },
@@ -61,21 +67,13 @@ const ROWS: Row[] = [
   { ...KIT, when: /@sveltejs\/adapter-node|\bnode (\.\/)?build\b/, handlesSigterm: true },
   { ...KIT, error: 'builds no server for Node here: install @sveltejs/adapter-node and use it' },
   { ...ROUTER, when: /\bssr:\s*false/, error: STATIC },
-  { ...ROUTER, ...SERVE, name: '@react-router/dev @react-router/serve', command: `${BIN}react-router-serve ${SERVER}` },
+  { ...ROUTER, when: /react-router-serve/, command: `${BIN}react-router-serve ${SERVER}` },
   ROUTER,
-  { ...SERVE, name: REMIX, when: /\bvite:build/, command: `${BIN}remix-serve ${SERVER}` },
-  { ...SERVE, name: REMIX, command: `${BIN}remix-serve ./build/index.js`, copies: 'build public' },
-  { name: '@remix-run/dev', copies: 'build public' },
+  { ...REMIX, when: /\bvite:build/, command: `${BIN}remix-serve ${SERVER}`, copies: 'build' },
+  { ...REMIX, command: `${BIN}remix-serve ./build/index.js` },
   { ...ASTRO, when: /\bmode:\s*['"]standalone/, command: 'OUT=dist/server/entry.mjs' },
   ASTRO,
-  {
-    name: '@adonisjs/assembler',
-    command: 'bin/server.js',
-    copies: 'build:.',
-    port: 3333,
-    env: { HOST: '0.0.0.0', PORT: '3333' },
-    handlesSigterm: true,
-  },
+  { ...ADONIS, command: 'bin/server.js', copies: 'build:.' },
   { name: '@nestjs/core' },
   { name: '@strapi/strapi', command: `${BIN}strapi start`, port: 1337 },
 ];
@@ -100,10 +98,9 @@ export function findFramework(project: Project): Framework | null {
   const started = findStartedFiles(project, /^(start(:prod)?|serve|server)$/);
   const text = [read('vite'), scripts.build, scripts.start].join('\n');
   for (const row of ROWS) {
-    const [name = '', ...others] = row.name.split(' ');
+    const { name } = row;
     const settings = read(row.config);
-    const fits = [name, ...others].every((each) => each in versions) && (row.when?.test(settings + text) ?? true);
-    if (!fits) continue;
+    if (!(name in versions) || !(row.when?.test(settings + text) ?? true)) continue;
     if (row.error) throw cannotServe(name, row.error);
     const [, out] = /\bout(?:Dir)?:\s*['"]([\w./-]+)/.exec(settings) ?? [];
     const split = (words = '') =>
@@ -119,7 +116,7 @@ export function findFramework(project: Project): Framework | null {
     const made = copies.flatMap(({ from }) => [from, from.replace(/\/.*/, '')]);
     const isMade = (file: string) =>
       made.some((path) => `${file}/`.startsWith(`${path}/`)) || (file === command?.[0] && !exists(file));
-    const hasServer = started.some((file) => !isMade(file));
+    const hasServer = started.some((file) => command?.[0]?.startsWith(BIN) || !isMade(file));
     if (hasServer && row.needsModules === false) continue;
     return {
       name,

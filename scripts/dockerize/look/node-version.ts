@@ -1,6 +1,7 @@
 import { posix } from 'node:path';
 import semver from 'semver';
 import { type Fact, fact } from './fact.ts';
+import { isNative } from './install-needs.ts';
 import type { LockedPackage } from './lockfile.ts';
 import { mapOf } from './read-data.ts';
 import type { Project } from './read-project.ts';
@@ -17,17 +18,33 @@ export interface NodeChoice {
 const SUPPORTED = [26, 24, 22];
 /** From 4 on, every second version: https://nodejs.org/en/about/previous-releases */
 const CODE_NAMES = 'argon boron carbon dubnium erbium fermium gallium hydrogen iron jod krypton'.split(' ');
+/** Locked versions of packages that a newer Node does not run or compile. Node 25 removed SlowBuffer, and has a newer V8. */
+const LIMITED: [name: string, versions: string, node: string][] = [
+  ['buffer-equal-constant-time', '<=1.0.1', '<25'],
+  ['better-sqlite3', '<12.5.0', '<25'],
+  ['nan', '<2.24.0', '<25'],
+];
 /** Names of the newest version, and tags of images without a version. */
 const ANY = /^(\*|node|lts(\/\*)?|current|latest|stable|system|alpine|slim|trixie|bookworm|bullseye|)$/;
 
 /**
  * The newest supported LTS version of Node that satisfies all that name one. When none does: the one that satisfies most,
  * and of these the nearest to the first that it cannot satisfy. `given` (--node) always wins. Of `packages` count those
- * that are `native`: an old addon may not compile with a new Node.
+ * that are native: an old addon may not compile with a new Node.
  */
-export function chooseNodeVersion(project: Project, given?: number, native: LockedPackage[] = []): NodeChoice {
+export function chooseNodeVersion(project: Project, given?: number, packages: LockedPackage[] = []): NodeChoice {
   const facts = findVersions(project);
-  for (const { name, engines } of native) if (engines) facts.push(fact(engines, `engines of ${name} in the lockfile`));
+  for (const [name, versions, node] of LIMITED) {
+    const old = packages.find(
+      (one) => one.name === name && one.isProduction && semver.satisfies(one.version, versions),
+    );
+    if (old) facts.push(fact(node, `${name} ${old.version} in the lockfile`));
+  }
+  for (const one of packages) {
+    const { name, engines, isProduction, isOptional } = one;
+    const isAddon = isProduction && !isOptional && isNative(one);
+    if (isAddon && engines) facts.push(fact(engines, `engines of ${name} in the lockfile`));
+  }
   const ranges = facts.map(({ value }) => rangeOf(value));
   const fits = (range: string | null, major: number) => semver.intersects(range ?? '*', `${major}`);
   const count = (major: number) => ranges.filter((range) => fits(range, major)).length;

@@ -50,7 +50,7 @@ export interface Project {
   /** The files of the project, without node_modules and what tools make, and without symbolic links. Sorted. */
   files: string[];
   has(path: string): boolean;
-  /** The text of a file; null when there is none. */
+  /** The text of a file; null when there is none that can be read. */
   read(path: string): string | null;
 }
 
@@ -64,14 +64,18 @@ export function readProject(directory: string): Project {
   const known = new Set(files);
   const has = (path: string) => known.has(path);
   const read = (path: string) => {
-    if (!has(path) || statSync(join(directory, path)).size > FILE_LIMIT_BYTES) return null;
-    return readFileSync(join(directory, path), 'utf8').replace(/^\uFEFF/, '');
+    try {
+      if (!has(path) || statSync(join(directory, path)).size > FILE_LIMIT_BYTES) return null;
+      return readFileSync(join(directory, path), 'utf8').replace(/^\uFEFF/, '');
+    } catch {
+      return null; // It may not be read, or is no more.
+    }
   };
   const manifest = readManifest({ directory, read }, '');
   if (manifest === null) {
     throw usageError(
       `There is no package.json in ${directory}.`,
-      'dockerize expects the directory of a Node.js project.',
+      'dockerize expects the directory of a Node.js project. It reads no links, and no files of more than 32 MB.',
     );
   }
   return { directory, app: '', manifest, rootManifest: manifest, files, has, read };
@@ -85,7 +89,7 @@ export function readManifest({ directory, read }: Pick<Project, 'directory' | 'r
   try {
     return manifestSchema.parse(JSON.parse(text));
   } catch (error) {
-    const [reason = ''] = (error as Error).message.split('\n');
+    const [reason] = error instanceof z.ZodError ? ['it is not an object'] : (error as Error).message.split('\n');
     throw usageError(`${join(directory, file)} cannot be read: ${reason}`);
   }
 }
@@ -95,12 +99,21 @@ export function withApp(project: Project, app: string, manifest: Manifest): Proj
   return { ...project, app, manifest };
 }
 
+/** What is in a directory: nothing if it may not be read, as with the files of a database. */
+function readEntries(directory: string) {
+  try {
+    return readdirSync(directory, { withFileTypes: true });
+  } catch {
+    return [];
+  }
+}
+
 /** Lists files level by level, so that a limit leaves out the deepest. */
 function listFiles(directory: string): string[] {
   const found: string[] = [];
   const directories = [''];
   for (const below of directories) {
-    for (const entry of readdirSync(join(directory, below), { withFileTypes: true })) {
+    for (const entry of readEntries(join(directory, below))) {
       const path = posix.join(below, entry.name);
       if (entry.isFile()) found.push(path);
       const isSkipped = SKIPPED.has(entry.name) || /^\.yarn\/(cache|unplugged)$/.test(path);

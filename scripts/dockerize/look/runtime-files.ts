@@ -34,9 +34,11 @@ const WRITE_OWNERS = endsWith(
 const WRITE_OPTIONS = /^(dest|destination|uploadDir|tempFileDir|dirname|filename|storage|database|path|url)$/i;
 const DIRECTORIES = /mkdir|ensureDir|LocalStorage|multer|FileStore|formidable|fileUpload|Rotate/;
 const DATABASE = /^\S+\.(db|sqlite3?)$/;
+/** What belongs to the system: the app's user must not own it, and a volume must not hide it. */
+const SYSTEM = /^\/((dev|proc|sys|tmp)(\/.*)?|bin|etc|home|lib|opt|root|sbin|usr|var)?$/;
 /** What is copied anyway, or never. */
 const NOT_READ =
-  /(^|\/)(package(-lock)?\.json|yarn\.lock|pnpm-[\w-]+\.yaml|\.npmrc|\.yarnrc\.yml|tests?|__tests__|node_modules|\.env[^/]*|tsconfig[^/]*|Dockerfile[^/]*)(\/|$)/;
+  /(^|\/)(package(-lock)?\.json|yarn\.lock|pnpm-[\w-]+\.yaml|\.npmrc|\.yarnrc\.yml|tests?|__tests__|node_modules|\.env[^/]*|[^/]*\.(pem|key)|tsconfig[^/]*|Dockerfile[^/]*)(\/|$)/;
 
 const isIn = (path: string, directory: string) => path === directory || path.startsWith(`${directory}/`);
 const toFacts = (entries: Iterable<[string, string]>) => [...entries].map(([path, source]) => fact(path, source));
@@ -107,7 +109,7 @@ function outerPaths(scan: SourceScan) {
 function findWrites(project: Project, scan: SourceScan, outputs: string[], written: Set<Node>): Fact<string>[] {
   const writes = new Map<string, string>();
   const add = (path: string, source: string) => {
-    const isOutside = isIn(path, '/tmp') || path.startsWith('..') || /^(\w+:|:)/.test(path);
+    const isOutside = SYSTEM.test(path) || path.startsWith('..') || /^(\w+:|:)/.test(path);
     const isKnown = [...writes.keys()].some((one) => one !== '' && isIn(path, one));
     if (!isOutside && !isKnown && !outputs.some((output) => isIn(path, output))) writes.set(path, source);
   };

@@ -61,13 +61,8 @@ export function findStart(
 
 function chooseStart(project: Project, build: Build | null, framework: Framework | null): Start | null {
   const { main = '', bin = {} } = project.manifest;
-  const find = (candidates: Candidate[]) => {
-    for (const candidate of candidates) {
-      const start = readStart(project, build, candidate);
-      if (start) return start;
-    }
-    return null;
-  };
+  const find = (candidates: Candidate[]) =>
+    candidates.reduce<Start | null>((found, each) => found ?? readStart(project, build, each), null);
   const script = (name: string, isTranslated = false) => {
     return { commands: readScript(project, name), source: `${name} in package.json`, isTranslated };
   };
@@ -96,6 +91,9 @@ function chooseStart(project: Project, build: Build | null, framework: Framework
   return own ?? find(others);
 }
 
+const noteLeftOut = ({ argv }: ScriptCommand) =>
+  `\`${argv.join(' ')}\` is left out of the start: ${argv[0]} is no production dependency`;
+
 /** The last command of a candidate that starts something, with what starts before it: migrations. */
 function readStart(project: Project, build: Build | null, candidate: Candidate): Start | null {
   const { commands, source, isTranslated = false } = candidate;
@@ -121,7 +119,7 @@ function readStart(project: Project, build: Build | null, candidate: Candidate):
     env: Object.fromEntries(Object.entries(env).filter(([, value]) => !value.includes('${'))),
     before: launches.slice(0, last).flatMap((each) => (each ? [each.argv] : [])),
     source,
-    notes: [...launch.notes, ...leftOut.map((each) => `\`${each.argv.join(' ')}\` before the start is left out`)],
+    notes: [...launch.notes, ...leftOut.map(noteLeftOut)],
   };
 }
 

@@ -36,20 +36,18 @@ export function readCompilation(project: Project, path: string): Compilation | n
   };
   const isSet = (name: string) =>
     configs.map(({ text }) => new RegExp(`"${name}"\\s*:\\s*(\\w+)`).exec(text)?.[1]).find(Boolean) === 'true';
+  const prefixesOf = (patterns: string[] = []) => patterns.map((each) => each.split('*')[0] ?? '');
+  const isIn = (prefixes: string[], file: string) => prefixes.some((each) => file.startsWith(each));
+  const included = prefixesOf(find('include') ?? find('files') ?? [own.directory]);
+  const excluded = prefixesOf(find('exclude')).filter((each) => tidy(each) !== own.directory);
+  const sources = project.files.filter(
+    (file) => TYPESCRIPT.test(file) && isIn(included, file) && !isIn(excluded, file),
+  );
   // From TypeScript 6 on, the root is the directory of the config (https://www.typescriptlang.org/tsconfig/#rootDir).
-  const findRoot = () => {
-    const { rootManifest, manifest } = project;
-    const versions = { ...rootManifest.devDependencies, ...manifest.dependencies, ...manifest.devDependencies };
-    if (isSet('composite') || majorOf(versions.typescript) >= 6) return own.directory;
-    const prefixesOf = (patterns: string[] = []) => patterns.map((each) => each.split('*')[0] ?? '');
-    const included = prefixesOf(find('include') ?? find('files') ?? [own.directory]);
-    const excluded = prefixesOf(find('exclude')).filter((each) => tidy(each) !== own.directory);
-    const isIn = (prefixes: string[], file: string) => prefixes.some((each) => file.startsWith(each));
-    const isCompiled = (file: string) => TYPESCRIPT.test(file) && isIn(included, file) && !isIn(excluded, file);
-    return commonDirectory(project.files.filter(isCompiled));
-  };
+  const { typescript } = { ...project.rootManifest.devDependencies, ...project.manifest.devDependencies };
+  const root = isSet('composite') || majorOf(typescript) >= 6 ? own.directory : commonDirectory(sources);
   return {
-    rootDir: find('rootDir')?.[0] ?? findRoot(),
+    rootDir: find('rootDir')?.[0] ?? root,
     outDir: find('outDir')?.[0] ?? own.directory,
     emits: !isSet('noEmit') && !isSet('emitDeclarationOnly'),
   };

@@ -1,5 +1,6 @@
 import { posix } from 'node:path';
 import { compilePattern } from '../../lib/compile-pattern.ts';
+import { usageError } from '../../lib/errors.ts';
 import { findBuild } from './build-command.ts';
 import { findFramework } from './frameworks.ts';
 import { MissingFact } from './missing-fact.ts';
@@ -16,8 +17,6 @@ export interface Member {
 }
 
 export interface Workspace {
-  kind: 'npm' | 'pnpm' | 'yarn';
-  members: Member[];
   /** The app and what it uses of the workspace, dependencies first, the app last. */
   needed: Member[];
   /** The directories of the other members. */
@@ -31,29 +30,21 @@ export interface Workspace {
  *
  * @throws {MissingFact} when several members can be started, or none is the one that is given.
  */
-export function findWorkspace(
-  project: Project,
-  given: string | undefined,
-): { project: Project; workspace: Workspace | null } {
+export function findWorkspace(project: Project, given: string | undefined) {
   const { rootManifest } = project;
   const isPnpm = project.has('pnpm-workspace.yaml');
-  const members = findMembers(
-    project,
-    isPnpm ? readYaml(project.read('pnpm-workspace.yaml')).packages : rootManifest.workspaces,
-  );
+  const pnpm = isPnpm ? readYaml(project.read('pnpm-workspace.yaml')) : null;
+  const members = findMembers(project, pnpm ? pnpm.packages : rootManifest.workspaces);
   if (members.length === 0 && given === undefined) return { project, workspace: null };
   const root: Member = { path: '', name: rootManifest.name ?? '', manifest: rootManifest };
   const app = given === undefined ? chooseApp(project, root, members) : findMember([...members, root], given);
+  if (!app && members.length === 0) throw usageError(`${project.directory} is not a workspace: it has no ${given}.`);
   if (!app) throw missingApp(`${given} is not in the workspace.`, members);
   const needed = app === root ? [...members, root] : addNeeded(members, app, new Set());
-  const others = members.filter((member) => !needed.includes(member)).map(({ path }) => path);
   const tools = { ...rootManifest.devDependencies, ...rootManifest.dependencies };
-  const byLockfile = project.has('yarn.lock') ? 'yarn' : 'npm';
   const workspace: Workspace = {
-    kind: isPnpm ? 'pnpm' : byLockfile,
-    members,
     needed,
-    others,
+    others: members.filter((member) => !needed.includes(member)).map(({ path }) => path),
     usesTurbo: project.has('turbo.json') && 'turbo' in tools,
     source: isPnpm ? 'pnpm-workspace.yaml' : 'workspaces in package.json',
   };
@@ -79,11 +70,9 @@ const findMember = (members: Member[], given: string) =>
   members.find(({ path, name }) => name === given || path === tidy(given));
 
 const missingApp = (message: string, members: Member[]) => {
-  const choices = members.map(({ path }) => path).slice(0, 12);
-  return new MissingFact('workspace', message, {
-    hint: `Choose one: --workspace ${choices.join(', --workspace ')}`,
-    choices,
-  });
+  const choices = members.map(({ path }) => path);
+  const hint = `Choose one: --workspace ${choices.slice(0, 12).join(', --workspace ')}`;
+  return new MissingFact('workspace', message, { hint, choices });
 };
 
 /** The member that the root starts, by its scripts or its Dockerfile; else the root; else the only one that has a server. */

@@ -13,9 +13,12 @@ export function writeDependencyStage(plan: Plan, phrases: Phrases): string[] {
   return [...start, isIgnoring ? paragraph : paragraph.replace(/^# --ignore-scripts.*\n/m, '')];
 }
 
+const SETUPTOOLS = `# node-gyp before version 10 needs distutils, which Python 3.12 no longer has.
+RUN apt-get update && apt-get install -y --no-install-recommends python3-setuptools`;
+
 /** The stage that builds, or that only installs what is compiled. */
 export function writeBuildStage(plan: Plan, phrases: Phrases): string[] {
-  const { shape, manager, build, writes, modules, compiles } = plan;
+  const { shape, manager, build, buildArgs, writes, modules, compiles } = plan;
   const [stage] = STAGES[shape];
   const isAsInChapter = modules === 'install' && !compiles;
   // Native code is made for the architecture that the image is for.
@@ -25,8 +28,11 @@ export function writeBuildStage(plan: Plan, phrases: Phrases): string[] {
   return [
     isAsInChapter ? phrases(stage, 'FROM', from) : from,
     phrases(stage, 'WORKDIR'),
+    plan.needsSetuptools ? SETUPTOOLS : '',
     ...writeFullInstallation(plan, phrases),
-    build.length > 0 ? `COPY . .\nRUN ${build.join(' \\\n  && ')}` : '',
+    build.length > 0
+      ? ['COPY . .', ...buildArgs.map((name) => `ARG ${name}`), `RUN ${build.join(' \\\n  && ')}`].join('\n')
+      : '',
     modules === 'prune' ? prune : '',
     shape === '03' && writes.length > 0 ? `RUN mkdir -p ${writes.map(inApp).join(' ')}` : '',
   ];

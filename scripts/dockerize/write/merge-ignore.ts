@@ -6,15 +6,21 @@ import { ignorePatterns } from '../../lib/dockerignore.ts';
  * with what it lacks at its end. All paths are relative to the build context.
  *
  * @param request `needed`: files and directories that the build reads. `others`: directories to leave out, the other apps
- *   of a workspace. `outputs`: directories that the build makes.
+ *   of a workspace. `outputs`: directories that the build makes. `secrets`: files that may hold a token.
  */
 export function mergeIgnoreFile(
   existing: string | null,
   template: string,
-  request: { needed: string[]; others: string[]; outputs: string[] },
+  request: { needed: string[]; others: string[]; outputs: string[]; secrets?: string[] },
 ): string {
   const needed = toPatterns(request.needed);
-  const ours = adaptTemplate(template, needed, toPatterns(request.others), toPatterns(request.outputs));
+  const secrets = ['.npmrc', ...toPatterns(request.secrets ?? []).filter((path) => path !== '.npmrc')].join('\n');
+  const ours = adaptTemplate(
+    template.replace(/^\.npmrc$/m, () => secrets),
+    needed,
+    toPatterns(request.others),
+    toPatterns(request.outputs),
+  );
   if (!existing?.trim()) {
     // A comment goes with the last of its lines.
     const text = addExceptions(ours, needed).join('\n').trim();
@@ -79,7 +85,9 @@ function isCovered(line: string, text: string, directories: string[]): boolean {
 /** The exceptions of an ignore file, but for `.env`, `.npmrc`, `*.pem` and `*.key`: those are let in only if needed. */
 function findExceptions(text: string): string[] {
   const patterns = [...text.matchAll(/^[ \t]*!(.*)$/gm)].map(([, pattern = '']) => pattern.trim());
-  return patterns.filter((one) => !/^$|(^|\/)(\.env|\.npmrc|x\.(pem|key))$/.test(toPath(one)) && !leavesOut(text, one));
+  return patterns.filter(
+    (one) => !/^$|(^|\/)(\.env|\.npmrc|\.yarnrc\.yml|x\.(pem|key))$/.test(toPath(one)) && !leavesOut(text, one),
+  );
 }
 
 /** Whether an ignore file leaves out what a pattern matches. `!src/**` lets the files of an ignored `src` through. */
@@ -87,7 +95,7 @@ function leavesOut(text: string, pattern: string): boolean {
   return ignorePatterns(text).skips(isDirectory(pattern) ? `${toPath(pattern)}/any` : toPath(pattern), false);
 }
 
-const isSecret = (line: string) => /\.(env|npmrc|pem|key)\b/.test(line);
+const isSecret = (line: string) => /\.(env|npmrc|yarnrc|pem|key)\b/.test(line);
 const isPattern = (line: string) => line !== '' && !line.startsWith('#');
 /** Whether a name looks like a directory's: `src` and `.git`, not `package.json`, `.npmrc` or `LICENSE`. */
 const isDirectory = (pattern: string) =>

@@ -1,4 +1,5 @@
 import { posix } from 'node:path';
+import { toShellLine } from '../plain-text.ts';
 import type { Plan } from '../plan-model.ts';
 import type { Phrases } from './chapter-phrases.ts';
 import {
@@ -27,7 +28,10 @@ export function writeRuntimeStage(plan: Plan, phrases: Phrases): string[] {
     isOnly ? from : phrases(stage, 'FROM', `${from} AS ${stage}`),
     phrases(stage, 'ENV NODE_ENV'),
     Object.entries(env)
-      .map(([name, value]) => `ENV ${name}=${/^[\w.:/-]+$/.test(value) ? value : JSON.stringify(value)}`)
+      .map(
+        ([name, value]) =>
+          `ENV ${name}=${/^[\w.:/-]+$/.test(value) ? value : JSON.stringify(value).replaceAll('$', '\\$')}`,
+      )
       .join('\n'),
     isDistroless ? '' : 'WORKDIR /app',
     ...(shape === '02' && plan.modules === 'install' ? writeInstallation(plan, phrases) : []),
@@ -130,7 +134,7 @@ function writeCommand({ shape, before, command, isProgram }: Plan, paragraph: st
   const node = shape === '03' || isProgram ? [] : ['node'];
   const words = [...node, ...command];
   const first = before.map((line) => `${line} && `).join('');
-  const exec = before.length === 0 ? words : ['sh', '-c', `${first}exec ${words.join(' ')}`];
+  const exec = before.length === 0 ? words : ['sh', '-c', `${first}exec ${toShellLine(words)}`];
   return paragraph.replace(/^CMD .*$/m, () => `CMD ${execForm(exec)}`);
 }
 

@@ -1,3 +1,4 @@
+import { checkPlan } from '../plain-text.ts';
 import type { Plan } from '../plan-model.ts';
 import { writeBuildStage, writeDependencyStage, writeTestAndDev } from './build-stages.ts';
 import { type Phrases, readPhrases } from './chapter-phrases.ts';
@@ -8,8 +9,9 @@ const INIT = `# An init. The app does not handle SIGTERM: as PID 1 it would igno
 FROM node:\${NODE_VERSION}-slim AS init
 RUN apt-get update && apt-get install -y --no-install-recommends tini`;
 
-/** Writes the Dockerfile of a plan. It has the words of `chapter`, the text of the Dockerfile whose shape it has. */
+/** Writes the Dockerfile of a plan. It has the words of `chapter`, the text of the Dockerfile whose shape it has. @throws {ToolError} see {@link checkPlan}. */
 export function writeDockerfile(plan: Plan, chapter: string): string {
+  checkPlan(plan);
   const phrases = readPhrases(chapter);
   const paragraphs = [
     writeHeader(plan, phrases),

@@ -15,7 +15,7 @@ const KILL_AFTER_S = 90;
 export interface Row extends Expectations {
   name: string;
   /**
-   * A line for bash, in the project's directory. `compare` and `setup` are the programs; `$ROOT` is this repository.
+   * A line for bash, in the project's directory. `compare`, `setup` and `dockerize` are the programs; `$ROOT` is this repository.
    * Default: `compare .`
    */
   command?: string;
@@ -36,7 +36,7 @@ export interface Row extends Expectations {
 export interface TrialPaths {
   /** The repository whose programs are tried. */
   root: string;
-  /** A directory with `compare` and `setup`, which start them. */
+  /** A directory with `compare`, `setup` and `dockerize`, which start them. */
   programs: string;
   engineSocket: string;
   /** Where tsx keeps what it has compiled. */
