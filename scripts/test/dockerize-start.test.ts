@@ -1,8 +1,13 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { findBuild } from '../dockerize/look/build-command.ts';
 import { findFramework } from '../dockerize/look/frameworks.ts';
 import { findStart } from '../dockerize/look/start-command.ts';
 import { findWorkspace } from '../dockerize/look/workspace.ts';
+import { lookAtProject } from '../dockerize/look-at-project.ts';
+import { makePlan } from '../dockerize/make-plan.ts';
 import { projectOf } from './dockerize-project.ts';
 
 const look = (
@@ -458,6 +463,32 @@ test.each(frameworks)('framework: %s', (_, dependencies, scripts, files, argv, c
   expect(start.argv).toEqual(argv);
   expect(framework?.copies?.[0]?.from).toBe(copy);
   expect(framework?.needsModules).toBe(needsModules);
+});
+
+test('a server of the app beside a framework: the whole context is copied', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'own-server-'));
+  try {
+    const manifest = {
+      dependencies: { next: '16', express: '5' },
+      scripts: { build: 'next build', start: 'node server.js' },
+    };
+    await writeFile(join(directory, 'package.json'), JSON.stringify(manifest));
+    await writeFile(join(directory, 'package-lock.json'), JSON.stringify({ lockfileVersion: 3, packages: {} }));
+    await writeFile(join(directory, 'server.js'), '');
+    const given = { secrets: [], buildArgs: [] };
+    const plan = makePlan(lookAtProject(directory, given), '02', given);
+    expect(plan.copies.map(({ from, path }) => `${from} ${path}`)).toEqual(['build .next']);
+    expect(plan).toMatchObject({ copiesContext: true, command: ['server.js'], init: true });
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+});
+
+test('what starts before the app, and what is left out', () => {
+  const scripts = { start: 'node migrate.js && pm2 delete all && wait-on x && node a.js' };
+  const { start } = look({ 'package.json': { scripts, main: 'a.js' }, 'a.js': '', 'migrate.js': '' });
+  expect(start).toMatchObject({ argv: ['a.js'], before: [['migrate.js']] });
+  expect(start.notes.join()).toContain('wait-on is no production dependency');
 });
 
 test.each([

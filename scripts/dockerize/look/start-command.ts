@@ -103,7 +103,8 @@ function readStart(project: Project, build: Build | null, candidate: Candidate):
     const entry = launch.file === null ? null : findEntry(project, build, launch.file, isTranslated);
     if (launch.file !== null && entry === null) return null;
     const argv = expandDefaults([...launch.flags, ...(entry === null ? [] : [entry]), ...launch.args]);
-    return { argv, entry, notes: launch.notes, env: command.env };
+    const isBefore = entry === null || command.argv[0] === 'node';
+    return { argv, entry, notes: launch.notes, env: command.env, isBefore };
   });
   const last = launches.findLastIndex((launch) => launch !== null);
   const launch = launches[last];
@@ -117,7 +118,7 @@ function readStart(project: Project, build: Build | null, candidate: Candidate):
     entry,
     sourceEntry: entry === null ? argument : findSource(project, entry),
     env: Object.fromEntries(Object.entries(env).filter(([, value]) => !value.includes('${'))),
-    before: launches.slice(0, last).flatMap((each) => (each ? [each.argv] : [])),
+    before: launches.slice(0, last).flatMap((each) => (each?.isBefore ? [each.argv] : [])),
     source,
     notes: [...launch.notes, ...leftOut.map(noteLeftOut)],
   };
