@@ -2,6 +2,8 @@ import type { Look } from './look-at-project.ts';
 import { isPlain } from './plain-text.ts';
 import type { Plan } from './plan-model.ts';
 
+const NO_PLUG_AND_PLAY = "Yarn's Plug'n'Play is left out: the image has node_modules, with the same versions";
+
 /** What was found, and where: a line each. What follows from it is in the Dockerfile. */
 export function describeLook(look: Look, plan: Plan): string[] {
   const { workspace, manager, node, needs, framework, build, start, port, files, health, sigterm, misplaced } = look;
@@ -51,6 +53,8 @@ export function describeLook(look: Look, plan: Plan): string[] {
   ].map(([what, source]) => [what, source]);
   return [
     ...lines.map(([what, source]) => `  ${what} — ${source}`.replaceAll('\n', ' ')),
-    ...[...node.notes, ...start.notes].map((note) => `  Note: ${note}`),
+    ...[...(manager.value.isPlugAndPlay ? [NO_PLUG_AND_PLAY] : []), ...node.notes, ...start.notes].map(
+      (note) => `  Note: ${note}`,
+    ),
   ];
 }

@@ -69,7 +69,7 @@ export async function dockerize(
     await readFile(join(root, chapter, '.dockerignore'), 'utf8'),
     {
       needed: findNeeded(look, plan),
-      others: look.workspace?.others ?? [],
+      others: [...(look.workspace?.others ?? []), ...look.project.files.filter((file) => file.startsWith('.pnp.'))],
       outputs: look.build?.outputs ?? [],
       secrets: look.project.files.filter((file) => isTokenFile(look, file)),
     },

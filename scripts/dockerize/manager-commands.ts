@@ -5,9 +5,11 @@ import type { ManagerCommands } from './plan-model.ts';
 const IN_CACHE = '/root/.npm';
 
 /** How a package manager is started: all but npm with npx, because Node 25 and later come without Corepack. */
-export function startManager({ name, version }: PackageManager): string {
+export function startManager({ name, version, isPlugAndPlay }: PackageManager): string {
   if (name === 'npm') return 'npm';
-  return `npx --yes ${name === 'yarn-berry' ? '@yarnpkg/cli-dist' : name}@${version}`;
+  // Yarn's lockfile is the same with and without node_modules.
+  const linker = isPlugAndPlay ? 'YARN_NODE_LINKER=node-modules ' : '';
+  return `${linker}npx --yes ${name === 'yarn-berry' ? '@yarnpkg/cli-dist' : name}@${version}`;
 }
 
 /**

@@ -6,6 +6,7 @@ import { readLockedPackages } from '../dockerize/look/lockfile.ts';
 import { chooseNodeVersion } from '../dockerize/look/node-version.ts';
 import { findPackageManager } from '../dockerize/look/package-manager.ts';
 import { type Manifest, readManifest, readProject, withApp } from '../dockerize/look/read-project.ts';
+import { commandsOf } from '../dockerize/manager-commands.ts';
 import { projectOf } from './dockerize-project.ts';
 
 const npmLock = (packages: Record<string, unknown> = {}) => ({ lockfileVersion: 3, packages: { '': {}, ...packages } });
@@ -81,6 +82,14 @@ describe('findPackageManager', () => {
     expect(found.value.version).toBe('4.13.0');
   });
 
+  it.each([
+    ['node-modules', linked, 'npx --yes @yarnpkg/cli-dist@4.13.0 install --immutable'],
+    ['none', {}, 'YARN_NODE_LINKER=node-modules npx --yes @yarnpkg/cli-dist@4.13.0 install --immutable'],
+  ])('installs node_modules with Yarn, whose linker is %s', (_, files, install) => {
+    const manager = findPackageManager(projectOf({ 'yarn.lock': berry(8), ...files })).value;
+    expect(commandsOf(manager, { isIgnoring: false, keeps: false, added: [] }).install).toBe(install);
+  });
+
   it('takes the version of Yarn from yarnPath', () => {
     const settings = 'nodeLinker: node-modules\nyarnPath: .yarn/releases/yarn-4.3.1.cjs\n';
     const found = findPackageManager(projectOf({ 'yarn.lock': berry(8), '.yarnrc.yml': settings }));
@@ -111,7 +120,6 @@ describe('findPackageManager', () => {
     ],
     ['two lockfiles', { ...nine, 'yarn.lock': yarn1 }, /pnpm-lock.yaml, yarn.lock/, /packageManager/],
     ['Bun', { 'bun.lock': '{}' }, /Bun is not supported yet \(bun.lock\)/, /package-lock-only/],
-    ["Plug'n'Play", { 'yarn.lock': berry(8) }, /Yarn 4.13.0 installs with Plug'n'Play/, /nodeLinker: node-modules/],
   ])('says what to do: %s', (_, files, message, hint) => {
     const failure = (() => {
       try {
@@ -253,7 +261,7 @@ describe('readLockedPackages', () => {
   it.each(['{', '[]', 'null', '{"lockfileVersion": 3, "packages": 7}', '{"packages": {"node_modules/a": null}}'])(
     'survives a broken lockfile: %s',
     (text) => {
-      const manager = { version: null, lockfile: 'package-lock.json', lockfileVersion: '' };
+      const manager = { version: null, lockfile: 'package-lock.json', lockfileVersion: '', isPlugAndPlay: false };
       const project = projectOf({ 'package-lock.json': text });
       for (const name of ['npm', 'pnpm', 'yarn', 'yarn-berry'] as const) {
         expect(Array.isArray(readLockedPackages(project, { ...manager, name }))).toBe(true);

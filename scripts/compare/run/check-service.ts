@@ -43,20 +43,26 @@ export async function checkService(
   ];
   const options = containerOptions(invocation, measurement);
   const readOnly = isReadOnly ? ['--read-only'] : [];
-  try {
-    const args = [...options.args, ...readOnly, '--health-interval=1s'];
-    await runContainer(invocation.engine, image.id, { ...options, args }, async (container) => {
-      const ok = isReadOnly ? true : null;
-      checks.push({ what: 'serves with a read-only root file system', ok, reason: 'it writes to its own directory' });
-      checks.push(await checkHealth(container), await checkStop(container));
-    });
-  } catch (error) {
-    invocation.signal.throwIfAborted();
-    checks.push({ what: 'serves with a read-only root file system', ok: false, reason: summarizeError(error) });
-    await runContainer(invocation.engine, image.id, options, async (container) => {
-      checks.push(await checkStop(container));
-    });
-  }
+  const withContainer = (args: string[], work: (container: RunningContainer) => Promise<ServiceCheck[]>) =>
+    runContainer(invocation.engine, image.id, { ...options, args: [...options.args, ...args] }, work);
+  const served = { what: 'serves with a read-only root file system', ok: isReadOnly || null };
+  const [health, stop] = await withContainer([...readOnly, '--health-interval=1s'], async (container) => [
+    await checkHealth(container),
+    await checkStop(container),
+  ]).then(
+    (results) => {
+      checks.push({ ...served, reason: 'it writes to its own directory' });
+      return results;
+    },
+    (error) => {
+      invocation.signal.throwIfAborted();
+      checks.push({ ...served, ok: false, reason: summarizeError(error) });
+      return [];
+    },
+  );
+  if (health) checks.push(health);
+  // A busy machine may be late once.
+  checks.push(...(stop?.ok ? [stop] : await withContainer([], async (container) => [await checkStop(container)])));
   return checks;
 }
 

@@ -11,6 +11,8 @@ export interface PackageManager {
   lockfile: string;
   /** The version of the lockfile's format; empty when it does not say. */
   lockfileVersion: string;
+  /** Whether Yarn is set to install without node_modules. */
+  isPlugAndPlay: boolean;
 }
 
 /** npm takes npm-shrinkwrap.json first: https://docs.npmjs.com/cli/v11/configuring-npm/npm-shrinkwrap-json */
@@ -34,7 +36,7 @@ const VERSIONS = {
 /**
  * The package manager: by the lockfile, and where there are several by what names a package manager.
  *
- * @throws {ToolError} with the code `usage`: no lockfile, several, one of Bun alone, or Yarn with Plug'n'Play.
+ * @throws {ToolError} with the code `usage`: no lockfile, several, or one of Bun alone.
  */
 export function findPackageManager(project: Project): Fact<PackageManager> {
   const declared = readDeclared(project);
@@ -61,8 +63,10 @@ export function findPackageManager(project: Project): Fact<PackageManager> {
   const pattern = isBerry ? /^ {2}version: (\d+)/m : /^\s*"?lockfileVersion"?: *['"]?([\d.]+)/m;
   const lockfileVersion = pattern.exec(text)?.[1] ?? (name === 'yarn' ? '1' : '');
   const version = name === 'npm' ? fact(null, chosen.file) : chooseVersion(project, name, lockfileVersion);
-  if (isBerry) checkLinker(project, `Yarn ${version.value}`);
-  return fact({ name, version: version.value, lockfile: chosen.file, lockfileVersion }, version.source);
+  // The default of Yarn is to have no node_modules: https://yarnpkg.com/configuration/yarnrc#nodeLinker
+  const isPlugAndPlay = isBerry && (readYaml(project.read('.yarnrc.yml')).nodeLinker ?? 'pnp') === 'pnp';
+  const value: PackageManager = { name, version: version.value, lockfile: chosen.file, lockfileVersion, isPlugAndPlay };
+  return fact(value, version.source);
 }
 
 /** What names a package manager: `packageManager`, `devEngines`, or a `preinstall` with only-allow. */
@@ -99,12 +103,4 @@ function chooseVersion(project: Project, name: keyof typeof VERSIONS, format: st
   const preferred = known.at(-1) ?? '';
   const isByFormat = !isUsable(fitting) || (fitting === preferred && !isDeclared);
   return isByFormat ? fact(preferred, `format ${format} of the lockfile`) : fact(fitting, source);
-}
-
-/** The image has node_modules. The default of Yarn is to have none: https://yarnpkg.com/configuration/yarnrc#nodeLinker */
-function checkLinker(project: Project, manager: string) {
-  const { nodeLinker = 'pnp' } = readYaml(project.read('.yarnrc.yml'));
-  if (nodeLinker !== 'pnp') return;
-  const hint = 'Write "nodeLinker: node-modules" in .yarnrc.yml, run "yarn install", and commit yarn.lock.';
-  throw usageError(`${manager} installs with Plug'n'Play here, without node_modules: that is not supported.`, hint);
 }

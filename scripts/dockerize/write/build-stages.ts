@@ -1,13 +1,25 @@
 import type { Plan } from '../plan-model.ts';
 import type { Phrases } from './chapter-phrases.ts';
-import { buildImage, copyManifests, execForm, inApp, installWith, STAGES, withHeaders } from './instruction-lines.ts';
+import {
+  buildImage,
+  copyManifests,
+  execForm,
+  hasBuildStage,
+  inApp,
+  installWith,
+  STAGES,
+  withHeaders,
+} from './instruction-lines.ts';
 
 /** The stage that installs production dependencies, in chapters 03 and 04. */
 export function writeDependencyStage(plan: Plan, phrases: Phrases): string[] {
   const { shape, manager } = plan;
   const install = installWith(plan, manager.production);
   const start = [phrases('deps', 'FROM', `FROM ${buildImage(plan)} AS deps`), phrases('deps', 'WORKDIR')];
-  if (shape === '03') return [...start, `${phrases('deps', 'COPY package.json', copyManifests(plan))}\n${install}`];
+  if (shape === '03') {
+    const directories = hasBuildStage(plan) ? '' : makeDirectories(plan);
+    return [...start, `${phrases('deps', 'COPY package.json', copyManifests(plan))}\n${install}`, directories];
+  }
   const paragraph = phrases('deps', 'RUN', install);
   const isIgnoring = manager.production.includes('--ignore-scripts');
   return [...start, isIgnoring ? paragraph : paragraph.replace(/^# --ignore-scripts.*\n/m, '')];
@@ -16,9 +28,12 @@ export function writeDependencyStage(plan: Plan, phrases: Phrases): string[] {
 const SETUPTOOLS = `# node-gyp before version 10 needs distutils, which Python 3.12 no longer has.
 RUN apt-get update && apt-get install -y --no-install-recommends python3-setuptools`;
 
+/** The directories that the app writes to: distroless has no shell to make them. */
+const makeDirectories = ({ writes }: Plan) => (writes.length > 0 ? `RUN mkdir -p ${writes.map(inApp).join(' ')}` : '');
+
 /** The stage that builds, or that only installs what is compiled. */
 export function writeBuildStage(plan: Plan, phrases: Phrases): string[] {
-  const { shape, manager, build, buildArgs, writes, modules, compiles } = plan;
+  const { shape, manager, build, buildArgs, modules, compiles } = plan;
   const [stage] = STAGES[shape];
   const isAsInChapter = modules === 'install' && !compiles;
   // Native code is made for the architecture that the image is for.
@@ -34,7 +49,7 @@ export function writeBuildStage(plan: Plan, phrases: Phrases): string[] {
       ? ['COPY . .', ...buildArgs.map((name) => `ARG ${name}`), `RUN ${build.join(' \\\n  && ')}`].join('\n')
       : '',
     modules === 'prune' ? prune : '',
-    shape === '03' && writes.length > 0 ? `RUN mkdir -p ${writes.map(inApp).join(' ')}` : '',
+    shape === '03' ? makeDirectories(plan) : '',
   ];
 }
 

@@ -71,8 +71,10 @@ function writeCopies(plan: Plan, phrases: Phrases): string {
     files.filter((file) => posix.basename(file) === 'package.json').map((file) => ({ file, directory })),
   );
   const isWorkspace = packageFiles.length > 1;
-  const copyPackageFiles = packageFiles.map(({ file, directory }) =>
-    shape === '03' ? `COPY --from=${source} ${inApp(file)} ${into(directory)}` : `COPY ${file} ${directory}`,
+  // The stage of a workspace has them in its /app, but for the mounts of chapter 04.
+  const copyPackageFiles = (isWorkspace && (shape === '03' || modules === 'prune') ? [] : packageFiles).map(
+    ({ file, directory }) =>
+      shape === '03' ? `COPY --from=${source} ${inApp(file)} ${into(directory)}` : `COPY ${file} ${directory}`,
   );
   const copyModules = isWorkspace
     ? [`COPY --from=${source} /app ${into('')}`]
@@ -95,14 +97,16 @@ function writeCopies(plan: Plan, phrases: Phrases): string {
 }
 
 /** Directories that the app writes to. There is no shell in distroless: the stage before makes them. */
-function writeVolumes({ shape, writes, app }: Plan): string {
+function writeVolumes(plan: Plan): string {
+  const { shape, writes, app } = plan;
+  const source = hasBuildStage(plan) ? 'build' : 'deps';
   const user = USERS[shape];
   const paths = writes.map(inApp);
   const volumes = paths.filter((path) => path !== inApp(app));
   const comment = `# The app writes here. ${volumes.length > 0 ? 'A volume keeps the files when the container is replaced.' : 'Mount a volume to keep the files.'}`;
   const owned =
     shape === '03'
-      ? paths.map((path) => `COPY --from=build --chown=${user}:${user} ${path} ${path}`)
+      ? paths.map((path) => `COPY --from=${source} --chown=${user}:${user} ${path} ${path}`)
       : [
           `RUN mkdir -p ${paths.join(' ')} && chown ${volumes.length > 0 ? '-R ' : ''}${user}:${user} ${paths.join(' ')}`,
         ];
