@@ -603,5 +603,8 @@ test('hostile texts end soon', () => {
     };
     look({ 'package.json': manifest, ...configs, 'a.js': '' }, { entry: 'a.js' });
   }
+  const names = Array.from({ length: 5000 }, (_, at) => [`a${at}`, 'run-s '.concat('a* '.repeat(100))]);
+  const scripts = { start: 'npm run constructor && run-p a*', build: 'tsc', ...Object.fromEntries(names) };
+  look({ 'package.json': { scripts }, 'a.js': '' }, { entry: 'a.js' });
   expect(Date.now() - started).toBeLessThan(5000);
 });

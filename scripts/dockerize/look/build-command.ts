@@ -2,7 +2,7 @@ import { posix } from 'node:path';
 import type { Framework } from './frameworks.ts';
 import type { Project } from './read-project.ts';
 import { findStartedFiles, readLine, readScript, type ScriptCommand, tidy } from './script-commands.ts';
-import { readCompilation, readSettings, TYPESCRIPT } from './tsconfig.ts';
+import { readCompilation, readSettings, readToolSettings, TYPESCRIPT } from './tsconfig.ts';
 
 /** How an app is built. */
 export interface Build {
@@ -94,13 +94,12 @@ function readTool(project: Project, { argv: [program = '', ...args], directory }
     return at < 0 ? undefined : (/=(.*)/.exec(args[at] ?? '')?.[1] ?? args[at + 1]);
   };
   const inProject = (path: string) => posix.join(project.app, directory, path);
-  const named = tool === 'nest' ? 'tsconfig.build.json' : (option(/^(-p|--project|-b|--build)$/) ?? '');
-  const configs = TSC.test(tool) ? [named, ''].map((path) => readCompilation(project, inProject(path))) : [];
+  const tsconfig = tool === 'nest' ? 'tsconfig.build.json' : (option(/^(-p|--project|-b|--build)$/) ?? '');
+  const configs = TSC.test(tool) ? [tsconfig, ''].map((path) => readCompilation(project, inProject(path))) : [];
   const config = configs.find((each) => each !== null);
   if (TSC.test(tool) && !config?.emits) return [];
-  const names = ['ts', 'mts', 'js', 'mjs', 'cjs'].map((end) => `${tool}.config.${end}`);
-  const paths = [option(/^(-c|--config)$/) ?? '', ...names].map(inProject);
-  const settings = paths.map((path) => readSettings(project, path)).join('\n');
+  const named = option(/^(-c|--config)$/);
+  const settings = named ? readSettings(project, inProject(named)) : readToolSettings(project, inProject(''), tool);
   const pattern = /^(webpack|rol)/.test(tool) ? OUTPUT : /\boutDir:\s*['"]([^'"]+)/;
   const given = option(/^(-d|-o|--out-?dir|--outfile|--output-path|--dist-dir)$/i) ?? pattern.exec(settings)?.[1];
   const file = given && /\.[cm]?js$/.test(given) ? tidy(directory, given) : null;

@@ -2,7 +2,7 @@ import { posix } from 'node:path';
 import { usageError } from '../../lib/errors.ts';
 import type { Project } from './read-project.ts';
 import { findStartedFiles, readScript, tidy } from './script-commands.ts';
-import { majorOf, readSettings } from './tsconfig.ts';
+import { majorOf, readToolSettings } from './tsconfig.ts';
 
 /** What a framework says of an app: what is built and what runs. Paths are relative to the app. */
 export interface Framework {
@@ -91,10 +91,7 @@ export function findFramework(project: Project): Framework | null {
   const { scripts, dependencies, devDependencies } = project.manifest;
   const versions = { ...devDependencies, ...dependencies };
   const exists = (path: string) => project.files.some((file) => file.startsWith(posix.join(project.app, path)));
-  const read = (stem = '') => {
-    const names = ['ts', 'mts', 'js', 'mjs', 'cjs'].map((end) => posix.join(project.app, `${stem}.config.${end}`));
-    return readSettings(project, names.find(project.has) ?? '');
-  };
+  const read = (tool = '') => readToolSettings(project, project.app, tool);
   const started = findStartedFiles(project, /^(start(:prod)?|serve|server)$/);
   const text = [read('vite'), scripts.build, scripts.start].join('\n');
   for (const row of ROWS) {

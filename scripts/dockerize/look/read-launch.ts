@@ -6,16 +6,9 @@ const RUNNERS =
   /^(ts-node(-dev|-esm)?|tsnd|tsx|babel-node|esno|swc-node|vite-node|jiti|nodemon|node-dev|nest|pm2(-\w+)?|forever)$/;
 const LOADERS = /^(tsx|ts-node|ts-node-dev|@babel\/register|@swc(?:-node)?\/register|esbuild-register|sucrase)(\/|$)/;
 const NOT_A_START = /^(-e|--eval|-p|--print|--test|-c|--check|-v|--version)$/;
-/** The packages of bins with another name. */
-const BINS = new Map([
-  ['react-router-serve', '@react-router/serve'],
-  ['remix-serve', '@remix-run/serve'],
-  ['fastify', 'fastify-cli'],
-  ['strapi', '@strapi/strapi'],
-]);
 /** Bins that develop, build or check. */
 const TOOLS =
-  /^(vite|webpack\S*|react-scripts|ng|vue-cli-service|gatsby|nx|turbo|electron|expo|parcel|tsc|sass|rollup|esbuild|tsup|patch-package|rimraf|copyfiles|nps)( |$)|^\S+ (dev|develop|build|preview|watch|generate)( |$)/;
+  /^(vite|webpack\S*|react-scripts|ng|\S+-cli(-service)?|gatsby|nx|turbo|electron|expo|parcel|tsc|sass|rollup|esbuild|tsup|patch-package|rimraf|copyfiles|nps)( |$)|^\S+ (dev|develop|build|preview|watch|generate)( |$)/;
 const ENDS = ' .js .mjs .cjs .ts .mts .cts .tsx /index.js /index.mjs /index.cjs /index.ts'.split(' ');
 
 /** A file as Node finds it, or TypeScript with that name, relative to the app. */
@@ -31,12 +24,14 @@ export function findFile(project: Project, path: string): string | null {
 export function readLaunch(project: Project, command: ScriptCommand) {
   const name = posix.basename(command.argv[0] ?? '');
   const { dependencies, optionalDependencies } = project.manifest;
-  const isInstalled = (each = '') => each in dependencies || each in optionalDependencies;
+  const isInstalled = (each: string) => each in dependencies || each in optionalDependencies;
   if (name === 'node') return readNode(command, isInstalled);
   if (RUNNERS.test(name)) return readRunner(project, command, name, isInstalled(name));
-  const isStart = isInstalled(name) || isInstalled(BINS.get(name));
+  // The program of @remix-run/serve is remix-serve, and that of fastify-cli is fastify.
+  const programOf = (each: string) => each.replace(/^@|-run(?=\/)|-cli$/g, '').replace('/', '-');
+  const isProgram = isInstalled(name) || Object.keys(dependencies).some((each) => programOf(each) === name);
   const args = command.argv.slice(1);
-  if (!isStart || TOOLS.test([name, ...args].join(' '))) return null;
+  if (!isProgram || TOOLS.test([name, ...args].join(' '))) return null;
   return { flags: [`node_modules/.bin/${name}`], file: null, args, isDevelopment: false, notes: [] };
 }
 

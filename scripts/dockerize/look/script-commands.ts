@@ -13,6 +13,8 @@ export interface ScriptCommand {
 const LINE_LIMIT = 4096;
 /** How many commands are followed at most: scripts can call each other in a circle. */
 const COMMANDS_LIMIT = 200;
+/** How many scripts one command calls at most. */
+const NAMES_LIMIT = 50;
 const WRAPPERS = /^(cross-env(-shell)?|env|exec|npx|tini|dumb-init|dotenv|env-cmd)$/;
 const CALLERS = /^(npm|pnpm|yarn|node --run|npm-run-all|run-[sp]|concurrently)$/;
 /** Options that name other members of the workspace: their scripts are not followed. */
@@ -29,6 +31,7 @@ export function readLine(project: Project, line: string): ScriptCommand[] {
   let left = COMMANDS_LIMIT;
   const follow = (text: string, start: string): ScriptCommand[] => {
     let directory = start;
+    if (left < 0) return [];
     return splitLine(text).flatMap((words): ScriptCommand[] => {
       const { argv, env } = unwrap(words);
       left -= 1;
@@ -84,14 +87,23 @@ function readCall(project: Project, argv: string[], start: string) {
   const scripts = readScripts(project, directory);
   const words = (at < 0 ? argv : argv.toSpliced(at, 2)).slice(1);
   const linesOf = (name: string) => [`pre${name}`, name, `post${name}`].flatMap((each) => scripts[each] ?? []);
-  const names = words.flatMap((word) => {
+  const names: string[] = [];
+  for (const word of words) {
     const [begin = '', ...more] = word.replace(/^(npm|yarn|pnpm)(:| run )/, '').split('*');
-    return Object.keys(scripts).filter((name) => (more.length > 0 ? name.startsWith(begin) : name === begin));
-  });
+    if (names.length > NAMES_LIMIT) break;
+    if (more.length > 0)
+      names.push(
+        ...Object.keys(scripts)
+          .filter((name) => name.startsWith(begin))
+          .slice(0, NAMES_LIMIT),
+      );
+    else if (Object.hasOwn(scripts, begin)) names.push(begin);
+  }
   if (/^(npm-|run|conc)/.test(program)) return { lines: names.flatMap(linesOf), args: [], directory };
-  const [name = ''] = names;
+  const [name] = names;
   const isRun = words.some((word) => /^(--)?run(-script)?$/.test(word));
-  if (!isRun && (name === '' || /^(ci|install)$/.test(words[0] ?? ''))) return null;
+  if (!isRun && (name === undefined || /^(ci|install)$/.test(words[0] ?? ''))) return null;
+  if (name === undefined) return { lines: [], args: [], directory };
   const args = words.slice(words.indexOf(name) + 1).filter((word) => word !== '--');
   return { lines: linesOf(name), args, directory };
 }

@@ -22,6 +22,12 @@ const COMMENTS = /("(?:\\.|[^"\\\n])*"?|'(?:\\.|[^'\\\n])*'?)|\/\/[^\n]*|\/\*(?:
 export const readSettings = (project: Project, path: string): string =>
   (project.read(path) ?? '').slice(0, TEXT_LIMIT).replace(COMMENTS, (_, string = '') => string);
 
+/** The same of a tool's settings in JavaScript or TypeScript: `vite.config.ts`. */
+export const readToolSettings = (project: Project, directory: string, tool: string): string =>
+  ['ts', 'mts', 'js', 'mjs', 'cjs']
+    .map((end) => readSettings(project, posix.join(directory, `${tool}.config.${end}`)))
+    .join('');
+
 /** The major version that a range begins with; 0 when it names none. */
 export const majorOf = (range = '') => Number(/\d{1,4}/.exec(range)?.[0] ?? 0);
 
@@ -56,7 +62,7 @@ export function readCompilation(project: Project, path: string): Compilation | n
 /** The string, or the strings of the list, that a name has in a JSON text. */
 function stringsOf(text: string, name: string): string[] {
   const [, value = ''] = new RegExp(`"${name}"\\s*:\\s*(\\[[^\\]]*|"[^"]*")`).exec(text) ?? [];
-  return [...value.matchAll(/"([^"]*)"/g)].map(([, each = '']) => each.replace(/^\$\{configDir\}/, '.'));
+  return [...value.matchAll(/"([^"]*)"/g)].slice(0, 100).map(([, each = '']) => each.replace(/^\$\{configDir\}/, '.'));
 }
 
 /** A config and those that it extends, the strongest first. */
