@@ -1,5 +1,5 @@
 import { readFile, realpath } from 'node:fs/promises';
-import { basename, join, posix, resolve } from 'node:path';
+import { basename, dirname, join, posix, resolve } from 'node:path';
 import { findChapterDirectories } from '../compare/discover/chapters.ts';
 import type { Directories } from '../compare/discover/find-projects.ts';
 import { mergeSettings, type PartialSettings, readSecret, resolvePaths } from '../compare/model/settings.ts';
@@ -100,23 +100,34 @@ export async function dockerize(
     printError(notVerified(file));
     throw error;
   });
-  return printResult(result, look, file);
+  return printResult(result, look, { path: file, text: dockerfile });
 }
 
 const notVerified = (file: string) => `${file} is not verified.`;
 
 /** Prints what was verified, and the table of compare. Returns the exit code. */
-function printResult({ report, checks, error }: Verification, look: Look, file: string): number {
+function printResult(
+  { report, checks, error, isBuilt }: Verification,
+  look: Look,
+  { path, text }: { path: string; text: string },
+): number {
   const paint = painter(hasColour());
   const marks = checks.map(({ what, ok, reason }) => {
     if (ok === null) return `n/a   ${what}: ${reason}`;
     return ok ? `${paint('green', 'ok')}    ${what}` : `${paint('red', 'MISS')}  ${what}: ${reason}`;
   });
-  const isVerified = error === null && checks.every(({ ok }) => ok !== false);
   print([renderTerminal(report, hasColour()), marks.join('\n')].filter(Boolean).join('\n\n'));
-  if (isVerified) return EXIT.ok;
+  if (error === null && checks.every(({ ok }) => ok !== false)) {
+    printError(
+      `${path} is verified. To build it: docker build -t ${basename(dirname(path))} -f ${path} ${dirname(path)}`,
+    );
+    return EXIT.ok;
+  }
+  // Of a build that failed, the error names the line.
+  const line = text.split('\n').findIndex((one) => one.startsWith('CMD '));
+  const command = isBuilt ? [`The container runs ${basename(path)}:${line + 1}: ${text.split('\n')[line]}`] : [];
   const advice = error === null ? null : advise(error, look);
-  printError([notVerified(file), ...(advice ? [advice] : [])].join('\n'));
+  printError([notVerified(path), ...(error === null ? [] : command), ...(advice ? [advice] : [])].join('\n'));
   return EXIT.failed;
 }
 

@@ -32,6 +32,7 @@ export interface Verification {
   report: Report;
   checks: ServiceCheck[];
   error: string | null;
+  isBuilt: boolean;
 }
 
 /** Builds the images, runs them, requests them, and checks the one whose Dockerfile was written. */
@@ -48,7 +49,12 @@ export async function verifyImage(invocation: Invocation, request: VerificationR
   const measurement = all.at(-1) as Measurement<Subject>;
   const [built] = withImages([measurement]) as WithImage<Measurement<Subject>>[];
   const checks = built ? await checkService(invocation, built, { isReadOnly: !request.writesToApp }) : [];
-  return { report: createReport(invocation.engine.info, all), checks, error: measurement.error ?? null };
+  return {
+    report: createReport(invocation.engine.info, all),
+    checks,
+    error: measurement.error ?? null,
+    isBuilt: measurement.image !== undefined,
+  };
 }
 
 /** Provides the base images that the engine lacks, as setup does. Docker would only pull them. */
