@@ -178,7 +178,7 @@ function findCopies(look: Look): { copies: CopiedPath[]; copiesContext: boolean 
   // A tool may make another directory than its default. The one that the command runs counts, and those that the app names.
   const isNamed = (name: string) => scan.files.some((file) => project.read(file)?.includes(name));
   const isUsed = (output: string) => entry === null || isIn(entry, output) || isNamed(posix.basename(output));
-  const outputs = isBuilt ? all.filter(isUsed) : all;
+  const outputs = isBuilt && !framework?.copies ? all.filter(isUsed) : all;
   if (isBuilt && !outputs.some((output) => isIn(entry, output))) {
     outputs.push(entry.includes('/') ? below((start.entry ?? '').split('/')[0] ?? '') : entry);
   }
