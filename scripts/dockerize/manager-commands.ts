@@ -44,7 +44,8 @@ export function commandsOf(
       return {
         install: `${command}${flag}`,
         production: `${command} --prod${flag}`,
-        prune: `CI=true ${start} prune --prod --ignore-scripts`,
+        // With another store, pnpm would install everything again, and compile nothing.
+        prune: `CI=true ${start} prune --prod --ignore-scripts --config.store-dir=${IN_CACHE}/pnpm`,
         leftovers: [IN_CACHE, '/root/.cache', '/root/.local'],
         sharesCache: true,
       };
