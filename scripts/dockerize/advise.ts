@@ -18,7 +18,7 @@ const ADVICE: [pattern: RegExp, advise: (look: Look, ...groups: string[]) => str
     ({ start }, path) =>
       start.entry !== null && path.endsWith(start.entry)
         ? `The build does not make ${path}. Name the file that it makes: --entry dist/server.js`
-        : `${path} is not in the image. Add a line below EXPOSE: COPY ${path} ./${path}`,
+        : `${path} is not in the image. Add a line above USER: COPY ${path} ./${path}`,
   ],
   [
     /ENOENT: no such file or directory, \w+ '(?:\/app\/|\.\/)?([^'/][^']*)'/,
@@ -44,7 +44,7 @@ const ADVICE: [pattern: RegExp, advise: (look: Look, ...groups: string[]) => str
   [new RegExp(`${ENDS}[^]*\\busage:`, 'i'), () => 'The app expects arguments: --args "data.json --port 3000"'],
   [
     new RegExp(ENDS),
-    () => 'The app is no server: it ends by itself. --no-verify writes the files without trying them.',
+    () => 'The app is not a server: it ends by itself. --no-verify writes the files without trying them.',
   ],
 ];
 

@@ -140,14 +140,12 @@ const isTokenFile = ({ needs }: Look, file: string) =>
 
 /** What the build needs of the build context. */
 function findNeeded(look: Look, plan: Plan): string[] {
-  const { project, scan, workspace, build } = look;
-  // The user may have built already: the image builds again.
-  const outputs = (build?.outputs ?? []).map((path) => `${posix.join(project.app, path)}/`);
+  const { project, scan, workspace } = look;
   const isConfiguration = (file: string) =>
     CONFIGURATION.test(posix.relative(project.app, file)) && !isTokenFile(look, file);
   return [
     ...plan.manifests.flatMap(({ files }) => files),
-    ...scan.files.filter((file) => !outputs.some((output) => file.startsWith(output))),
+    ...scan.files,
     ...plan.copies.filter(({ from }) => from === 'context').map(({ path }) => path),
     ...project.files.filter(isConfiguration),
     ...(workspace?.needed ?? []).map(({ path }) => path).filter(Boolean),

@@ -5,7 +5,7 @@ import { readLockedPackages } from './look/lockfile.ts';
 import { chooseNodeVersion } from './look/node-version.ts';
 import { findPackageManager } from './look/package-manager.ts';
 import { findPort } from './look/port.ts';
-import { readProject } from './look/read-project.ts';
+import { readProject, withoutOutputs } from './look/read-project.ts';
 import { findRuntimeFiles } from './look/runtime-files.ts';
 import { scanSource } from './look/scan-source.ts';
 import { findHealthRoute, findMisplacedPackages, findSigtermHandler } from './look/service.ts';
@@ -34,13 +34,14 @@ export type Look = ReturnType<typeof lookAtProject>;
  * @throws {ToolError} with the code `usage` for what cannot be known. The hint names the flag.
  */
 export function lookAtProject(directory: string, given: Given) {
-  const { project, workspace } = findWorkspace(readProject(directory), given.workspace);
+  const { project: found, workspace } = findWorkspace(readProject(directory), given.workspace);
+  const framework = findFramework(found);
+  const build = findBuild(found, framework);
+  const project = withoutOutputs(found, build?.outputs ?? []);
   const manager = findPackageManager(project);
   const packages = readLockedPackages(project, manager.value);
   const node = chooseNodeVersion(project, given.node, packages);
   const needs = findInstallNeeds(project, manager.value, packages);
-  const framework = findFramework(project);
-  const build = findBuild(project, framework);
   const start = findStart(project, build, framework, given);
   const scan = scanSource(project, start.sourceEntry);
   return {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { findPort, readsPort } from '../dockerize/look/port.ts';
 import { scanSource } from '../dockerize/look/scan-source.ts';
-import { projectOf } from './dockerize-project.ts';
+import { FRAMEWORK, projectOf } from './dockerize-project.ts';
 
 const find = (files: Record<string, string | object>) => {
   const project = projectOf(files);
@@ -68,19 +68,9 @@ describe('elsewhere', () => {
     expect(find({ 'index.ts': 'app.listen(process.env.PORT)', ...files }).port).toStrictEqual({ value: 8080, source });
   });
 
-  test('the default of the framework, and nothing', () => {
-    const framework = {
-      name: 'Next',
-      source: '',
-      command: null,
-      copies: null,
-      needsModules: false,
-      port: 3000,
-      env: {},
-      handlesSigterm: true,
-    };
+  test('the default of the FRAMEWORK, and nothing', () => {
     const project = projectOf({ 'src/a.ts': '' });
-    expect(findPort(project, scanSource(project, null), framework)).toStrictEqual({
+    expect(findPort(project, scanSource(project, null), FRAMEWORK)).toStrictEqual({
       value: 3000,
       source: 'default of Next',
     });

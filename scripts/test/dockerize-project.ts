@@ -1,4 +1,17 @@
+import type { Framework } from '../dockerize/look/frameworks.ts';
 import { type Project, readManifest } from '../dockerize/look/read-project.ts';
+
+/** A framework of which nothing is known but its port. */
+export const FRAMEWORK: Framework = {
+  name: 'Next',
+  source: '',
+  command: null,
+  copies: null,
+  needsModules: false,
+  port: 3000,
+  env: {},
+  handlesSigterm: true,
+};
 
 /** A project in memory: path → text; objects become JSON. `app` is the directory of the app in a workspace. */
 export function projectOf(contents: Record<string, unknown>, app = ''): Project {

@@ -1,18 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { scanSource } from '../dockerize/look/scan-source.ts';
 import { findHealthRoute, findMisplacedPackages, findSigtermHandler } from '../dockerize/look/service.ts';
-import { projectOf } from './dockerize-project.ts';
-
-const framework = {
-  name: 'Next',
-  source: '',
-  command: null,
-  copies: null,
-  needsModules: false,
-  port: 3000,
-  env: {},
-  handlesSigterm: true,
-};
+import { FRAMEWORK, projectOf } from './dockerize-project.ts';
 
 describe('health routes', () => {
   const find = (files: Record<string, string | object>) => {
@@ -51,7 +40,7 @@ describe('health routes', () => {
     ['components/health.ts', undefined],
   ])('the file %s', (file, path) => {
     const project = projectOf({ [file]: '' });
-    expect(findHealthRoute(project, scanSource(project, null), framework)?.value).toBe(path);
+    expect(findHealthRoute(project, scanSource(project, null), FRAMEWORK)?.value).toBe(path);
   });
 
   test.each([
@@ -90,7 +79,7 @@ describe('SIGTERM', () => {
 
   test('a framework that handles it', () => {
     const project = projectOf({});
-    expect(findSigtermHandler(project, scanSource(project, null), framework)?.source).toBe('Next');
+    expect(findSigtermHandler(project, scanSource(project, null), FRAMEWORK)?.source).toBe('Next');
   });
 });
 

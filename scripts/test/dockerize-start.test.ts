@@ -316,7 +316,7 @@ test('the parts of a start command', () => {
   expect(start.notes).toEqual([expect.stringContaining('--env-file')]);
   const withoutTool = look({ 'package.json': { scripts, devDependencies: { prisma: '7' } }, ...files }).start;
   expect(withoutTool.before).toEqual([]);
-  expect(withoutTool.notes.join()).toContain('prisma is no production dependency');
+  expect(withoutTool.notes.join()).toContain('prisma is not a production dependency');
 });
 
 test('--entry and --args win', () => {
@@ -488,7 +488,7 @@ test('what starts before the app, and what is left out', () => {
   const scripts = { start: 'node migrate.js && pm2 delete all && wait-on x && node a.js' };
   const { start } = look({ 'package.json': { scripts, main: 'a.js' }, 'a.js': '', 'migrate.js': '' });
   expect(start).toMatchObject({ argv: ['a.js'], before: [['migrate.js']] });
-  expect(start.notes.join()).toContain('wait-on is no production dependency');
+  expect(start.notes.join()).toContain('wait-on is not a production dependency');
 });
 
 test.each([

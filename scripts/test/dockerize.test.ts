@@ -75,6 +75,16 @@ describe('each project', () => {
   });
 });
 
+test('what a build on this machine has left changes nothing', async () => {
+  const [clean, built] = [await copyOf(join(PROJECTS, 'views')), await copyOf(join(PROJECTS, 'views'))];
+  await mkdir(join(built, 'dist'));
+  await writeFile(join(built, 'dist/index.js'), "import './old.js';\n");
+  await writeFile(join(built, 'dist/old.js'), 'app.listen(9999);\n');
+  const printed = [await writeFiles(clean), await writeFiles(built)];
+  expect(printed[1]?.replaceAll(built, clean)).toBe(printed[0]);
+  for (const file of ['Dockerfile', '.dockerignore']) expect(await read(built, file)).toBe(await read(clean, file));
+});
+
 test('--dry-run prints the Dockerfile, and writes nothing', async () => {
   const copy = await copyOf(join(PROJECTS, 'commonjs'));
   const before = await snapshot(copy);

@@ -43,7 +43,7 @@ export function findPort(project: Project, scan: SourceScan, framework: Framewor
   // Only PORT is set in the image: another variable keeps its default.
   const isFixed = source !== null && !readsPort(scan) && (listened !== null || framework === null);
   if (isFixed) return source;
-  const isFrameworkFirst = framework !== null && listened === null && framework.name !== 'Nest';
+  const isFrameworkFirst = framework !== null && listened === null && framework.name !== '@nestjs/core';
   const last = isFrameworkFirst ? [] : [source];
   const byFramework = framework && framework.port > 0 ? fact(framework.port, `default of ${framework.name}`) : null;
   return firstFact(...declared, findInScripts(project), ...last, findInExamples(project), byFramework, plain);

@@ -68,7 +68,7 @@ export function readProject(directory: string): Project {
       if (!has(path) || statSync(join(directory, path)).size > FILE_LIMIT_BYTES) return null;
       return readFileSync(join(directory, path), 'utf8').replace(/^\uFEFF/, '');
     } catch {
-      return null; // It may not be read, or is no more.
+      return null; // It may not be read, or has been removed.
     }
   };
   const manifest = readManifest({ directory, read }, '');
@@ -106,6 +106,19 @@ function readEntries(directory: string) {
   } catch {
     return [];
   }
+}
+
+/**
+ * The same project without what a build on this machine has left. Only directories with the usual names: a tool may also write
+ * to one that holds source code, such as `public`.
+ */
+export function withoutOutputs(project: Project, outputs: string[]): Project {
+  const made = outputs
+    .filter((path) => /^\.?(dist|build|out|output)$/.test(posix.basename(path)))
+    .map((path) => `${posix.join(project.app, path)}/`);
+  const files = project.files.filter((file) => !made.some((directory) => file.startsWith(directory)));
+  const known = new Set(files);
+  return { ...project, files, has: (path) => known.has(path) };
 }
 
 /** Lists files level by level, so that a limit leaves out the deepest. */

@@ -92,7 +92,7 @@ function chooseStart(project: Project, build: Build | null, framework: Framework
 }
 
 const noteLeftOut = ({ argv }: ScriptCommand) =>
-  `\`${argv.join(' ')}\` is left out of the start: ${argv[0]} is no production dependency`;
+  `\`${argv.join(' ')}\` is left out of the start: ${argv[0]} is not a production dependency`;
 
 /** The last command of a candidate that starts something, with what starts before it: migrations. */
 function readStart(project: Project, build: Build | null, candidate: Candidate): Start | null {

@@ -29,7 +29,7 @@ export function mergeIgnoreFile(
   let text = existing;
   for (const pattern of needed) {
     // `public/*` leaves out what is in a directory, but not the directory.
-    const isWhole = ignorePatterns(text).skips(toPath(pattern), false);
+    const isWhole = patternsOf(text).skips(toPath(pattern), false);
     if (leavesOut(text, pattern)) text += `\n!${pattern}${isWhole ? '' : '/**'}`;
   }
   const kept = [...needed, ...findExceptions(existing)];
@@ -72,8 +72,8 @@ function addExceptions(lines: string[], kept: string[]): string[] {
   const isName = (line: string) => !/^\*\*\/|[*?[\\/]/.test(line);
   const names = (line: string, one: string) => toPath(line) === toPath(one) || (isName(line) && leavesOut(line, one));
   const rest = lines.filter((line) => !isPattern(line) || !kept.some((one) => names(line, one)));
-  const last = (one: string) => rest.findLastIndex((line) => leavesOut(line, one));
-  return rest.flatMap((line, at) => [line, ...new Set(kept.filter((one) => last(one) === at).map((one) => `!${one}`))]);
+  const lastLines = new Map(kept.map((one) => [one, rest.findLastIndex((line) => leavesOut(line, one))]));
+  return rest.flatMap((line, at) => [line, ...[...lastLines].flatMap(([one, last]) => (last === at ? `!${one}` : []))]);
 }
 
 /** Whether a text leaves out what a line is for: at the root, and in some directories if it is for all of them. */
@@ -90,9 +90,17 @@ function findExceptions(text: string): string[] {
   );
 }
 
+/** The patterns of the texts that are asked about: each is asked about many paths. */
+const known = new Map<string, ReturnType<typeof ignorePatterns>>();
+function patternsOf(text: string) {
+  const patterns = known.get(text) ?? ignorePatterns(text);
+  known.set(text, patterns);
+  return patterns;
+}
+
 /** Whether an ignore file leaves out what a pattern matches. `!src/**` lets the files of an ignored `src` through. */
 function leavesOut(text: string, pattern: string): boolean {
-  return ignorePatterns(text).skips(isDirectory(pattern) ? `${toPath(pattern)}/any` : toPath(pattern), false);
+  return patternsOf(text).skips(isDirectory(pattern) ? `${toPath(pattern)}/any` : toPath(pattern), false);
 }
 
 const isSecret = (line: string) => /\.(env|npmrc|yarnrc|pem|key)\b/.test(line);

@@ -64,7 +64,7 @@ function writeCopies(plan: Plan, phrases: Phrases): string {
   const [buildStage] = STAGES[shape];
   const source = modules === 'prune' ? buildStage : 'deps';
   // Distroless has its WORKDIR below.
-  const to = (path: string) => (shape === '03' ? inApp(path) : `./${path}`).replace(/^\.\/$/, './');
+  const to = (path: string) => (shape === '03' ? inApp(path) : `./${path}`);
   const into = (directory: string) =>
     shape === '03' ? posix.join(inApp(directory), '/') : posix.join('./', directory, '/');
   const packageFiles = manifests.flatMap(({ files, to: directory }) =>
@@ -115,13 +115,12 @@ function writeVolumes(plan: Plan): string {
 
 /** The check of the chapter, with the port and the path of this app. */
 function writeHealthCheck({ health, port, readsPort }: Plan, paragraph: string): string {
-  const [address, portOf] = [/'http:\/\/127\.0\.0\.1:' \+ \(process\.env\.PORT \|\| 3000\) \+ '\/healthz'/, readsPort];
-  const number = portOf ? `process.env.PORT || ${port}` : String(port);
+  const number = readsPort ? `process.env.PORT || ${port}` : String(port);
   if (health.kind === 'connection') return connectionCheck(paragraph, number);
-  const url = portOf
+  const url = readsPort
     ? `'http://127.0.0.1:' + (${number}) + '${health.path}'`
     : `'http://127.0.0.1:${port}${health.path}'`;
-  const check = paragraph.replace(address, () => url);
+  const check = paragraph.replace("'http://127.0.0.1:' + (process.env.PORT || 3000) + '/healthz'", () => url);
   if (health.kind === 'route') return check;
   const anyResponse = check.replace('(r) => process.exit(r.statusCode === 200 ? 0 : 1)', '() => process.exit(0)');
   return `# No route of the app reports its health: any response will do.\n${anyResponse.replace(/^#.*\n/gm, '')}`;
