@@ -188,9 +188,10 @@ function findCopies(look: Look): { copies: CopiedPath[]; copiesContext: boolean 
   const kept = withoutNested(
     [...sources, ...reads].filter((path) => path !== 'package.json' && !outputs.includes(path)),
   );
-  // What a server of the app's own reads of a framework is not known.
+  // What a migration reads is not known, nor what a server of the app's own reads of a framework.
   const isUncertain =
     entry === null ||
+    start.before.length > 0 ||
     framework?.copies != null ||
     (!isBuilt && files.isUncertain) ||
     kept.length > COPIES_LIMIT ||
