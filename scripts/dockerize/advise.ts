@@ -8,7 +8,7 @@ const ADVICE: [pattern: RegExp, advise: (look: Look, ...groups: string[]) => str
   [
     /Cannot find (?:module|package) '([^'./][^']*)'/,
     ({ project }, name) => {
-      const isDev = name in project.manifest.devDependencies;
+      const isDev = [project.manifest, project.rootManifest].some((one) => name in one.devDependencies);
       if (isDev) return `${name} is imported at run time but is a devDependency. Move it: npm install ${name}`;
       return `${name} is imported but is not in package.json. Add it: npm install ${name}`;
     },
@@ -30,7 +30,7 @@ const ADVICE: [pattern: RegExp, advise: (look: Look, ...groups: string[]) => str
       `The app writes to ${path}. Let it write to a volume: VOLUME in the Dockerfile, owned by its user.`,
   ],
   [
-    /ECONNREFUSED|ENOTFOUND|EAI_AGAIN/,
+    /^(?!docker build).*(?:ECONNREFUSED|ENOTFOUND|EAI_AGAIN)/s,
     () => 'The app waits for another service. Pass its address with --env, or use --no-verify.',
   ],
   [

@@ -44,7 +44,9 @@ export function describeLook(look: Look, plan: Plan): string[] {
       : []),
     ...files.reads.map(({ value, source }) => [`reads ${value}`, source] as const),
     ...files.writes.map(({ value, source }) => {
-      const where = isPlain(value) ? value || 'its own directory' : `${value}, which gets no volume: rename it`;
+      const where = isPlain(value.replace(/^(\.\.\/)+/, ''))
+        ? value || 'its own directory'
+        : `${value}, which gets no volume: rename it`;
       return [`writes to ${where}`, source] as const;
     }),
     ...misplaced.map(

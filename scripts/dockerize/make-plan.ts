@@ -188,9 +188,10 @@ function findCopies(look: Look): { copies: CopiedPath[]; copiesContext: boolean 
   const kept = withoutNested(
     [...sources, ...reads].filter((path) => path !== 'package.json' && !outputs.includes(path)),
   );
-  // What a server of the app's own reads of a framework is not known.
+  // What a migration reads is not known, nor what a server of the app's own reads of a framework.
   const isUncertain =
     entry === null ||
+    start.before.length > 0 ||
     framework?.copies != null ||
     (!isBuilt && files.isUncertain) ||
     kept.length > COPIES_LIMIT ||
@@ -207,8 +208,7 @@ function findCopies(look: Look): { copies: CopiedPath[]; copiesContext: boolean 
 /** Where the app writes, relative to /app or absolute. With its own directory, what is below it is left out. */
 function findWrittenDirectories({ project: { app }, files }: Look): string[] {
   const all = files.writes.map(({ value }) => (posix.isAbsolute(value) ? value : posix.join(app, value)));
-  const own = all.filter((path) => path === (app || '.'));
-  return withoutNested(own.length > 0 ? own.slice(0, 1) : all.filter(isPlain));
+  return all.includes('.') ? ['.'] : withoutNested(all.filter(isPlain));
 }
 
 /** The first directory below the app that a file is in, or the file. A file elsewhere is itself. */

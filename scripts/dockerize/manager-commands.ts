@@ -1,3 +1,4 @@
+import { lt } from 'semver';
 import type { PackageManager } from './look/package-manager.ts';
 import type { ManagerCommands } from './plan-model.ts';
 
@@ -65,7 +66,10 @@ export function commandsOf(
     case 'yarn-berry': {
       // Yarn 4 does not know --ignore-scripts.
       const scripts = isIgnoring ? 'YARN_ENABLE_SCRIPTS=false ' : '';
-      const focus = `${start} workspaces focus --all --production`;
+      // Only Yarn 4 installs what production needs, also with the lockfile of Yarn 2 or 3.
+      const isOld = lt(manager.version ?? '4.0.0', '4.0.0-0');
+      const four = isOld ? `YARN_IGNORE_PATH=1 ${startManager({ ...manager, version: '4.13.0' })}` : start;
+      const focus = `${four} workspaces focus --all --production`;
       return {
         install: `${scripts}${start} install --immutable`,
         production: `${scripts}${focus}`,

@@ -90,6 +90,13 @@ describe('findPackageManager', () => {
     expect(commandsOf(manager, { isIgnoring: false, keeps: false, added: [] }).install).toBe(install);
   });
 
+  it('installs what production needs with Yarn 4, because Yarn 3 cannot', () => {
+    const manager = findPackageManager(projectOf({ 'yarn.lock': berry(6), ...linked })).value;
+    const { install, production } = commandsOf(manager, { isIgnoring: false, keeps: false, added: [] });
+    expect(install).toBe('npx --yes @yarnpkg/cli-dist@3.8.7 install --immutable');
+    expect(production).toMatch(/^YARN_IGNORE_PATH=1 npx --yes @yarnpkg\/cli-dist@4\S+ workspaces focus/);
+  });
+
   it('takes the version of Yarn from yarnPath', () => {
     const settings = 'nodeLinker: node-modules\nyarnPath: .yarn/releases/yarn-4.3.1.cjs\n';
     const found = findPackageManager(projectOf({ 'yarn.lock': berry(8), '.yarnrc.yml': settings }));

@@ -608,3 +608,16 @@ test('hostile texts end soon', () => {
   look({ 'package.json': { scripts }, 'a.js': '' }, { entry: 'a.js' });
   expect(Date.now() - started).toBeLessThan(5000);
 });
+
+test('takes the migrations before the start from its own Dockerfile', () => {
+  const scripts = { start: 'node a.js', migrate: 'knex migrate:latest' };
+  const manifest = { scripts, dependencies: { knex: '3.1.0' } };
+  const Dockerfile = 'FROM node\nCMD npm run migrate && npm start';
+  const { before, source } = look({ 'package.json': manifest, Dockerfile, 'a.js': '' }).start;
+  expect([before, source]).toEqual([[['node_modules/.bin/knex', 'migrate:latest']], 'start in package.json']);
+});
+
+test('builds a framework that no script builds', () => {
+  const { build } = look({ 'package.json': { dependencies: { next: '16' } } });
+  expect(build).toMatchObject({ script: null, command: 'npx next build', outputs: ['.next'] });
+});

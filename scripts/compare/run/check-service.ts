@@ -19,7 +19,7 @@ export interface ServiceCheck {
 
 /**
  * Checks what a service has to do in production: run as a user who is not root, without development dependencies, serve with
- * a read-only root file system, turn healthy, and stop within two seconds.
+ * a read-only root file system (but for /tmp), turn healthy, and stop within two seconds.
  *
  * @param isReadOnly false for an app that writes beside its code: it is not tried with a read-only file system.
  */
@@ -42,7 +42,7 @@ export async function checkService(
     },
   ];
   const options = containerOptions(invocation, measurement);
-  const readOnly = isReadOnly ? ['--read-only'] : [];
+  const readOnly = isReadOnly ? ['--read-only', '--tmpfs', '/tmp'] : [];
   const withContainer = (args: string[], work: (container: RunningContainer) => Promise<ServiceCheck[]>) =>
     runContainer(invocation.engine, image.id, { ...options, args: [...options.args, ...args] }, work);
   const served = { what: 'serves with a read-only root file system', ok: isReadOnly || null };

@@ -29,14 +29,25 @@ const DEFAULTS: Record<string, string> = { 'react-scripts': 'build' };
 /** The output of webpack or Rollup. */
 const OUTPUT = /\b(?:dir|file|path):[^;\n]{0,60}?['"]([\w./-]+)['"]/;
 
+/** The commands of frameworks, where no script builds. */
+const FRAMEWORKS: Record<string, string> = {
+  next: 'npx next build',
+  nuxt: 'npx nuxt build',
+  astro: 'npx astro build',
+  '@sveltejs/kit': 'npx vite build',
+  '@react-router/dev': 'npx react-router build',
+};
+
 /** Finds how an app is built; null when it runs as it is written. */
 export function findBuild(project: Project, framework: Framework | null): Build | null {
   const isBuilding = (name: string) => readScript(project, name).some(({ argv }) => !IDLE.test(argv.join(' ')));
   const script = SCRIPTS.find(isBuilding) ?? null;
   const started = findStartedFiles(project, STARTS);
-  const command = script === null ? findCompiler(project, started) : null;
+  const byFramework = FRAMEWORKS[framework?.name ?? ''];
+  const command = script === null ? (byFramework ?? findCompiler(project, started)) : null;
   if (script === null && command === null) return null;
-  const source = script === null ? 'tsconfig.json, and no build script' : `${script} in package.json`;
+  const reason = byFramework ? framework?.source : 'tsconfig.json';
+  const source = script === null ? `${reason}, and no build script` : `${script} in package.json`;
   const made = framework?.copies
     ? framework.copies.map(({ from }) => from.split('/')[0] ?? '').filter((path) => !exists(project, path))
     : readTools(project, { script, command }).map(({ to }) => to);

@@ -95,7 +95,8 @@ function chooseVersion(project: Project, name: keyof typeof VERSIONS, format: st
   if (isUsable(exact)) return fact(exact, source);
   const { yarnPath } = readYaml(name === 'yarn-berry' ? project.read('.yarnrc.yml') : null);
   const inPath = /yarn-(\d+\.\d+\.\d+)\.cjs$/.exec(String(yarnPath))?.[1];
-  if (inPath) return fact(inPath, 'yarnPath in .yarnrc.yml');
+  // Of Yarn 2, npm has only what is known here; it starts the one of yarnPath.
+  if (inPath && semver.major(inPath) > 2) return fact(inPath, 'yarnPath in .yarnrc.yml');
   const formats: Record<string, string[]> = VERSIONS[name];
   const known = formats[format.split('.')[0] ?? ''] ?? Object.values(formats).at(-1) ?? [];
   const lowest = semver.validRange(range) === null ? null : semver.minVersion(range)?.version;

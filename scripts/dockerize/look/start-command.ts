@@ -71,6 +71,9 @@ function chooseStart(project: Project, build: Build | null, framework: Framework
     return { commands: path === '' ? [] : [command], source, isTranslated: true };
   };
   const own = find(PRODUCTION.split(' ').map((name) => script(name)));
+  // The image that it had may have migrated its database first: npm run migrate && npm start.
+  const inImage = find([{ commands: readDockerfile(project), source: '' }]);
+  if (own?.before.length === 0 && quote(own.argv) === quote(inImage?.argv ?? [])) own.before = inImage?.before ?? [];
   if (framework?.command && !own?.entry) {
     const [first = ''] = framework.command;
     if (own?.argv[0] === first) return own;
