@@ -64,6 +64,7 @@ describe('elsewhere', () => {
     ],
     ['script start in package.json', { 'package.json': { scripts: { start: 'PORT=${PORT:=8080} node .' } } }],
     ['PORT in .env.example', { '.env.example': 'DB_PORT=5432\nPORT=8080' }],
+    ['PORT in config/default.json', { 'config/default.json': { db: { port: 5432 }, port: 8080 } }],
   ])('%s', (source, files) => {
     expect(find({ 'index.ts': 'app.listen(process.env.PORT)', ...files }).port).toStrictEqual({ value: 8080, source });
   });
