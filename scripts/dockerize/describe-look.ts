@@ -15,7 +15,7 @@ export function describeLook(look: Look, plan: Plan): string[] {
     [`${manager.value.name}${version}`, manager.source],
     [
       `Node.js ${node.major}`,
-      node.facts.map(({ value, source }) => `${source} says ${value}`).join(', ') ||
+      node.facts.map(({ value, source }) => `${source} asks for ${value}`).join(', ') ||
         'the newest LTS: nothing names a version',
     ],
     ...(framework ? [[framework.name, framework.source] as const] : []),

@@ -19,7 +19,7 @@ export function makePlan(look: Look, shape: Shape, given: Given): Plan {
   const port = given.port ?? look.port?.value;
   if (port === undefined) {
     throw new MissingFact('port', 'No file of the project says which port the app listens on.', {
-      hint: 'Pass it on the command line: --port 3000',
+      hint: `The app starts with ${start.argv.join(' ')} (${start.source}). Pass its port: --port 3000; or name the file that listens: --entry server.js`,
     });
   }
   const isCompiled = needs.compiled !== null;

@@ -47,11 +47,12 @@ const defaultOf = (framework: Framework | null) =>
 
 /** Finds the port that the program listens on. A port that nothing can change comes first, then what the project declares. */
 export function findPort(project: Project, scan: SourceScan, framework: Framework | null): Fact<number> | null {
-  const { listened, named, plain } = findInSource(scan);
+  const { listened, named, plain, all } = findInSource(scan);
   const source = listened ?? named;
   const declared = [findExposed(project), findInCompose(project)];
+  const isConfirmed = declared.some((one) => one && all.includes(one.value));
   // Only PORT is set in the image: another variable keeps its default.
-  const isFixed = source !== null && !readsPort(scan) && (listened !== null || framework === null);
+  const isFixed = source !== null && !isConfirmed && !readsPort(scan) && (listened !== null || framework === null);
   if (isFixed) return source;
   const isFrameworkFirst = framework !== null && listened === null && framework.name !== '@nestjs/core';
   const last = isFrameworkFirst ? [] : [source];
@@ -107,6 +108,7 @@ function findInSource(scan: SourceScan) {
   const ports = scan.values.filter(({ name }) => isPortName(name));
   const isPlain = ({ node }: SourceScan['values'][number]) => node.type === 'Literal';
   const named = ports.filter((one) => !isPlain(one)).map(toFact);
+  const plain = ports.filter(isPlain).map(toFact);
   const set = scan.calls
     .filter(
       ({ name, args: [first] }) =>
@@ -116,7 +118,8 @@ function findInSource(scan: SourceScan) {
   return {
     listened: firstFact(...listened),
     named: firstFact(...named, ...set),
-    plain: firstFact(...ports.filter(isPlain).map(toFact)),
+    plain: firstFact(...plain),
+    all: [...listened, ...named, ...set, ...plain].map((one) => one?.value),
   };
 }
 
