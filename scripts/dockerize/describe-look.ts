@@ -10,34 +10,37 @@ export function describeLook(look: Look, plan: Plan): string[] {
   const version = manager.value.version === null ? '' : ` ${manager.value.version}`;
   const lines: [what: string, source: string][] = [
     ...(workspace
-      ? [[`workspace: ${workspace.needed.map(({ name }) => name).join(', ')}`, workspace.source] as const]
+      ? [[`workspace: ${workspace.needed.map(({ name }) => name || 'the root').join(', ')}`, workspace.source] as const]
       : []),
     [`${manager.value.name}${version}`, manager.source],
     [
       `Node.js ${node.major}`,
-      node.facts.map(({ value, source }) => `${value} in ${source}`).join(', ') || 'the newest LTS',
+      node.facts.map(({ value, source }) => `${source} asks for ${value}`).join(', ') ||
+        'the newest LTS: nothing names a version',
     ],
     ...(framework ? [[framework.name, framework.source] as const] : []),
     ...(build
       ? [[`build: ${build.command ?? `the script ${build.script}`}`, build.source] as const]
-      : [['no build', 'package.json'] as const]),
+      : [['no build', 'package.json has no script that builds'] as const]),
     [`start: node ${start.argv.join(' ')}`, start.source],
     [`port ${plan.port}`, port?.value === plan.port ? port.source : '--port'],
-    health ? [`health: GET ${health.value}`, health.source] : ['health: a TCP connection', 'no route with such a name'],
+    health
+      ? [`health check: GET ${health.value}`, health.source]
+      : ['health check: a TCP connection', 'no route in the source code has a name like /healthz'],
     sigterm
       ? ['SIGTERM is handled', sigterm.source]
       : ['SIGTERM is not handled: the image gets an init', 'no handler in the source code'],
     ...(needs.compiled
-      ? [[`compiled when installed: ${needs.compiled.value.join(', ')}`, needs.compiled.source] as const]
+      ? [[`compiled during the installation: ${needs.compiled.value.join(', ')}`, needs.compiled.source] as const]
       : []),
     ...(needs.glibcOnly
-      ? [[`not for Alpine: ${needs.glibcOnly.value.join(', ')}`, needs.glibcOnly.source] as const]
+      ? [[`Debian, not Alpine, for ${needs.glibcOnly.value.join(', ')}`, needs.glibcOnly.source] as const]
       : []),
-    ...(needs.secretFile ? [[`a secret: ${needs.secretFile.value}`, needs.secretFile.source] as const] : []),
+    ...(needs.secretFile ? [[`${needs.secretFile.value} is given as a secret`, needs.secretFile.source] as const] : []),
     ...(needs.ownScripts
       ? [
           [
-            `scripts of the installation: ${Object.keys(needs.ownScripts.value).join(', ')}`,
+            `scripts that an installation runs: ${Object.keys(needs.ownScripts.value).join(', ')}`,
             needs.ownScripts.source,
           ] as const,
         ]

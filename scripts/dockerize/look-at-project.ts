@@ -4,7 +4,7 @@ import { findInstallNeeds } from './look/install-needs.ts';
 import { readLockedPackages } from './look/lockfile.ts';
 import { chooseNodeVersion } from './look/node-version.ts';
 import { findPackageManager } from './look/package-manager.ts';
-import { findPort } from './look/port.ts';
+import { findDefaultPort, findPort, readsPort } from './look/port.ts';
 import { readProject, withoutOutputs } from './look/read-project.ts';
 import { findRuntimeFiles } from './look/runtime-files.ts';
 import { scanSource } from './look/scan-source.ts';
@@ -56,6 +56,8 @@ export function lookAtProject(directory: string, given: Given) {
     start,
     scan,
     port: findPort(project, scan, framework),
+    defaultPort: findDefaultPort(scan, framework)?.value,
+    readsPort: framework !== null || start.env.PORT !== undefined || readsPort(scan),
     files: findRuntimeFiles(project, scan, build?.outputs ?? []),
     health: findHealthRoute(project, scan, framework),
     sigterm: findSigtermHandler(project, scan, framework),

@@ -3,7 +3,6 @@ import { lt } from 'semver';
 import { findBuild } from './look/build-command.ts';
 import { isCompiledNeedlessly } from './look/install-needs.ts';
 import { MissingFact } from './look/missing-fact.ts';
-import { readsPort } from './look/port.ts';
 import type { Member } from './look/workspace.ts';
 import type { Given, Look } from './look-at-project.ts';
 import { commandsOf, startManager } from './manager-commands.ts';
@@ -20,10 +19,11 @@ export function makePlan(look: Look, shape: Shape, given: Given): Plan {
   const port = given.port ?? look.port?.value;
   if (port === undefined) {
     throw new MissingFact('port', 'No file of the project says which port the app listens on.', {
-      hint: 'Pass it on the command line: --port 3000',
+      hint: `The app starts with ${start.argv.join(' ')} (${start.source}). Pass its port: --port 3000; or name the file that listens: --entry server.js`,
     });
   }
   const isCompiled = needs.compiled !== null;
+  const setsPort = look.readsPort && Number(start.env.PORT ?? look.defaultPort) !== port;
   const modules = chooseModules(look);
   const isHarmful = needs.ownScripts !== null || look.packages.some(isCompiledNeedlessly);
   const isIgnoring = needs.scripts === 'ignore' && (isHarmful || shape === '04');
@@ -50,10 +50,10 @@ export function makePlan(look: Look, shape: Shape, given: Given): Plan {
     copies,
     copiesContext,
     app,
-    env: { ...start.env, ...framework?.env },
+    env: { ...start.env, ...framework?.env, ...(setsPort && { PORT: String(port) }) },
     writes: findWrittenDirectories(look),
     port,
-    readsPort: framework !== null || start.env.PORT !== undefined || readsPort(look.scan),
+    readsPort: look.readsPort,
     health: chooseHealthCheck(look, given),
     init: sigterm === null,
     before: start.before.map((words) =>

@@ -586,7 +586,7 @@ snapshots: { a@1.0.0: { dependencies: { nan: 2.0.0 } } }
     const needs = needsOf(files);
     expect(needs.ownScripts).toEqual({
       value: { prepare: 'husky', 'apps/api: postinstall': 'node x.js' },
-      source: 'scripts in package.json, apps/api/package.json',
+      source: 'scripts in package.json',
     });
     expect(needs.inputs).toEqual(['apps/api/x.js']);
   });

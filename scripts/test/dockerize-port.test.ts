@@ -49,6 +49,13 @@ describe('in the source code', () => {
   });
 });
 
+test('of several ports in the source code, it is the one that the Dockerfile exposes', () => {
+  const source = 'const DEFAULT_PORT = 8080; smtp.listen(1025); web.listen(get() ?? DEFAULT_PORT)';
+  const Dockerfile = 'FROM node\nEXPOSE 8080 1025';
+  expect(find({ 'index.ts': source, Dockerfile }).port).toStrictEqual({ value: 8080, source: 'EXPOSE in Dockerfile' });
+  expect(find({ 'index.ts': source }).port?.value).toBe(1025);
+});
+
 describe('elsewhere', () => {
   const compose = (service: string) => `services:\n  db: { image: postgres, ports: ["5432:5432"] }\n  app: ${service}`;
   test.each([
@@ -64,6 +71,7 @@ describe('elsewhere', () => {
     ],
     ['script start in package.json', { 'package.json': { scripts: { start: 'PORT=${PORT:=8080} node .' } } }],
     ['PORT in .env.example', { '.env.example': 'DB_PORT=5432\nPORT=8080' }],
+    ['PORT in config/default.json', { 'config/default.json': { db: { port: 5432 }, port: 8080 } }],
   ])('%s', (source, files) => {
     expect(find({ 'index.ts': 'app.listen(process.env.PORT)', ...files }).port).toStrictEqual({ value: 8080, source });
   });

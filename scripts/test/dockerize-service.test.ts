@@ -93,3 +93,15 @@ test('misplaced: a development dependency that is always imported for more than 
   expect(found).toStrictEqual([{ value: 'a', source: 'index.ts:1' }]);
   expect(findMisplacedPackages(project, scanSource(project, null))).toStrictEqual([]);
 });
+
+test('a development dependency that another package of the workspace depends on is in its place', () => {
+  const project = projectOf({
+    'package.json': { workspaces: ['lib', 'app'] },
+    'lib/package.json': { name: 'lib', dependencies: { a: '1' } },
+    'app/package.json': { name: 'app', dependencies: { lib: '1' }, devDependencies: { a: '1', b: '1' } },
+    'app/index.ts': "import 'a'; import 'b';",
+  });
+  const manifest = { ...project.manifest, dependencies: { lib: '1' }, devDependencies: { a: '1', b: '1' } };
+  const app = { ...project, app: 'app', manifest };
+  expect(findMisplacedPackages(app, scanSource(app, 'index.ts')).map(({ value }) => value)).toStrictEqual(['b']);
+});

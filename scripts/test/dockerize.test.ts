@@ -85,6 +85,13 @@ test('what a build on this machine has left changes nothing', async () => {
   for (const file of ['Dockerfile', '.dockerignore']) expect(await read(built, file)).toBe(await read(clean, file));
 });
 
+test("a port other than the app's default is set", async () => {
+  const copy = await copyOf(join(PROJECTS, 'commonjs'));
+  await writeFile(join(copy, 'Dockerfile'), 'FROM node\nENV PORT=8080\nEXPOSE 8080\n');
+  await writeFiles(copy);
+  expect(await read(copy, 'Dockerfile.multi')).toMatch(/^ENV PORT=8080$[\s\S]*^EXPOSE 8080$/m);
+});
+
 test('--dry-run prints the Dockerfile, and writes nothing', async () => {
   const copy = await copyOf(join(PROJECTS, 'commonjs'));
   const before = await snapshot(copy);

@@ -108,7 +108,6 @@ export function findInstallNeeds(project: Project, manager: PackageManager, pack
     const names = [...new Set(list.map(({ name }) => name))].sort();
     return names.length > 0 ? fact(names, `${why} in ${manager.lockfile}`) : null;
   };
-  const places = [...manifests.keys()].map((directory) => posix.join(directory, 'package.json'));
   let scripts: InstallNeeds['scripts'] = compiled.length > 0 || allowed.some(isScripted) ? 'run' : 'ignore';
   if (isPrune || (scripts === 'run' && isDevelopment)) scripts = 'prune';
   return {
@@ -116,7 +115,7 @@ export function findInstallNeeds(project: Project, manager: PackageManager, pack
     secretFile,
     compiled: factOf(compiled, 'tools that compile among their dependencies'),
     glibcOnly: factOf(findGlibcOnly(packages, production), 'no package for musl'),
-    ownScripts: Object.keys(own).length > 0 ? fact(own, `scripts in ${places.join(', ')}`) : null,
+    ownScripts: Object.keys(own).length > 0 ? fact(own, 'scripts in package.json') : null,
     scripts,
   };
 }

@@ -12,7 +12,7 @@ const PORT_NAME = /^(.*[._])?((app|server|api|http|node|web|service|listen|liste
 const OTHER_SERVICE =
   /(db|database|redis|smtp|e?mail|postgres|pg|my?sql|mongo\w*|rabbit\w*|amqp|kafka|cache|proxy|ldap|metrics|debug|inspect|https|ssl|tls|grpc_web|elastic\w*|client|front\w*|hmr|vite|ws|test\w*|knex|memcached|influx\w*|statsd|graphite|ssh|imap|admin|mgmt)[._]?(\w*[._])?port$/i;
 const EXAMPLES =
-  '.env.example .env.sample .env.defaults .env.template .env.dist example.env sample.env .env.development.example .env.production .env'.split(
+  '.env.example .env.sample .env.defaults .env.template .env.dist example.env sample.env .env.development.example .env.production .env config/production.json config/default.json'.split(
     ' ',
   );
 const LIMITS = /\.(min|max|gte?|lte?|int|length|positive|refine|transform|nonnegative)$/;
@@ -35,18 +35,28 @@ export function readsPort(scan: SourceScan): boolean {
   return isRead || isDeclared || scan.calls.some(isAsked);
 }
 
+/** The port that the program listens on without PORT. */
+export function findDefaultPort(scan: SourceScan, framework: Framework | null): Fact<number> | null {
+  const { listened, named } = findInSource(scan);
+  const isOfFramework = framework?.command && framework.name !== '@nestjs/core';
+  return isOfFramework ? defaultOf(framework) : (listened ?? named ?? defaultOf(framework));
+}
+
+const defaultOf = (framework: Framework | null) =>
+  framework && framework.port > 0 ? fact(framework.port, `default of ${framework.name}`) : null;
+
 /** Finds the port that the program listens on. A port that nothing can change comes first, then what the project declares. */
 export function findPort(project: Project, scan: SourceScan, framework: Framework | null): Fact<number> | null {
-  const { listened, named, plain } = findInSource(scan);
+  const { listened, named, plain, all } = findInSource(scan);
   const source = listened ?? named;
   const declared = [findExposed(project), findInCompose(project)];
+  const isConfirmed = declared.some((one) => one && all.includes(one.value));
   // Only PORT is set in the image: another variable keeps its default.
-  const isFixed = source !== null && !readsPort(scan) && (listened !== null || framework === null);
+  const isFixed = source !== null && !isConfirmed && !readsPort(scan) && (listened !== null || framework === null);
   if (isFixed) return source;
   const isFrameworkFirst = framework !== null && listened === null && framework.name !== '@nestjs/core';
   const last = isFrameworkFirst ? [] : [source];
-  const byFramework = framework && framework.port > 0 ? fact(framework.port, `default of ${framework.name}`) : null;
-  return firstFact(...declared, findInScripts(project), ...last, findInExamples(project), byFramework, plain);
+  return firstFact(...declared, findInScripts(project), ...last, findInExamples(project), defaultOf(framework), plain);
 }
 
 /** The number that an expression stands for, or falls back to. */
@@ -98,6 +108,7 @@ function findInSource(scan: SourceScan) {
   const ports = scan.values.filter(({ name }) => isPortName(name));
   const isPlain = ({ node }: SourceScan['values'][number]) => node.type === 'Literal';
   const named = ports.filter((one) => !isPlain(one)).map(toFact);
+  const plain = ports.filter(isPlain).map(toFact);
   const set = scan.calls
     .filter(
       ({ name, args: [first] }) =>
@@ -107,7 +118,8 @@ function findInSource(scan: SourceScan) {
   return {
     listened: firstFact(...listened),
     named: firstFact(...named, ...set),
-    plain: firstFact(...ports.filter(isPlain).map(toFact)),
+    plain: firstFact(...plain),
+    all: [...listened, ...named, ...set, ...plain].map((one) => one?.value),
   };
 }
 
@@ -146,7 +158,10 @@ function findInExamples(project: Project): Fact<number> | null {
   );
   const facts = paths.map((path) => {
     const text = project.read(path) ?? '';
-    const port = toPort(/^(?:export )?(?:(?:APP|SERVER|API|HTTP)_)?PORT *= *["']?(\d+)/m.exec(text)?.[1]);
+    // PORT=3000, or "port": 3000 (https://github.com/node-config/node-config)
+    const port = toPort(
+      /^(?:export | {2}|\t)?"?(?:(?:APP|SERVER|API|HTTP)_)?PORT"? *[=:] *["']?(\d+)/im.exec(text)?.[1],
+    );
     return port ? fact(port, `PORT in ${path}`) : null;
   });
   return firstFact(...facts);

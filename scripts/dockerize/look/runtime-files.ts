@@ -19,7 +19,7 @@ export interface RuntimeFiles {
 const endsWith = (names: string) => new RegExp(`(^|[.\\s])(${names.replaceAll(' ', '|').replaceAll('*', '\\w*')})$`);
 /** Calls whose arguments, or properties of them, are paths that are read. */
 const READERS = endsWith(
-  'static* serve* send koaStatic readFile* readdir* readJson* createReadStream existsSync opendir sendFile download loadSync load renderFile compileFile configure registerPartials views render engine register Piscina Worker migrate sync glob* favicon set use knex Sequelize DataSource forRoot* useStaticAssets setBaseViewsDir expressStaticGzip',
+  'static* serve* send koaStatic readFile* readdir* readJson* createReadStream existsSync statSync lstatSync opendir sendFile download loadSync load renderFile compileFile configure registerPartials views render engine register Piscina Worker migrate sync glob* favicon set use knex Sequelize DataSource forRoot* useStaticAssets setBaseViewsDir expressStaticGzip',
 );
 const READ_OPTIONS =
   /^(root|dir|directory|directories|path|filename|views|templates|localesDir|loadPath|migrationsFolder|migrations|rootPath|folder|partialsDir|layoutsDir|viewPath|basedir)$/i;

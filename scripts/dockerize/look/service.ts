@@ -1,6 +1,7 @@
 import { posix } from 'node:path';
 import { type Fact, fact, firstFact } from './fact.ts';
 import type { Framework } from './frameworks.ts';
+import { readLocalManifests } from './lockfile.ts';
 import { findComposeServices, findOwnStage } from './own-files.ts';
 import type { NamedSite } from './parse-source.ts';
 import { nameOf } from './read-path.ts';
@@ -55,7 +56,7 @@ export function findSigtermHandler(_: Project, scan: SourceScan, framework: Fram
 /** Finds development dependencies that the program always imports: a production install leaves them out. The source is the import. */
 export function findMisplacedPackages(project: Project, scan: SourceScan): Fact<string>[] {
   if (scan.entry === null) return [];
-  const all = [project.manifest, project.rootManifest];
+  const all = [...readLocalManifests(project).values()];
   const installed = all.flatMap((one) =>
     Object.keys({ ...one.dependencies, ...one.optionalDependencies, ...one.peerDependencies }),
   );
