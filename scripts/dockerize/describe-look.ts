@@ -35,12 +35,7 @@ export function describeLook(look: Look, plan: Plan): string[] {
       : []),
     ...(needs.secretFile ? [[`a secret: ${needs.secretFile.value}`, needs.secretFile.source] as const] : []),
     ...(needs.ownScripts
-      ? [
-          [
-            `scripts of the installation: ${Object.keys(needs.ownScripts.value).join(', ')}`,
-            needs.ownScripts.source,
-          ] as const,
-        ]
+      ? [[`scripts of the installation: ${needs.ownScripts.value.join(', ')}`, needs.ownScripts.source] as const]
       : []),
     ...files.reads.map(({ value, source }) => [`reads ${value}`, source] as const),
     ...files.writes.map(({ value, source }) => {

@@ -1,7 +1,7 @@
+import { readLockfile } from '../lib/lockfile.ts';
 import { findBuild } from './look/build-command.ts';
 import { findFramework } from './look/frameworks.ts';
 import { findInstallNeeds } from './look/install-needs.ts';
-import { readLockedPackages } from './look/lockfile.ts';
 import { chooseNodeVersion } from './look/node-version.ts';
 import { findPackageManager } from './look/package-manager.ts';
 import { findPort } from './look/port.ts';
@@ -36,9 +36,12 @@ export type Look = ReturnType<typeof lookAtProject>;
 export function lookAtProject(directory: string, given: Given) {
   const { project, workspace } = findWorkspace(readProject(directory), given.workspace);
   const manager = findPackageManager(project);
-  const packages = readLockedPackages(project, manager.value);
+  const manifests = new Map([['', project.rootManifest]]);
+  for (const { path, manifest } of workspace?.needed ?? []) manifests.set(path, manifest);
+  const lockfile = project.read(manager.value.lockfile) ?? '';
+  const packages = readLockfile(lockfile, manager.value.name, { app: project.app, manifests });
   const node = chooseNodeVersion(project, given.node, packages);
-  const needs = findInstallNeeds(project, manager.value, packages);
+  const needs = findInstallNeeds(project, manager.value, packages, manifests);
   const framework = findFramework(project);
   const build = findBuild(project, framework);
   const start = findStart(project, build, framework, given);

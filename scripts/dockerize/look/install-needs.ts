@@ -1,10 +1,10 @@
 import { posix } from 'node:path';
 import semver from 'semver';
+import type { LockedPackage } from '../../lib/lockfile.ts';
+import { listOf, mapOf, readYaml } from '../../lib/read-data.ts';
 import { type Fact, fact } from './fact.ts';
-import { type LockedPackage, readLocalManifests } from './lockfile.ts';
 import type { PackageManager } from './package-manager.ts';
-import { listOf, mapOf, readYaml } from './read-data.ts';
-import type { Project } from './read-project.ts';
+import type { Manifest, Project } from './read-project.ts';
 
 export interface InstallNeeds {
   /** Files and directories that the installation reads, in addition to package.json files and lockfile. */
@@ -16,7 +16,7 @@ export interface InstallNeeds {
   /** Production packages that come compiled, but not for musl. */
   glibcOnly: Fact<string[]> | null;
   /** Own scripts that each installation runs: `postinstall`, and of a package of the workspace `packages/db: postinstall`. */
-  ownScripts: Fact<Record<string, string>> | null;
+  ownScripts: Fact<string[]> | null;
   /**
    * Scripts in the production installation. `run`: packages need theirs. `ignore`: nothing needs them, or an own one only
    * works in development. `prune`: an own one, or Prisma's generator, has to have run where all dependencies are.
@@ -36,17 +36,16 @@ const COMPILERS =
 /** Packages with such a dependency that need nothing compiled. Yarn adds node-gyp to some by itself. */
 const NOT_NATIVE = /^(@npmcli\/.*|@vercel\/nft|evp_bytestokey|ssh2|node-addon-api|nan)$/;
 /** Packages that come compiled for glibc alone, which the lockfile does not say. */
-const GLIBC_ONLY = ['onnxruntime-node', 'uWebSockets.js', '@duckdb/node-bindings'];
+const GLIBC_ONLY = /^(onnxruntime-node|uWebSockets\.js|@duckdb\/node-bindings)$/;
 /** Install scripts that print, count or only check. */
 const HARMLESS_SCRIPTS =
   /^(core-js(-pure|-bundle)?|(@apollo\/)?protobufjs|esbuild|@swc\/core|@nestjs\/core|es5-ext|@fortawesome\/.*|@scarf\/scarf)$/;
 /** Packages that download what they need, for lockfiles that do not say what has a script. */
 const DOWNLOADERS = /^(@prisma\/engines|puppeteer|ffmpeg-static|youtube-dl-exec)$/;
 const LIFECYCLE = ['preinstall', 'install', 'postinstall', 'prepublish', 'preprepare', 'prepare', 'postprepare'];
-/** Own scripts that work in any installation, and those of development alone: hooks of Git, types, builds that run anyway. */
-const ANYWHERE = /only-allow|^(echo|true|exit|:|\[|cd \.|is-ci)\b|^\[/;
-const DEVELOPMENT =
-  /husky|lefthook|git-hooks|^git |^((npx|yarn|pnpm)( exec| --yes)? )?(nuxi?t?|svelte-kit|astro|tsc|tsup|tsdown|vite|rollup|webpack|swc|nest|turbo|nx|lerna|babel|unbuild|playwright|cypress|build)\b/;
+/** Commands that production does not need: checks, hooks of Git, types, and builds that run anyway. */
+const NEEDLESS =
+  /only-allow|husky|lefthook|git-hooks|^(git |\[|:|cd \.|(echo|true|exit|is-ci)\b)|^((npx|yarn|pnpm)( exec| --yes)? )?(nuxi?t?|svelte-kit|astro|tsc|tsup|tsdown|vite|rollup|webpack|swc|nest|turbo|nx|lerna|babel|unbuild|playwright|cypress)\b/;
 const SECRET = /(_authToken|_auth|_password|npmAuthToken|npmAuthIdent)["']?\s*[=:]|(\$\{\w+)/;
 
 /**
@@ -66,120 +65,115 @@ export const isNative = (one: LockedPackage) =>
 const platformsOf = ({ dependencies }: LockedPackage) =>
   dependencies.filter((name) => /linux.*(x64|x86_64|arm64)/.test(name));
 
-/** What the installation needs in the image, in addition to the package.json files and the lockfile. */
-export function findInstallNeeds(project: Project, manager: PackageManager, packages: LockedPackage[]): InstallNeeds {
-  const manifests = readLocalManifests(project);
+/**
+ * What the installation needs in the image, in addition to the package.json files and the lockfile.
+ *
+ * @param manifests the package.json files that are installed, by directory.
+ */
+export function findInstallNeeds(
+  project: Project,
+  manager: PackageManager,
+  packages: LockedPackage[],
+  manifests: Map<string, Manifest>,
+): InstallNeeds {
   const direct = { ...project.manifest.optionalDependencies, ...project.rootManifest.optionalDependencies };
   const production = packages.filter((one) => one.isProduction && (!one.isOptional || Object.hasOwn(direct, one.name)));
-  const isAllowed = readAllowed(project, manager);
-  const allowed = production.filter((one) => platformsOf(one).length === 0 && isAllowed(one));
+  const allowed = production.filter(readAllowed(project, manager)).filter((one) => platformsOf(one).length === 0);
   const compiled = allowed.filter(isNative);
   const isScripted = ({ name, hasInstallScript }: LockedPackage) =>
     !HARMLESS_SCRIPTS.test(name) && (hasInstallScript ?? DOWNLOADERS.test(name));
-  const own: Record<string, string> = {};
-  const inputs = new Set(CONFIG_FILES[manager.name].filter((path) => exists(project, path)));
-  const addInputs = (directory: string, paths: string[]) => {
-    const short = paths.filter((one) => one.length < 300).map((one) => posix.join(directory, one));
-    for (const path of short) if (exists(project, path)) inputs.add(path);
-  };
+  const libcOf = new Map(packages.map(({ name, libc }) => [name, libc.join()]));
+  const glibcOnly = production.filter((one) => {
+    const platforms = platformsOf(one).map((name) => `${name} ${libcOf.get(name)}`);
+    return GLIBC_ONLY.test(one.name) || (/gnu|glibc/.test(platforms.join()) && !/musl/.test(platforms.join()));
+  });
   const schemas = findPrismaSchemas(project, production);
-  addInputs('', [...schemas, ...patchesOf(project)]);
+  const { patchedDependencies } = readPnpmSettings(project);
+  const patches = listOf(Object.values(mapOf(patchedDependencies))).map(posix.dirname);
+  const ownScripts: string[] = [];
+  const paths = [...CONFIG_FILES[manager.name], ...schemas, ...patches];
   let isPrune = schemas.length > 0;
-  let isDevelopment = false;
   for (const [directory, { scripts, dependencies, devDependencies, optionalDependencies }] of manifests) {
-    for (const [name, text] of Object.entries(scripts).filter(([key]) => LIFECYCLE.includes(key))) {
-      own[directory === '' ? name : `${directory}: ${name}`] = text;
-      for (const command of commandsOf(scripts, text).filter((one) => !ANYWHERE.test(one))) {
-        isDevelopment = true;
-        if (DEVELOPMENT.test(command)) continue;
-        isPrune = true;
-        const words = command.split(/[\s='"]+/, 100);
-        addInputs(directory, [...words, ...words.map((word) => `${word}.js`)]);
-        if (command.includes('patch-package')) addInputs(directory, ['patches']);
-      }
-    }
+    const own = LIFECYCLE.filter((name) => Object.hasOwn(scripts, name));
+    const commands = commandsOf(scripts, own).filter((command) => !NEEDLESS.test(command));
+    const words = commands.flatMap((command) => command.split(/[\s='"]+/, 100));
     const ranges = Object.values({ ...dependencies, ...devDependencies, ...optionalDependencies });
-    const files = ranges.flatMap((range) => /^(?:file|portal):(.+)/.exec(range)?.[1] ?? []);
-    addInputs(directory, files);
+    const files = ranges.flatMap((range) => /^(?:file|portal):(.{1,300})$/.exec(range)?.[1] ?? []);
+    const more = words.includes('patch-package') ? ['patches'] : [];
+    const read = [...words, ...words.map((word) => `${word}.js`), ...files, ...more];
+    paths.push(...read.map((path) => posix.join(directory, path.slice(0, 300))));
+    ownScripts.push(...own.map((name) => (directory === '' ? name : `${directory}: ${name}`)));
+    isPrune ||= commands.length > 0;
   }
+  const inputs = new Set(paths.map((path) => posix.normalize(path)).filter((path) => exists(project, path)));
   const secretFile = findSecret(project, inputs);
   inputs.delete(secretFile?.value ?? '');
-  const factOf = (list: LockedPackage[], why: string) => {
-    const names = [...new Set(list.map(({ name }) => name))].sort();
-    return names.length > 0 ? fact(names, `${why} in ${manager.lockfile}`) : null;
-  };
-  const places = [...manifests.keys()].map((directory) => posix.join(directory, 'package.json'));
-  let scripts: InstallNeeds['scripts'] = compiled.length > 0 || allowed.some(isScripted) ? 'run' : 'ignore';
-  if (isPrune || (scripts === 'run' && isDevelopment)) scripts = 'prune';
+  const factOf = (names: string[], source: string) =>
+    names.length > 0 ? fact([...new Set(names)].sort(), source) : null;
+  const isRun = compiled.length > 0 || allowed.some(isScripted);
+  if (isRun && ownScripts.length > 0) isPrune = true;
   return {
     inputs: [...inputs].sort(),
     secretFile,
-    compiled: factOf(compiled, 'tools that compile among their dependencies'),
-    glibcOnly: factOf(findGlibcOnly(packages, production), 'no package for musl'),
-    ownScripts: Object.keys(own).length > 0 ? fact(own, `scripts in ${places.join(', ')}`) : null,
-    scripts,
+    compiled: factOf(
+      compiled.map(({ name }) => name),
+      `tools that compile among their dependencies in ${manager.lockfile}`,
+    ),
+    glibcOnly: factOf(
+      glibcOnly.map(({ name }) => name),
+      `no package for musl in ${manager.lockfile}`,
+    ),
+    ownScripts: factOf(ownScripts, 'scripts in package.json'),
+    scripts: isPrune ? 'prune' : (isRun && 'run') || 'ignore',
   };
-}
-
-function findGlibcOnly(packages: LockedPackage[], production: LockedPackage[]): LockedPackage[] {
-  const libcOf = new Map(packages.map(({ name, libc }) => [name, libc.join()]));
-  return production.filter((one) => {
-    const platforms = platformsOf(one).map((name) => `${name} ${libcOf.get(name)}`);
-    const isForGlibc = platforms.some((text) => /gnu|glibc/.test(text)) && !platforms.some((text) => /musl/.test(text));
-    return GLIBC_ONLY.includes(one.name) || isForGlibc;
-  });
 }
 
 const exists = ({ has, files }: Project, path: string) =>
   has(path) || (/^[^./]|^\.\w/.test(path) && files.some((file) => file.startsWith(`${path.replace(/\/$/, '')}/`)));
 
-/** The commands of a script, one by one. What it calls by `npm run` is followed, but not a build, which runs anyway. */
-function commandsOf(scripts: Record<string, string>, text: string, seen = new Set<string>()): string[] {
-  const parts = text.split(/&&|\|\||;|\n/).map((part) => part.replace(/^[\s(]+/, '').trim());
-  return parts.filter(Boolean).flatMap((command) => {
-    const words = /^(npm run|npm-run-all|pnpm|yarn|run-s|run-p)\b/.test(command) ? command.split(/\s+/) : [];
-    const called = words.filter((word) => Object.hasOwn(scripts, word));
-    if (called.length === 0) return [command];
-    return called.flatMap((name) => {
-      if (/^(build|lint|test)/.test(name)) return ['build'];
-      return seen.has(name) ? [] : commandsOf(scripts, scripts[name] ?? '', seen.add(name));
-    });
-  });
+/** The commands of scripts, one by one. What they call by `npm run` is followed, but not a build, which runs anyway. */
+function commandsOf(scripts: Record<string, string>, names: string[]): string[] {
+  const commands: string[] = [];
+  const all = new Set(names);
+  for (const name of all) {
+    for (const command of (scripts[name] ?? '').split(/&&|\|\||;|\n/).map((part) => part.replace(/^[\s(]+/, ''))) {
+      const isCall = /^(npm run|npm-run-all|pnpm|yarn|run-s|run-p)\b/.test(command);
+      const called = isCall ? command.split(/\s+/).filter((word) => Object.hasOwn(scripts, word)) : [];
+      for (const one of called) if (!/^(build|lint|test)/.test(one)) all.add(one);
+      if (called.length === 0 && command !== '') commands.push(command);
+    }
+  }
+  return commands;
 }
 
 /** The schemas of Prisma, if it generates its client into node_modules. */
 function findPrismaSchemas({ files, read }: Project, production: LockedPackage[]): string[] {
   if (!production.some(({ name }) => name === '@prisma/client')) return [];
   const schemas = files.filter((file) => file.endsWith('.prisma'));
-  const blocks = schemas.flatMap((file) => (read(file) ?? '').split('}'));
-  const isGenerated = blocks.some((block) => {
-    const output = /^[ \t]*output[ \t]*=(.*)/m.exec(block)?.[1] ?? 'node_modules';
-    return block.includes('"prisma-client-js"') && output.includes('node_modules');
-  });
+  const isGenerated = schemas
+    .flatMap((file) => (read(file) ?? '').split('}'))
+    .filter((block) => block.includes('"prisma-client-js"'))
+    .some((block) => (/^[ \t]*output[ \t]*=(.*)/m.exec(block)?.[1] ?? 'node_modules').includes('node_modules'));
   return isGenerated ? [...schemas, 'prisma.config.ts'] : [];
 }
 
-/** Directories of patches that the package manager applies itself. */
-function patchesOf(project: Project): string[] {
-  const settings = [mapOf(project.rootManifest.pnpm), readYaml(project.read('pnpm-workspace.yaml'))];
-  const files = settings.flatMap((one) => listOf(Object.values(mapOf(one.patchedDependencies))));
-  const inYarn = [...(project.read('package.json') ?? '').matchAll(/"patch:[^"#]*#(?:~\/)?([^"]+\.patch)"/g)];
-  return [...files, ...inYarn.map(([, file = '']) => file)].map((file) => posix.dirname(posix.normalize(file)));
-}
+const readPnpmSettings = ({ rootManifest, read }: Project) => ({
+  ...mapOf(rootManifest.pnpm),
+  ...readYaml(read('pnpm-workspace.yaml')),
+});
 
 /** What a project allows to run its install script. pnpm 10 and later run none that is not listed. */
-function readAllowed({ rootManifest, read }: Project, manager: PackageManager): (one: LockedPackage) => boolean {
-  const npm = mapOf(rootManifest.allowScripts);
-  if (manager.name !== 'pnpm') return ({ name, version }) => (npm[`${name}@${version}`] ?? npm[name]) !== false;
-  const settings = { ...mapOf(rootManifest.pnpm), ...readYaml(read('pnpm-workspace.yaml')) };
-  const builds = mapOf(settings.allowBuilds);
-  const only = [
-    ...listOf(settings.onlyBuiltDependencies),
-    ...Object.keys(builds).filter((name) => builds[name] === true),
-  ];
-  const runsAll = settings.dangerouslyAllowAllBuilds === true || semver.lt(manager.version ?? '10.0.0', '10.0.0');
-  const isListed = ({ name }: LockedPackage) => only.some((one) => one === name || one.startsWith(`${name}@`));
-  return (one) => isListed(one) || (runsAll && settings.onlyBuiltDependencies === undefined);
+function readAllowed(project: Project, { name: manager, version }: PackageManager): (one: LockedPackage) => boolean {
+  const settings = readPnpmSettings(project);
+  const listed = listOf(settings.onlyBuiltDependencies).map((name) => [name, true]);
+  const rules = {
+    ...mapOf(project.rootManifest.allowScripts),
+    ...mapOf(settings.allowBuilds),
+    ...Object.fromEntries(listed),
+  };
+  const isStrict = settings.dangerouslyAllowAllBuilds !== true && semver.gte(version ?? '10.0.0', '10.0.0');
+  const others = manager !== 'pnpm' || (settings.onlyBuiltDependencies === undefined && !isStrict);
+  return (one) => (rules[`${one.name}@${one.version}`] ?? rules[one.name] ?? others) === true;
 }
 
 function findSecret({ read }: Project, inputs: Set<string>): Fact<string> | null {

@@ -1,7 +1,7 @@
 import semver from 'semver';
 import { usageError } from '../../lib/errors.ts';
+import { mapOf, readYaml } from '../../lib/read-data.ts';
 import { type Fact, fact } from './fact.ts';
-import { mapOf, readYaml } from './read-data.ts';
 import type { Project } from './read-project.ts';
 
 export interface PackageManager {
@@ -17,8 +17,8 @@ export interface PackageManager {
 
 /** npm takes npm-shrinkwrap.json first: https://docs.npmjs.com/cli/v11/configuring-npm/npm-shrinkwrap-json */
 const LOCKFILES = [
-  { manager: 'npm', file: 'npm-shrinkwrap.json', command: '' },
-  { manager: 'npm', file: 'package-lock.json', command: 'npm install --package-lock-only' },
+  { manager: 'npm', file: 'npm-shrinkwrap.json', command: 'npm install --package-lock-only --package-lock' },
+  { manager: 'npm', file: 'package-lock.json', command: 'npm install --package-lock-only --package-lock' },
   { manager: 'pnpm', file: 'pnpm-lock.yaml', command: 'pnpm install --lockfile-only' },
   { manager: 'yarn', file: 'yarn.lock', command: 'yarn install' },
 ] as const;
@@ -27,7 +27,7 @@ const LOCKFILES = [
  * The versions to run by the format of the lockfile, the preferred one last. `yarn install --immutable` refuses the format
  * of an older Yarn: 8 is that of Yarn 4.0 to 4.13, 10 that of 4.15 and later (tried with each).
  */
-const VERSIONS = {
+const VERSIONS: Record<string, Record<string, string[]>> = {
   pnpm: { 5: ['7.33.7'], 6: ['8.15.9'], 9: ['9.15.9', '10.34.8'] },
   yarn: { 1: ['1.22.22'] },
   'yarn-berry': { 4: ['2.4.2'], 5: ['3.1.1'], 6: ['3.8.7'], 8: ['4.13.0'], 9: ['4.14.1'], 10: ['4.18.1'] },
@@ -40,20 +40,18 @@ const VERSIONS = {
  */
 export function findPackageManager(project: Project): Fact<PackageManager> {
   const declared = readDeclared(project);
-  const bun = ['bun.lock', 'bun.lockb'].find(project.has);
   const found = LOCKFILES.filter(({ file }) => project.has(file));
-  const managers = new Set(found.map(({ manager }) => manager));
-  const chosen = found.find(({ manager }) => manager === declared.name) ?? (managers.size === 1 ? found[0] : undefined);
-  if (bun && (found.length === 0 || declared.name === 'bun')) {
+  const chosen = found.find(({ manager }) => manager === declared.name) ?? found[0];
+  const bun = ['bun.lock', 'bun.lockb'].find(project.has);
+  if (bun && (chosen === undefined || declared.name === 'bun')) {
     throw usageError(`Bun is not supported yet (${bun}).`, `Try "${LOCKFILES[1].command}", and delete ${bun}.`);
   }
-  if (found.length === 0) {
-    const { command } = LOCKFILES.findLast(({ manager }) => manager === declared.name) ?? LOCKFILES[1];
-    const flag = /^[ \t]*package-lock *= *false/m.test(project.read('.npmrc') ?? '') ? ' --package-lock' : '';
-    const hint = `Run "${command}${command.startsWith('npm') ? flag : ''}" there, and commit the lockfile.`;
+  if (chosen === undefined) {
+    const { command } = LOCKFILES.find(({ manager }) => manager === declared.name) ?? LOCKFILES[1];
+    const hint = `Run "${command}" there, and commit the lockfile.`;
     throw usageError(`There is no lockfile in ${project.directory}: each build could install other versions.`, hint);
   }
-  if (chosen === undefined) {
+  if (chosen.manager !== declared.name && found.some(({ manager }) => manager !== chosen.manager)) {
     const hint = 'Delete the one that you do not use, or write packageManager in package.json.';
     throw usageError(`There are several lockfiles: ${found.map(({ file }) => file).join(', ')}.`, hint);
   }
@@ -62,9 +60,11 @@ export function findPackageManager(project: Project): Fact<PackageManager> {
   const name = isBerry ? 'yarn-berry' : chosen.manager;
   const pattern = isBerry ? /^ {2}version: (\d+)/m : /^\s*"?lockfileVersion"?: *['"]?([\d.]+)/m;
   const lockfileVersion = pattern.exec(text)?.[1] ?? (name === 'yarn' ? '1' : '');
-  const version = name === 'npm' ? fact(null, chosen.file) : chooseVersion(project, name, lockfileVersion);
+  const settings = readYaml(isBerry ? project.read('.yarnrc.yml') : null);
+  const version =
+    name === 'npm' ? fact(null, chosen.file) : chooseVersion(project, name, lockfileVersion, String(settings.yarnPath));
   // The default of Yarn is to have no node_modules: https://yarnpkg.com/configuration/yarnrc#nodeLinker
-  const isPlugAndPlay = isBerry && (readYaml(project.read('.yarnrc.yml')).nodeLinker ?? 'pnp') === 'pnp';
+  const isPlugAndPlay = isBerry && (settings.nodeLinker ?? 'pnp') === 'pnp';
   const value: PackageManager = { name, version: version.value, lockfile: chosen.file, lockfileVersion, isPlugAndPlay };
   return fact(value, version.source);
 }
@@ -74,33 +74,33 @@ function readDeclared({ rootManifest }: Project): { name: string; range: string;
   const [, name, range] = /^(\w+)@([^+]+)/.exec(rootManifest.packageManager ?? '') ?? [];
   if (name && range) return { name, range, source: 'packageManager in package.json' };
   const [engine] = [mapOf(rootManifest.devEngines).packageManager].flat().map(mapOf);
-  if (typeof engine?.name === 'string') {
-    return { name: engine.name, range: String(engine.version ?? '*'), source: 'devEngines in package.json' };
-  }
   const only = /only-allow (\w+)/.exec(rootManifest.scripts.preinstall ?? '')?.[1] ?? '';
-  return { name: only, range: '*', source: 'preinstall in package.json' };
+  return {
+    name: String(engine?.name ?? only),
+    range: String(engine?.version ?? ''),
+    source: 'devEngines in package.json',
+  };
 }
 
 /** Exactly what is named; with a range, the newest version that fits it and is known to read the lockfile. */
-function chooseVersion(project: Project, name: keyof typeof VERSIONS, format: string): Fact<string> {
-  const command = name === 'yarn-berry' ? 'yarn' : name;
-  const declared = readDeclared(project);
-  const isDeclared = declared.name === command && declared.range !== '*';
-  const wanted = isDeclared ? declared.range : (project.rootManifest.engines[command] ?? '*');
-  const range = wanted.slice(0, 100);
-  const source = isDeclared ? declared.source : 'engines in package.json';
-  const isUsable = (version: string | null | undefined): version is string =>
-    typeof version === 'string' && (name === 'pnpm' || semver.major(version) > 1 === (name === 'yarn-berry'));
-  const exact = semver.valid(range);
-  if (isUsable(exact)) return fact(exact, source);
-  const { yarnPath } = readYaml(name === 'yarn-berry' ? project.read('.yarnrc.yml') : null);
-  const inPath = /yarn-(\d+\.\d+\.\d+)\.cjs$/.exec(String(yarnPath))?.[1];
-  if (inPath) return fact(inPath, 'yarnPath in .yarnrc.yml');
-  const formats: Record<string, string[]> = VERSIONS[name];
-  const known = formats[format.split('.')[0] ?? ''] ?? Object.values(formats).at(-1) ?? [];
-  const lowest = semver.validRange(range) === null ? null : semver.minVersion(range)?.version;
-  const fitting = known.findLast((version) => semver.satisfies(version, range)) ?? lowest;
+function chooseVersion(project: Project, name: string, format: string, yarnPath: string): Fact<string> {
+  const command = name.replace('-berry', '');
+  const known = VERSIONS[name]?.[format.split('.')[0] ?? ''] ?? Object.values(VERSIONS[name] ?? {}).at(-1) ?? [];
   const preferred = known.at(-1) ?? '';
-  const isByFormat = !isUsable(fitting) || (fitting === preferred && !isDeclared);
-  return isByFormat ? fact(preferred, `format ${format} of the lockfile`) : fact(fitting, source);
+  const declared = readDeclared(project);
+  const named = [
+    ...(declared.name === command ? [fact(declared.range, declared.source)] : []),
+    fact(/yarn-(\d+\.\d+\.\d+)\.cjs$/.exec(yarnPath)?.[1] ?? '', 'yarnPath in .yarnrc.yml'),
+    fact(project.rootManifest.engines[command] ?? '', 'engines in package.json'),
+  ];
+  for (const { value, source } of named) {
+    const range = value.slice(0, 100);
+    if (range === '' || semver.validRange(range) === null) continue;
+    const fitting = known.findLast((one) => semver.satisfies(one, range)) ?? semver.minVersion(range)?.version;
+    const version = semver.valid(range) ?? fitting ?? preferred;
+    // Yarn 1 reads no lockfile of a later one, nor the other way round.
+    const isUsable = command !== 'yarn' || semver.major(version) > 1 === (name === 'yarn-berry');
+    if (isUsable && (version !== preferred || source !== 'engines in package.json')) return fact(version, source);
+  }
+  return fact(preferred, `format ${format} of the lockfile`);
 }

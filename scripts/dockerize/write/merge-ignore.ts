@@ -1,99 +1,98 @@
 import { posix } from 'node:path';
 import { ignorePatterns } from '../../lib/dockerignore.ts';
 
+/** What a .dockerignore is about. All paths are relative to the build context. */
+interface Request {
+  /** Files and directories that the build reads. */
+  needed: string[];
+  /** Directories to leave out: the other apps of a workspace. */
+  others: string[];
+  /** Directories that the build makes. */
+  outputs: string[];
+  /** Files that may hold a token. */
+  secrets?: string[];
+}
+
 /**
  * The text of a project's .dockerignore: a new one like that of the chapters, whose text is `template`, or the existing one
- * with what it lacks at its end. All paths are relative to the build context.
- *
- * @param request `needed`: files and directories that the build reads. `others`: directories to leave out, the other apps
- *   of a workspace. `outputs`: directories that the build makes. `secrets`: files that may hold a token.
+ * with what it lacks at its end: exceptions for what the build reads, lines of the template, and secrets last, so that no
+ * exception lets them in.
  */
-export function mergeIgnoreFile(
-  existing: string | null,
-  template: string,
-  request: { needed: string[]; others: string[]; outputs: string[]; secrets?: string[] },
-): string {
+export function mergeIgnoreFile(existing: string | null, template: string, request: Request): string {
   const needed = toPatterns(request.needed);
-  const secrets = ['.npmrc', ...toPatterns(request.secrets ?? []).filter((path) => path !== '.npmrc')].join('\n');
-  const ours = adaptTemplate(
-    template.replace(/^\.npmrc$/m, () => secrets),
-    needed,
-    toPatterns(request.others),
-    toPatterns(request.outputs),
-  );
+  const ours = adaptTemplate(template, request, needed);
+  // A comment goes with the last of its lines.
   if (!existing?.trim()) {
-    // A comment goes with the last of its lines.
-    const text = addExceptions(ours, needed).join('\n').trim();
-    return `${text.replace(/\n\n#[^\n]*(?=\n\n|$)/g, '')}\n`;
+    return `${addExceptions(ours, needed)
+      .join('\n')
+      .trim()
+      .replace(/\n\n#[^\n]*(?=\n\n|$)/g, '')}\n`;
   }
-  let text = existing;
-  for (const pattern of needed) {
+  const added: string[] = [];
+  const text = () => [existing, ...added].join('\n');
+  for (const pattern of needed.filter((one) => leavesOut(existing, one))) {
     // `public/*` leaves out what is in a directory, but not the directory.
-    const isWhole = ignorePatterns(text).skips(toPath(pattern), false);
-    if (leavesOut(text, pattern)) text += `\n!${pattern}${isWhole ? '' : '/**'}`;
+    const isWhole = ignorePatterns(text()).skips(toPath(pattern), false);
+    if (leavesOut(text(), pattern)) added.push(`!${pattern}${isWhole ? '' : '/**'}`);
   }
   const kept = [...needed, ...findExceptions(existing)];
   const packages = needed.filter((path) => path.endsWith('/package.json')).map(posix.dirname);
-  const addMissing = (lines: string[], start: string, directories: string[]) => {
-    const missing = lines.filter((line) => isPattern(line) && !isCovered(line, start, directories));
-    // After `*` and `!*/**` a directory's name alone changes nothing.
-    const effective = missing.map((line) => (leavesOut(`${start}\n${line}`, line) ? line : `${line}/**`));
-    return addExceptions(effective, kept);
-  };
-  const plain = ours.filter((line) => !isSecret(line));
-  const others = addMissing(plain, text, packages);
-  // Secrets last, so that no exception lets them in.
-  const before = [text, ...others].join('\n');
-  const open = [...packages, ...findExceptions(before).filter(isDirectory)];
-  const added = [...others, ...addMissing(ours.filter(isSecret), before, open)];
-  const exceptions = text.slice(existing.length).split('\n').slice(1);
-  const lines = [...exceptions.filter((line) => !added.includes(line)), ...added];
-  if (lines.length === 0) return existing;
+  for (const isLast of [false, true]) {
+    const before = text();
+    const open = isLast ? findExceptions(before).filter(isDirectory) : [];
+    const missing = ours.filter((line) => isPattern(line) && isSecret(line) === isLast);
+    added.push(
+      ...addExceptions(
+        missing.filter((line) => !isCovered(line, before, [...packages, ...open])),
+        kept,
+      ),
+    );
+  }
+  if (added.length === 0) return existing;
   const lineEnd = existing.includes('\r\n') ? '\r\n' : '\n';
+  const lines = added.filter((line, at) => !added.includes(line, at + 1));
   const comment = '# Added by dockerize: what the build reads, and what it does not';
   return existing + (existing.endsWith('\n') ? '' : lineEnd) + ['', comment, ...lines, ''].join(lineEnd);
 }
 
 /** The lines of the template without those that only the chapters need, and with the project's own. */
-function adaptTemplate(template: string, needed: string[], others: string[], outputs: string[]): string[] {
+function adaptTemplate(template: string, { others, outputs, secrets = [] }: Request, needed: string[]): string[] {
   const common = template.replace(/\n#[^\n]*Delete the line in yours[\s\S]*?(\n\n|$)/, '').replace(/^mistakes\n/m, '');
-  const apps = others.length > 0 ? ['', '# Other apps of the workspace', ...others] : [];
   // What is made among source code cannot be left out by its directory.
-  const own = outputs.filter((output) => !needed.some((one) => `${one}/`.startsWith(`${output}/`)));
-  const dist = own.length === 0 || own.some((output) => leavesOut('**/dist', output)) ? ['**/dist'] : [];
-  const rest = [...dist, ...own.filter((output) => !leavesOut(common, output))].join('\n');
-  const lines = common.replace('**/dist', () => rest).split('\n');
-  // Secrets stay below, so that no exception lets them in.
-  return lines.toSpliced(lines.indexOf('', lines.indexOf('**/node_modules')), 0, ...apps);
+  const made = toPatterns(outputs).filter((output) => !needed.some((one) => `${one}/`.startsWith(`${output}/`)));
+  const own = made.filter((output) => !leavesOut(common, output));
+  const apps = others.length > 0 ? ['', '# Other apps of the workspace', ...toPatterns(others)] : [];
+  const more: Record<string, string[]> = {
+    '**/dist': own.length > 0 && own.length === made.length ? own : ['**/dist', ...own],
+    '*.tsbuildinfo': ['*.tsbuildinfo', ...apps],
+    '.npmrc': ['.npmrc', ...toPatterns(secrets).filter((path) => path !== '.npmrc')],
+  };
+  return common.split('\n').flatMap((line) => more[line] ?? [line]);
 }
 
-/** Drops the lines that name something to keep. A line that matches more than that is followed by an exception. */
+/** Drops the lines that name something to keep. After a line that matches more than that comes an exception. */
 function addExceptions(lines: string[], kept: string[]): string[] {
-  const isName = (line: string) => !/^\*\*\/|[*?[\\/]/.test(line);
-  const names = (line: string, one: string) => toPath(line) === toPath(one) || (isName(line) && leavesOut(line, one));
-  const rest = lines.filter((line) => !isPattern(line) || !kept.some((one) => names(line, one)));
-  const last = (one: string) => rest.findLastIndex((line) => leavesOut(line, one));
+  const rest = lines.filter((line) => !isPattern(line) || !kept.some((one) => toPath(one) === toPath(line)));
+  const last = (one: string) => rest.findLastIndex((line) => isPattern(line) && leavesOut(line, one));
   return rest.flatMap((line, at) => [line, ...new Set(kept.filter((one) => last(one) === at).map((one) => `!${one}`))]);
 }
 
 /** Whether a text leaves out what a line is for: at the root, and in some directories if it is for all of them. */
-function isCovered(line: string, text: string, directories: string[]): boolean {
-  const all = ['', ...(line.startsWith('**/') ? directories : [])];
-  return all.every((directory) => leavesOut(text, `${directory}/${toPath(line)}`));
-}
+const isCovered = (line: string, text: string, directories: string[]) =>
+  ['', ...(line.startsWith('**/') ? directories : [])].every((one) =>
+    leavesOut(text, `${toPath(one)}/${toPath(line)}`),
+  );
 
 /** The exceptions of an ignore file, but for `.env`, `.npmrc`, `*.pem` and `*.key`: those are let in only if needed. */
 function findExceptions(text: string): string[] {
   const patterns = [...text.matchAll(/^[ \t]*!(.*)$/gm)].map(([, pattern = '']) => pattern.trim());
-  return patterns.filter(
-    (one) => !/^$|(^|\/)(\.env|\.npmrc|\.yarnrc\.yml|x\.(pem|key))$/.test(toPath(one)) && !leavesOut(text, one),
-  );
+  const isAllowed = (path: string) => !/^$|(^|\/)(\.env|\.npmrc|\.yarnrc\.yml|x\.(pem|key))$/.test(path);
+  return patterns.filter((one) => isAllowed(toPath(one)) && !leavesOut(text, one));
 }
 
 /** Whether an ignore file leaves out what a pattern matches. `!src/**` lets the files of an ignored `src` through. */
-function leavesOut(text: string, pattern: string): boolean {
-  return ignorePatterns(text).skips(isDirectory(pattern) ? `${toPath(pattern)}/any` : toPath(pattern), false);
-}
+const leavesOut = (text: string, pattern: string) =>
+  ignorePatterns(text).skips(isDirectory(pattern) ? `${toPath(pattern)}/any` : toPath(pattern), false);
 
 const isSecret = (line: string) => /\.(env|npmrc|yarnrc|pem|key)\b/.test(line);
 const isPattern = (line: string) => line !== '' && !line.startsWith('#');

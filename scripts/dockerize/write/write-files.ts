@@ -10,6 +10,13 @@ export interface WrittenFile {
   backup: string | null;
 }
 
+/** A file as it is before: `real` is where a link leads, `text` is null when there is none. */
+interface OldFile {
+  path: string;
+  real: string;
+  text: string | null;
+}
+
 /**
  * Writes a Dockerfile and a .dockerignore. Beside another Dockerfile it writes Dockerfile.multi; `force` replaces the
  * Dockerfile and keeps the old files as `.bak`. `dryRun` decides the same and writes nothing.
@@ -30,12 +37,20 @@ export async function writeProjectFiles(
   }
   const oldIgnore = await readOldFile(directory, '.dockerignore');
   const isMerged = oldIgnore.text !== null && files.ignoreFile.startsWith(oldIgnore.text);
-  const ignoreFile = await planWrite(oldIgnore, files.ignoreFile, isMerged ? 'merged' : 'written', isMerged && !force);
-  const dockerfile = await planWrite(old, files.dockerfile, 'written', false);
-  if (oldIgnore.isOutside) throw outsideError(oldIgnore.path);
-
-  const plans = [ignoreFile, dockerfile].filter(({ result }) => !dryRun && result.action !== 'unchanged');
-  const writes = await Promise.all(plans.map(async (plan) => ({ ...plan, file: await reserveFile(plan.result.path) })));
+  const root = join(await realpath(directory), sep);
+  const plan = async ({ path, real, text: before }: OldFile, text: string, kind: 'merged' | 'written') => {
+    if (before !== null && !real.startsWith(root)) {
+      throw usageError(`${path} is a link to a file outside the project.`, 'Replace it with a copy of that file.');
+    }
+    const keepsOld = before === null || before === text || (kind === 'merged' && !force);
+    const backup = keepsOld ? null : await findFreePath(`${real}.bak`);
+    const result: WrittenFile = { path, action: before === text ? 'unchanged' : kind, backup };
+    return { result, real, text };
+  };
+  const ignoreFile = await plan(oldIgnore, files.ignoreFile, isMerged ? 'merged' : 'written');
+  const dockerfile = await plan(old, files.dockerfile, 'written');
+  const changed = [ignoreFile, dockerfile].filter(({ result }) => !dryRun && result.action !== 'unchanged');
+  const writes = await Promise.all(changed.map(async (one) => ({ ...one, file: await reserveFile(one.result.path) })));
   for (const { result, real, text, file } of writes) {
     if (result.backup !== null) await copyFile(real, result.backup, constants.COPYFILE_EXCL);
     await file.write(text);
@@ -43,41 +58,18 @@ export async function writeProjectFiles(
   return { dockerfile: dockerfile.result, ignoreFile: ignoreFile.result };
 }
 
-/** A file as it is before: `real` is where a link leads, `text` is null when there is none. */
-interface OldFile {
-  path: string;
-  real: string;
-  text: string | null;
-  isOutside: boolean;
-}
-
 /** @throws {ToolError} with the code `usage` when it is not a file with text that can be read. */
 async function readOldFile(directory: string, name: string): Promise<OldFile> {
   const path = join(directory, name);
   try {
-    const root = await realpath(directory);
-    const isThere = (await readdir(directory)).includes(name);
-    if (!isThere) return { path, real: path, text: null, isOutside: false };
+    if (!(await readdir(directory)).includes(name)) return { path, real: path, text: null };
     const real = await realpath(path);
     if (!(await stat(real)).isFile()) throw new Error('it is not a file');
     // As text that is not UTF-8 it would come back changed.
-    const text = new TextDecoder('utf-8', { fatal: true }).decode(await readFile(real));
-    return { path, real, text, isOutside: !real.startsWith(join(root, sep)) };
+    return { path, real, text: new TextDecoder('utf-8', { fatal: true }).decode(await readFile(real)) };
   } catch (error) {
     throw usageError(`Cannot read ${path}: ${(error as Error).message.replace(/, \w+ '.*$/, '')}`);
   }
-}
-
-const outsideError = (path: string) =>
-  usageError(`${path} is a link to a file outside the project.`, 'Replace it with a copy of that file.');
-
-async function planWrite(old: OldFile, text: string, action: WrittenFile['action'], keepsOld: boolean) {
-  const { path, real } = old;
-  const isChanged = old.text !== text;
-  if (isChanged && old.isOutside) throw outsideError(path);
-  const backup = isChanged && old.text !== null && !keepsOld ? await findFreePath(`${real}.bak`) : null;
-  const result: WrittenFile = { path, action: isChanged ? action : 'unchanged', backup };
-  return { result, real, text };
 }
 
 /** The path, or else the first of `path.1`, `path.2`, … that nothing has. */
