@@ -22,27 +22,27 @@ const CODE_NAMES = 'argon boron carbon dubnium erbium fermium gallium hydrogen i
 /** Names of the newest version, and tags of images without a version. */
 const ANY = /^(\*|node|lts(\/\*)?|current|latest|stable|system|alpine|slim|trixie|bookworm|bullseye|)$/;
 /** Locked versions of packages that a newer Node does not run or compile. Node 25 removed SlowBuffer, and has a newer V8. */
-const LIMITED: Record<string, [versions: string, node: string]> = {
-  'buffer-equal-constant-time': ['<=1.0.1', '<25'],
-  'better-sqlite3': ['<12.5.0', '<25'],
-  nan: ['<2.24.0', '<25'],
+const LIMITED: Record<string, string> = {
+  'buffer-equal-constant-time': '<=1.0.1',
+  'better-sqlite3': '<12.5.0',
+  nan: '<2.24.0',
 };
 
 /**
- * The newest supported LTS version of Node that satisfies all that name one. When none does: the one that satisfies most.
- * `given` (--node) always wins. Of `packages` count old ones and those that are native.
+ * The newest supported LTS version of Node that satisfies all that name one. When none does: of those that satisfy most,
+ * the first that is not older than what is trusted most. `given` (--node) always wins. Packages count when a newer Node
+ * does not run or compile them.
  */
 export function chooseNodeVersion(project: Project, given?: number, packages: LockedPackage[] = []): NodeChoice {
   const facts = [...findVersions(project), ...packages.filter((one) => one.isProduction).flatMap(readPackage)];
   const ranges = facts.map(({ value }) => rangeOf(value));
   const fits = (range: string | null, major: number) => semver.intersects(range ?? '*', `${major}`);
   const count = (major: number) => ranges.filter((range) => fits(range, major)).length;
-  const [first = '*'] = ranges.flatMap((range) => range ?? []);
-  // The nearest to the version that is trusted most.
-  const distance = (major: number) => Math.abs(major - (semver.minVersion(first)?.major ?? 0));
-  const isFree = SUPPORTED.some((major) => count(major) === ranges.length);
-  const sorted = SUPPORTED.toSorted((a, b) => count(b) - count(a) || (isFree ? b - a : distance(a) - distance(b)));
-  const major = given ?? sorted[0] ?? 0;
+  const best = SUPPORTED.filter((major) => SUPPORTED.every((other) => count(major) >= count(other)));
+  const first = ranges.find((range) => !SUPPORTED.every((major) => fits(range, major))) ?? '*';
+  const isNotOlder = (major: number) => major >= (semver.minVersion(first)?.major ?? 0);
+  const [newest = 0] = best;
+  const major = given ?? (count(newest) === facts.length ? newest : (best.findLast(isNotOlder) ?? newest));
   const notes = facts.flatMap(({ value, source }, index) => {
     const range = ranges[index] ?? null;
     if (range === null) return [`${source} says ${value}, which is not a version of Node.`];
@@ -56,22 +56,20 @@ export function chooseNodeVersion(project: Project, given?: number, packages: Lo
 
 /** What a package says of Node: an old addon may not compile with a new one. */
 function readPackage(one: LockedPackage): Fact<string>[] {
-  const [versions = '', node = ''] = LIMITED[one.name] ?? [];
-  const isOld = versions !== '' && semver.satisfies(one.version, versions);
-  const isAddon = one.engines !== null && !one.isOptional && isNative(one);
-  return [
-    ...(isOld ? [fact(node, `${one.name} ${one.version} in the lockfile`)] : []),
-    ...(isAddon ? [fact(one.engines ?? '*', `engines of ${one.name} in the lockfile`)] : []),
-  ];
+  const old = LIMITED[one.name];
+  if (old && semver.satisfies(one.version, old)) return [fact('<25', `${one.name} ${one.version} in the lockfile`)];
+  const isAddon = one.engines && !one.isOptional && isNative(one);
+  return isAddon ? [fact(one.engines ?? '', `engines of ${one.name} in the lockfile`)] : [];
 }
 
 function findVersions({ app, has, read, manifest, rootManifest }: Project): Fact<string>[] {
-  const pathOf = (name: string) => [posix.join(app, name), name].find(has) ?? '';
-  const find = (name: string, pattern: RegExp) => [pathOf(name), pattern.exec(read(pathOf(name)) ?? '')?.[1]];
-  const dockerfile = pathOf('Dockerfile');
+  const find = (name: string, pattern: RegExp, prefix = '') => {
+    const file = [posix.join(app, name), name].find(has) ?? '';
+    return [prefix + file, pattern.exec(name === 'Dockerfile' ? findImage(read(file) ?? '') : (read(file) ?? ''))?.[1]];
+  };
   const manifests = new Map([[posix.join(app, 'package.json'), manifest]]).set('package.json', rootManifest);
   const found: unknown[][] = [
-    [`FROM in ${dockerfile}`, findImage(read(dockerfile) ?? '')],
+    find('Dockerfile', /^([^@]+)/, 'FROM in '),
     find('.nvmrc', /^[ \t]*([^#\s]\S*)/m),
     find('.node-version', /^[ \t]*([^#\s]\S*)/m),
     find('.tool-versions', /^(?:nodejs|node)[ \t]+(\S+)/m),
@@ -87,18 +85,16 @@ function findVersions({ app, has, read, manifest, rootManifest }: Project): Fact
       [`engines in ${path}`, engines.node],
     ]),
   ];
-  return found.flatMap(([source, value]) =>
-    typeof value === 'string' ? fact(value.slice(0, 100), String(source)) : [],
-  );
+  return found.flatMap(([source, value]) => (typeof value === 'string' ? fact(value.slice(0, 100), `${source}`) : []));
 }
 
 /** The last image of Node in a Dockerfile, which is the one that runs. */
-function findImage(text: string): string | undefined {
+function findImage(text: string): string {
   try {
     const { bases } = readDockerfile(text.slice(0, 100_000), 'Dockerfile');
-    return bases.findLast((image) => /(^|\/)node(:|@|$)|nodejs-?\d/.test(image))?.replace(/@.*/, '');
+    return bases.findLast((image) => /(^|\/)node(:|@|$)|nodejs-?\d/.test(image)) ?? '';
   } catch {
-    return undefined;
+    return '';
   }
 }
 

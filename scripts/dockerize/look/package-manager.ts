@@ -9,19 +9,23 @@ export interface PackageManager {
   /** The exact version for npx; null for the npm of the base image. */
   version: string | null;
   lockfile: string;
-  /** The version of the lockfile's format; empty when it does not say. */
-  lockfileVersion: string;
   /** Whether Yarn is set to install without node_modules. */
   isPlugAndPlay: boolean;
 }
 
 /** npm takes npm-shrinkwrap.json first: https://docs.npmjs.com/cli/v11/configuring-npm/npm-shrinkwrap-json */
-const LOCKFILES = [
-  { manager: 'npm', file: 'npm-shrinkwrap.json', command: 'npm install --package-lock-only --package-lock' },
-  { manager: 'npm', file: 'package-lock.json', command: 'npm install --package-lock-only --package-lock' },
-  { manager: 'pnpm', file: 'pnpm-lock.yaml', command: 'pnpm install --lockfile-only' },
-  { manager: 'yarn', file: 'yarn.lock', command: 'yarn install' },
-] as const;
+const LOCKFILES = {
+  'npm-shrinkwrap.json': 'npm',
+  'package-lock.json': 'npm',
+  'pnpm-lock.yaml': 'pnpm',
+  'yarn.lock': 'yarn',
+};
+/** What makes a lockfile. The last flag is for projects that have `package-lock=false` in .npmrc. */
+const MAKE_LOCKFILE: Record<string, string> = {
+  npm: 'npm install --package-lock-only --package-lock',
+  pnpm: 'pnpm install --lockfile-only',
+  yarn: 'yarn install',
+};
 
 /**
  * The versions to run by the format of the lockfile, the preferred one last. `yarn install --immutable` refuses the format
@@ -40,33 +44,30 @@ const VERSIONS: Record<string, Record<string, string[]>> = {
  */
 export function findPackageManager(project: Project): Fact<PackageManager> {
   const declared = readDeclared(project);
-  const found = LOCKFILES.filter(({ file }) => project.has(file));
-  const chosen = found.find(({ manager }) => manager === declared.name) ?? found[0];
+  const found = Object.entries(LOCKFILES).filter(([file]) => project.has(file));
+  const [lockfile = '', manager = ''] = found.find(([, name]) => name === declared.name) ?? found[0] ?? [];
   const bun = ['bun.lock', 'bun.lockb'].find(project.has);
-  if (bun && (chosen === undefined || declared.name === 'bun')) {
-    throw usageError(`Bun is not supported yet (${bun}).`, `Try "${LOCKFILES[1].command}", and delete ${bun}.`);
+  if (bun && (found.length === 0 || declared.name === 'bun')) {
+    throw usageError(`Bun is not supported yet (${bun}).`, `Try "${MAKE_LOCKFILE.npm}", and delete ${bun}.`);
   }
-  if (chosen === undefined) {
-    const { command } = LOCKFILES.find(({ manager }) => manager === declared.name) ?? LOCKFILES[1];
-    const hint = `Run "${command}" there, and commit the lockfile.`;
+  if (found.length === 0) {
+    const hint = `Run "${MAKE_LOCKFILE[declared.name] ?? MAKE_LOCKFILE.npm}" there, and commit the lockfile.`;
     throw usageError(`There is no lockfile in ${project.directory}: each build could install other versions.`, hint);
   }
-  if (chosen.manager !== declared.name && found.some(({ manager }) => manager !== chosen.manager)) {
+  if (manager !== declared.name && found.some(([, name]) => name !== manager)) {
     const hint = 'Delete the one that you do not use, or write packageManager in package.json.';
-    throw usageError(`There are several lockfiles: ${found.map(({ file }) => file).join(', ')}.`, hint);
+    throw usageError(`There are several lockfiles: ${found.map(([file]) => file).join(', ')}.`, hint);
   }
-  const text = project.read(chosen.file)?.slice(0, 10_000) ?? '';
-  const isBerry = chosen.manager === 'yarn' && /^__metadata:/m.test(text);
-  const name = isBerry ? 'yarn-berry' : chosen.manager;
-  const pattern = isBerry ? /^ {2}version: (\d+)/m : /^\s*"?lockfileVersion"?: *['"]?([\d.]+)/m;
-  const lockfileVersion = pattern.exec(text)?.[1] ?? (name === 'yarn' ? '1' : '');
+  const text = project.read(lockfile)?.slice(0, 10_000) ?? '';
+  const [, format] = /^(?:\s*"?lockfileVersion"?: *['"]?| {2}version: )(\d[\d.]*)/m.exec(text) ?? [];
+  const isBerry = manager === 'yarn' && /^__metadata:/m.test(text);
+  const name = isBerry ? 'yarn-berry' : (manager as 'npm' | 'pnpm' | 'yarn');
   const settings = readYaml(isBerry ? project.read('.yarnrc.yml') : null);
-  const version =
-    name === 'npm' ? fact(null, chosen.file) : chooseVersion(project, name, lockfileVersion, String(settings.yarnPath));
+  const { value: version, source } =
+    name === 'npm' ? fact(null, lockfile) : chooseVersion(project, name, format ?? '1', `${settings.yarnPath}`);
   // The default of Yarn is to have no node_modules: https://yarnpkg.com/configuration/yarnrc#nodeLinker
   const isPlugAndPlay = isBerry && (settings.nodeLinker ?? 'pnp') === 'pnp';
-  const value: PackageManager = { name, version: version.value, lockfile: chosen.file, lockfileVersion, isPlugAndPlay };
-  return fact(value, version.source);
+  return fact({ name, version, lockfile, isPlugAndPlay }, source);
 }
 
 /** What names a package manager: `packageManager`, `devEngines`, or a `preinstall` with only-allow. */
