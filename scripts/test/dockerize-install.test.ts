@@ -24,30 +24,22 @@ const linked = { '.yarnrc.yml': 'nodeLinker: node-modules\n' };
 
 describe('findPackageManager', () => {
   it.each([
-    ['npm', { 'package-lock.json': npmLock() }, 'npm', null, '3', 'package-lock.json'],
+    ['npm', { 'package-lock.json': npmLock() }, 'npm', null, 'package-lock.json'],
     [
       'npm-shrinkwrap',
       { 'npm-shrinkwrap.json': npmLock(), 'package-lock.json': npmLock() },
       'npm',
       null,
-      '3',
       'npm-shrinkwrap.json',
     ],
-    ['pnpm 7', { 'pnpm-lock.yaml': 'lockfileVersion: 5.4\n' }, 'pnpm', '7.33.7', '5.4', 'format 5.4 of the lockfile'],
-    ['pnpm 8', { 'pnpm-lock.yaml': "lockfileVersion: '6.0'\n" }, 'pnpm', '8.15.9', '6.0', 'format 6.0 of the lockfile'],
-    [
-      'pnpm 10',
-      { 'pnpm-lock.yaml': "lockfileVersion: '9.0'\n" },
-      'pnpm',
-      '10.34.8',
-      '9.0',
-      'format 9.0 of the lockfile',
-    ],
-    ['Yarn 1', { 'yarn.lock': yarn1 }, 'yarn', '1.22.22', '1', 'format 1 of the lockfile'],
-    ['Yarn 3', { 'yarn.lock': berry(6), ...linked }, 'yarn-berry', '3.8.7', '6', 'format 6 of the lockfile'],
-    ['Yarn 4.0 to 4.13', { 'yarn.lock': berry(8), ...linked }, 'yarn-berry', '4.13.0', '8', 'format 8 of the lockfile'],
-    ['Yarn 4', { 'yarn.lock': berry(10), ...linked }, 'yarn-berry', '4.18.1', '10', 'format 10 of the lockfile'],
-  ])('reads %s', (_, files, name, version, lockfileVersion, source) => {
+    ['pnpm 7', { 'pnpm-lock.yaml': 'lockfileVersion: 5.4\n' }, 'pnpm', '7.33.7', 'format 5.4 of the lockfile'],
+    ['pnpm 8', { 'pnpm-lock.yaml': "lockfileVersion: '6.0'\n" }, 'pnpm', '8.15.9', 'format 6.0 of the lockfile'],
+    ['pnpm 10', { 'pnpm-lock.yaml': "lockfileVersion: '9.0'\n" }, 'pnpm', '10.34.8', 'format 9.0 of the lockfile'],
+    ['Yarn 1', { 'yarn.lock': yarn1 }, 'yarn', '1.22.22', 'format 1 of the lockfile'],
+    ['Yarn 3', { 'yarn.lock': berry(6), ...linked }, 'yarn-berry', '3.8.7', 'format 6 of the lockfile'],
+    ['Yarn 4.0 to 4.13', { 'yarn.lock': berry(8), ...linked }, 'yarn-berry', '4.13.0', 'format 8 of the lockfile'],
+    ['Yarn 4', { 'yarn.lock': berry(10), ...linked }, 'yarn-berry', '4.18.1', 'format 10 of the lockfile'],
+  ])('reads %s', (_, files, name, version, source) => {
     const found = findPackageManager(projectOf(files));
     expect(found.value).toMatchObject({ name, version });
     expect(found.source).toBe(source);

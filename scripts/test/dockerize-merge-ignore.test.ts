@@ -80,7 +80,7 @@ test('a new file has the outputs, the other apps, and what the build needs', () 
     *.md
     README.*
 
-    # Exceptions for what the build reads
+    # Added by dockerize: what the build reads, and what it does not
     !.env.production
     !README.md
     !apps/web/package.json

@@ -1,53 +1,36 @@
 import { findMissingLines, toPath, toPatterns } from '../../lib/merge-dockerignore.ts';
 
-/** What a .dockerignore is about, relative to the build context. */
-interface Request {
-  /** Files and directories that the build reads. */
-  needed: string[];
-  /** Directories to leave out: the other apps of a workspace. */
-  others: string[];
-  /** Directories that the build makes. */
-  outputs: string[];
-  /** Files that may hold a token. */
-  secrets?: string[];
-}
+/** Paths of the build context: what the build reads, other apps of a workspace, what the build makes, files with tokens. */
+type Paths = Record<'needed' | 'others' | 'outputs', string[]> & { secrets?: string[] };
 
 /** The text of a .dockerignore: like that of the chapters, which is `template`, or `existing` with what it lacks at its end. */
-export function mergeIgnoreFile(existing: string | null, template: string, request: Request): string {
-  const needed = toPatterns(request.needed);
-  const own = fillTemplate(template, request, needed);
+export function mergeIgnoreFile(existing: string | null, template: string, paths: Paths): string {
+  const needed = toPatterns(paths.needed);
+  const own = fillTemplate(template, paths, needed);
   const text = existing?.trim() ? existing : own;
   const lines = own.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
   const missing = findMissingLines(text, lines, needed);
   if (missing.length === 0) return text;
   const lineEnd = text.includes('\r\n') ? '\r\n' : '\n';
-  const title =
-    text === own
-      ? 'Exceptions for what the build reads'
-      : 'Added by dockerize: what the build reads, and what it does not';
-  return text + (text.endsWith('\n') ? '' : lineEnd) + ['', `# ${title}`, ...missing, ''].join(lineEnd);
+  const title = '# Added by dockerize: what the build reads, and what it does not';
+  return text + (text.endsWith('\n') ? '' : lineEnd) + ['', title, ...missing, ''].join(lineEnd);
 }
 
 /** The template without what only the chapters need and without what is needed here, and with the project's own lines. */
-function fillTemplate(template: string, { others, outputs, secrets = [] }: Request, needed: string[]): string {
+function fillTemplate(template: string, { others, outputs, secrets = [] }: Paths, needed: string[]): string {
   // What is made among source code cannot be left out by its directory.
   const made = toPatterns(outputs).filter((output) => !needed.some((one) => `${one}/`.startsWith(`${output}/`)));
   const own = made.filter((output) => !/(^|\/)dist(\/|$)/.test(output));
   const more: Record<string, string[]> = {
     mistakes: [],
     '**/dist': own.length > 0 && own.length === made.length ? own : ['**/dist', ...own],
-    '*.tsbuildinfo': [
-      '*.tsbuildinfo',
-      ...(others.length > 0 ? ['', '# Other apps of the workspace', ...toPatterns(others)] : []),
-    ],
+    '*.tsbuildinfo': ['*.tsbuildinfo', '', '# Other apps of the workspace', ...toPatterns(others)],
     '.npmrc': [...new Set(['.npmrc', ...toPatterns(secrets)])],
   };
   const common = template.replace(/\n#[^\n]*Delete the line in yours[\s\S]*?(\n\n|$)/, '').split('\n');
   const lines = common.flatMap((line) => more[line] ?? [line]);
   const rest = lines.filter((line) => line === '' || !needed.some((one) => toPath(one) === toPath(line)));
   // A comment goes with the last of its lines.
-  return `${rest
-    .join('\n')
-    .trim()
-    .replace(/\n\n#[^\n]*(?=\n\n|$)/g, '')}\n`;
+  const text = rest.join('\n').trim();
+  return `${text.replace(/\n\n#[^\n]*(?=\n\n|$)/g, '')}\n`;
 }
