@@ -160,7 +160,7 @@ function findCopies(look: Look): { copies: CopiedPath[]; copiesContext: boolean 
     const built = findBuild({ ...project, app: path, manifest }, null);
     return built ? built.outputs.map((output) => fromBuild(posix.join(path, output))) : [fromContext(path)];
   });
-  if (framework?.copies) {
+  if (framework?.copies && framework.command) {
     const copies = framework.copies.map(
       ({ from, to }): CopiedPath => ({ from: 'build', path: below(from), to: below(to) }),
     );
@@ -173,9 +173,13 @@ function findCopies(look: Look): { copies: CopiedPath[]; copiesContext: boolean 
   }
   const entry = start.entry === null ? null : below(start.entry);
   const isBuilt = entry !== null && !inContext(entry);
-  const outputs = (build?.outputs ?? []).map(below);
-  // What the command runs decides: a build may say nothing of its outputs.
-  if (isBuilt && !outputs.some((output) => entry.startsWith(`${output}/`) || entry === output)) {
+  const all = (build?.outputs ?? []).map(below);
+  const isIn = (path: string, directory: string) => `${path}/`.startsWith(`${directory}/`);
+  // A tool may make another directory than its default. The one that the command runs counts, and those that the app names.
+  const isNamed = (name: string) => scan.files.some((file) => project.read(file)?.includes(name));
+  const isUsed = (output: string) => entry === null || isIn(entry, output) || isNamed(posix.basename(output));
+  const outputs = isBuilt && !framework?.copies ? all.filter(isUsed) : all;
+  if (isBuilt && !outputs.some((output) => isIn(entry, output))) {
     outputs.push(entry.includes('/') ? below((start.entry ?? '').split('/')[0] ?? '') : entry);
   }
   const sources = isBuilt ? [] : scan.files.map((file) => topOf(file, project.app));
@@ -183,8 +187,13 @@ function findCopies(look: Look): { copies: CopiedPath[]; copiesContext: boolean 
   const kept = withoutNested(
     [...sources, ...reads].filter((path) => path !== 'package.json' && !outputs.includes(path)),
   );
+  // What a server of the app's own reads of a framework is not known.
   const isUncertain =
-    entry === null || (!isBuilt && files.isUncertain) || kept.length > COPIES_LIMIT || !kept.every(isPlain);
+    entry === null ||
+    framework?.copies != null ||
+    (!isBuilt && files.isUncertain) ||
+    kept.length > COPIES_LIMIT ||
+    !kept.every(isPlain);
   const isInMembers = (path: string) => members.some((member) => `${path}/`.startsWith(`${member.path}/`));
   const copies = [
     ...members,

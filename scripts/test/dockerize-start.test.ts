@@ -1,8 +1,13 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { findBuild } from '../dockerize/look/build-command.ts';
 import { findFramework } from '../dockerize/look/frameworks.ts';
 import { findStart } from '../dockerize/look/start-command.ts';
 import { findWorkspace } from '../dockerize/look/workspace.ts';
+import { lookAtProject } from '../dockerize/look-at-project.ts';
+import { makePlan } from '../dockerize/make-plan.ts';
 import { projectOf } from './dockerize-project.ts';
 
 const look = (
@@ -156,14 +161,6 @@ const starts: [string, object, Record<string, string | object>, string[], string
     ['out'],
   ],
   [
-    'tsup, ES modules in a CommonJS package',
-    { scripts: { start: 'tsx src/index.ts', build: 'tsup' } },
-    { ...SRC, 'tsup.config.ts': "entry: ['src/index.ts'], format: ['esm'], outDir: 'out'" },
-    ['out/index.mjs'],
-    'build',
-    ['out'],
-  ],
-  [
     'the common root of TypeScript 5',
     { scripts: { start: 'tsx src/index.ts', build: 'tsc' }, devDependencies: { typescript: '^5' } },
     { ...SRC, 'test/a.ts': '', ...tsconfig({ outDir: 'dist' }) },
@@ -251,14 +248,6 @@ const starts: [string, object, Record<string, string | object>, string[], string
     [],
   ],
   [
-    'a shell script',
-    { scripts: { start: './start.sh' } },
-    { 'start.sh': '#!/bin/sh\nset -e\nexec node app.js\n', 'app.js': '' },
-    ['app.js'],
-    null,
-    [],
-  ],
-  [
     'the bin of a production dependency',
     { scripts: { start: 'fastify start app.js' }, dependencies: { 'fastify-cli': '7' } },
     { 'app.js': '' },
@@ -341,7 +330,7 @@ test.each([[{}], [{ scripts: { start: 'node gone.js' } }], [{ scripts: { start: 
   'a start that cannot be known names --entry: %j',
   (manifest) =>
     expect(() => look({ 'package.json': manifest, 'a.js': '' })).toThrow(
-      expect.objectContaining({ code: 'usage', hint: expect.stringContaining('--entry') }),
+      expect.objectContaining({ code: 'usage', option: 'entry', hint: expect.stringContaining('--entry') }),
     ),
 );
 
@@ -420,7 +409,7 @@ const frameworks: [
   ],
   [
     'Astro',
-    { astro: '5' },
+    { astro: '5', '@astrojs/node': '9' },
     { build: 'astro build', start: 'astro dev' },
     { 'astro.config.mjs': "import node from '@astrojs/node'; node({ mode: 'standalone' })" },
     ['dist/server/entry.mjs'],
@@ -476,6 +465,32 @@ test.each(frameworks)('framework: %s', (_, dependencies, scripts, files, argv, c
   expect(framework?.needsModules).toBe(needsModules);
 });
 
+test('a server of the app beside a framework: the whole context is copied', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'own-server-'));
+  try {
+    const manifest = {
+      dependencies: { next: '16', express: '5' },
+      scripts: { build: 'next build', start: 'node server.js' },
+    };
+    await writeFile(join(directory, 'package.json'), JSON.stringify(manifest));
+    await writeFile(join(directory, 'package-lock.json'), JSON.stringify({ lockfileVersion: 3, packages: {} }));
+    await writeFile(join(directory, 'server.js'), '');
+    const given = { secrets: [], buildArgs: [] };
+    const plan = makePlan(lookAtProject(directory, given), '02', given);
+    expect(plan.copies.map(({ from, path }) => `${from} ${path}`)).toEqual(['build .next']);
+    expect(plan).toMatchObject({ copiesContext: true, command: ['server.js'], init: true });
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+});
+
+test('what starts before the app, and what is left out', () => {
+  const scripts = { start: 'node migrate.js && pm2 delete all && wait-on x && node a.js' };
+  const { start } = look({ 'package.json': { scripts, main: 'a.js' }, 'a.js': '', 'migrate.js': '' });
+  expect(start).toMatchObject({ argv: ['a.js'], before: [['migrate.js']] });
+  expect(start.notes.join()).toContain('wait-on is no production dependency');
+});
+
 test.each([
   [{ vite: '7' }, 'vite build', {}],
   [{ 'react-scripts': '5' }, 'react-scripts build', {}],
@@ -520,13 +535,17 @@ test('the app of a workspace, and what it needs, also in a circle', () => {
   expect(found.project.app).toBe('apps/api');
   expect(paths(found.workspace?.needed)).toEqual(['packages/config', 'packages/greeting', 'apps/api']);
   expect(found.workspace?.others).toEqual(['apps/web']);
-  expect(found.workspace).toMatchObject({ kind: 'npm', usesTurbo: false, source: 'workspaces in package.json' });
+  expect(found.workspace).toMatchObject({ usesTurbo: false, source: 'workspaces in package.json' });
 });
 
 const two = { 'apps/web/package.json': { name: 'web', scripts: { start: 'node i.js' } }, 'apps/web/i.js': '' };
 test('several apps: --workspace, or the start script of the root', () => {
   expect(() => look(workspace({}, two))).toThrow(
-    expect.objectContaining({ code: 'usage', hint: expect.stringContaining('--workspace apps/api') }),
+    expect.objectContaining({
+      option: 'workspace',
+      choices: ['apps/api', 'apps/web'],
+      hint: expect.stringContaining('--workspace apps/api'),
+    }),
   );
   expect(look(workspace({}, two), { workspace: './apps/web/' }).project.app).toBe('apps/web');
   expect(look(workspace({}, two), { workspace: 'web' }).project.app).toBe('apps/web');
@@ -546,7 +565,7 @@ test('pnpm and turbo', () => {
     'turbo.json': {},
     'pnpm-workspace.yaml': 'packages: [packages/*, apps/*]',
   };
-  expect(look(files).workspace).toMatchObject({ kind: 'pnpm', usesTurbo: true, source: 'pnpm-workspace.yaml' });
+  expect(look(files).workspace).toMatchObject({ usesTurbo: true, source: 'pnpm-workspace.yaml' });
 });
 
 test.each([[{ 'pnpm-workspace.yaml': 'onlyBuiltDependencies: []' }], [{ 'pnpm-workspace.yaml': '[' }], [{}]])(
@@ -584,5 +603,8 @@ test('hostile texts end soon', () => {
     };
     look({ 'package.json': manifest, ...configs, 'a.js': '' }, { entry: 'a.js' });
   }
+  const names = Array.from({ length: 5000 }, (_, at) => [`a${at}`, 'run-s '.concat('a* '.repeat(100))]);
+  const scripts = { start: 'npm run constructor && run-p a*', build: 'tsc', ...Object.fromEntries(names) };
+  look({ 'package.json': { scripts }, 'a.js': '' }, { entry: 'a.js' });
   expect(Date.now() - started).toBeLessThan(5000);
 });

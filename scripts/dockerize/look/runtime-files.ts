@@ -92,6 +92,9 @@ function findReads(project: Project, scan: SourceScan, outputs: string[], writte
     const isPath = value.from !== null || node.type === 'CallExpression';
     if (isPath && !written.has(node) && !DATABASE.test(value.path)) addSite(file, line, node);
   }
+  // https://github.com/node-config/node-config reads its directory by itself.
+  const configured = scan.packages.get('config') ?? scan.packages.get('@feathersjs/configuration');
+  if (configured) add('config', configured);
   for (const { value, source } of findCopied(project)) if (!isProgramSource(value)) add(value, source);
   return toFacts([...reads].filter(([path]) => ![...reads.keys()].some((one) => one !== path && isIn(path, one))));
 }

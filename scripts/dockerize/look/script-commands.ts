@@ -1,5 +1,5 @@
 import { posix } from 'node:path';
-import { type ParseEntry, parse } from 'shell-quote';
+import { parse } from 'shell-quote';
 import { type Project, readManifest } from './read-project.ts';
 
 /** One command of a script, without the programs that only set its variables. */
@@ -13,10 +13,15 @@ export interface ScriptCommand {
 const LINE_LIMIT = 4096;
 /** How many commands are followed at most: scripts can call each other in a circle. */
 const COMMANDS_LIMIT = 200;
-const WRAPPERS = /^(cross-env(-shell)?|env|exec|npx|pnpx|tini|dumb-init|time|dotenvx?|env-cmd|doppler|infisical)$/;
-const PACKAGE_MANAGERS = /^(npm|pnpm|yarn|bun)$/;
+/** How many scripts one command calls at most. */
+const NAMES_LIMIT = 50;
+const WRAPPERS = /^(cross-env(-shell)?|env|exec|npx|tini|dumb-init|dotenv|env-cmd)$/;
+const CALLERS = /^(npm|pnpm|yarn|node --run|npm-run-all|run-[sp]|concurrently)$/;
 /** Options that name other members of the workspace: their scripts are not followed. */
 const MEMBER_OPTIONS = /^(-w|-r|-F|--filter|--workspaces?|--recursive|workspaces?)(=|$)/;
+
+/** A path without `./` and without a slash at the end; empty for the directory itself. */
+export const tidy = (...parts: string[]) => posix.join(...parts, '.').replace(/^\.$|\/$/, '');
 
 /** The commands of a script of package.json, with those of the scripts that it calls in their place. */
 export const readScript = (project: Project, name: string): ScriptCommand[] => readLine(project, `npm run ${name}`);
@@ -26,16 +31,14 @@ export function readLine(project: Project, line: string): ScriptCommand[] {
   let left = COMMANDS_LIMIT;
   const follow = (text: string, start: string): ScriptCommand[] => {
     let directory = start;
+    if (left < 0) return [];
     return splitLine(text).flatMap((words): ScriptCommand[] => {
       const { argv, env } = unwrap(words);
       left -= 1;
-      if (argv[0] === undefined || left < 0) return [];
-      if (argv[0] === 'cd') {
-        directory = posix.join(directory, argv[1] ?? '', '.').replace(/^\.$|\/$/, '');
-        return [];
-      }
+      if (argv.length === 0 || left < 0) return [];
+      if (argv[0] === 'cd') directory = tidy(directory, argv[1] ?? '');
       const call = readCall(project, argv, directory);
-      if (call === null) return [{ argv, env, directory }];
+      if (call === null) return argv[0] === 'cd' ? [] : [{ argv, env, directory }];
       const commands = call.lines.flatMap((each) => follow(each, call.directory));
       commands.at(-1)?.argv.push(...call.args);
       return commands.map((command) => ({ ...command, env: { ...env, ...command.env } }));
@@ -44,28 +47,19 @@ export function readLine(project: Project, line: string): ScriptCommand[] {
   return follow(line, '');
 }
 
+/** The words of each command. A line that no shell understands has none; variables stay as they are written. */
 function splitLine(line: string): string[][] {
   const commands: string[][] = [[]];
   let isLeftOut = false;
-  let isTarget = false;
-  for (const token of parseLine(line)) {
-    if (typeof token === 'string' || 'pattern' in token) {
-      if (!isTarget && !isLeftOut) commands.at(-1)?.push(typeof token === 'string' ? token : token.pattern);
-      isTarget = false;
-    } else if ('op' in token) {
-      isTarget = /[<>]/.test(token.op);
-      if (isTarget) continue;
-      isLeftOut = token.op.startsWith('|');
+  try {
+    for (const token of parse(line.slice(0, LINE_LIMIT), (name) => `\${${name}}`)) {
+      const word = typeof token === 'object' && 'pattern' in token ? token.pattern : token;
+      if (typeof word === 'string' && !isLeftOut) commands.at(-1)?.push(word);
+      if (typeof word !== 'object' || !('op' in word)) continue;
+      isLeftOut = word.op.startsWith('|');
       commands.push([]);
     }
-  }
-  return commands;
-}
-
-/** A line that no shell understands has no commands. Variables stay as they are written. */
-function parseLine(line: string): ParseEntry[] {
-  try {
-    return parse(line.slice(0, LINE_LIMIT), (name) => `\${${name}}`);
+    return commands;
   } catch {
     return [];
   }
@@ -73,65 +67,73 @@ function parseLine(line: string): ParseEntry[] {
 
 function unwrap(words: string[]): Pick<ScriptCommand, 'argv' | 'env'> {
   const env: Record<string, string> = {};
-  let argv = words;
-  for (;;) {
+  for (let argv = words; ; argv = argv.slice(1)) {
     const [first = '', second = ''] = argv;
     const [, name, value = ''] = /^([A-Za-z_]\w*)=(.*)$/s.exec(first) ?? [];
     if (name !== undefined) env[name] = value;
-    else if (PACKAGE_MANAGERS.test(first) && /^(exec|dlx|x)$/.test(second)) argv = argv.slice(1);
+    else if (/^(npm|pnpm|yarn) (exec|dlx)$/.test(`${first} ${second}`)) argv = argv.slice(1);
     else if (!WRAPPERS.test(posix.basename(first))) return { argv, env };
     else if (argv.includes('--')) argv = argv.slice(argv.indexOf('--'));
-    else while (argv[1]?.startsWith('-')) argv = argv.slice(/^-[efc]$|^--file$/.test(argv[1]) ? 2 : 1);
-    argv = argv.slice(1);
+    else while (argv[1]?.startsWith('-')) argv = argv.slice(/^-[ef]$/.test(argv[1]) ? 2 : 1);
   }
 }
 
-/** What a command calls: `npm run build`, `yarn build`, `run-s build:*`, `concurrently "npm:api"`. */
-function readCall(project: Project, [program = '', ...args]: string[], start: string) {
-  const at = args.findIndex((word) => /^(--prefix|-C|--cwd|--dir)$/.test(word));
-  const directory = at < 0 ? start : posix.join(start, args[at + 1] ?? '');
+/** The lines that a command calls: `npm run build`, `yarn build`, `node --run build`, `run-s build:*`. */
+function readCall(project: Project, argv: string[], start: string) {
+  const program = argv[0] === 'node' ? argv.slice(0, 2).join(' ') : (argv[0] ?? '');
+  if (!CALLERS.test(program) || argv.some((word) => MEMBER_OPTIONS.test(word))) return null;
+  const at = argv.findIndex((word) => /^(--prefix|-C|--cwd)$/.test(word));
+  const directory = at < 0 ? start : tidy(start, argv[at + 1] ?? '');
   const scripts = readScripts(project, directory);
-  const rest = at < 0 ? [...args] : args.toSpliced(at, 2);
+  const words = (at < 0 ? argv : argv.toSpliced(at, 2)).slice(1);
   const linesOf = (name: string) => [`pre${name}`, name, `post${name}`].flatMap((each) => scripts[each] ?? []);
-  const call = (lines: string[], more: string[] = []) => ({
-    lines,
-    args: more.filter((word) => word !== '--'),
-    directory,
-  });
-  if (/^(npm-run-all|run-[sp]|concurrently)$/.test(program)) {
-    const words = rest.filter((word) => !word.startsWith('-'));
-    if (program === 'concurrently') return call(words.map((word) => word.replace(/^(npm|yarn|pnpm):/, '$1 run ')));
-    const matches = (word: string) =>
-      Object.keys(scripts).filter((each) => each.startsWith(word.slice(0, word.indexOf('*'))));
-    return call(words.flatMap((word) => (word.includes('*') ? matches(word) : [word])).flatMap(linesOf));
+  const names: string[] = [];
+  for (const word of words) {
+    const [begin = '', ...more] = word.replace(/^(npm|yarn|pnpm)(:| run )/, '').split('*');
+    if (names.length > NAMES_LIMIT) break;
+    if (more.length > 0)
+      names.push(
+        ...Object.keys(scripts)
+          .filter((name) => name.startsWith(begin))
+          .slice(0, NAMES_LIMIT),
+      );
+    else if (Object.hasOwn(scripts, begin)) names.push(begin);
   }
-  if (program === 'node' && args[0] === '--run') return call(linesOf(args[1] ?? ''), args.slice(2));
-  if (!PACKAGE_MANAGERS.test(program) || args.some((word) => MEMBER_OPTIONS.test(word))) return null;
-  while (rest[0]?.startsWith('-')) rest.shift();
-  const isRun = /^run(-script)?$/.test(rest[0] ?? '');
-  const [name = '', ...more] = isRun ? rest.slice(1).filter((word, index) => index > 0 || !word.startsWith('-')) : rest;
-  const isCall = isRun || /^(start|test)$/.test(name) || (/^(yarn|pnpm)$/.test(program) && name in scripts);
-  return isCall ? call(linesOf(name), more) : null;
+  if (/^(npm-|run|conc)/.test(program)) return { lines: names.flatMap(linesOf), args: [], directory };
+  const [name] = names;
+  const isRun = words.some((word) => /^(--)?run(-script)?$/.test(word));
+  if (!isRun && (name === undefined || /^(ci|install)$/.test(words[0] ?? ''))) return null;
+  if (name === undefined) return { lines: [], args: [], directory };
+  const args = words.slice(words.indexOf(name) + 1).filter((word) => word !== '--');
+  return { lines: linesOf(name), args, directory };
 }
 
 function readScripts(project: Project, directory: string): Record<string, string> {
-  if (directory === '') return project.manifest.scripts;
   try {
-    return readManifest(project, posix.join(project.app, directory))?.scripts ?? {};
+    const isOwn = directory === '';
+    return (isOwn ? project.manifest : readManifest(project, posix.join(project.app, directory)))?.scripts ?? {};
   } catch {
     return {};
   }
 }
 
-const NODE_FLAGS =
-  /^(-r|--require|--import|--(experimental-)?loader|-C|--conditions|--env-file(-if-exists)?|--watch-path|--title|-P|--project)$/;
+const WITH_VALUE =
+  /^(-r|--require|--import|--(experimental-)?loader|-C|--conditions|--env-file(-if-exists)?|--watch-path|--title)$/;
 
-/** Flags, each with its value; the first word that is none, and the words after it. `withValue` are flags with a value. */
-export function splitFlags(words: string[], withValue = NODE_FLAGS) {
+/** A call of Node: its flags, each with its value, the file, and the arguments. */
+export function splitNode([, ...words]: string[]) {
   const flags: string[][] = [];
-  let at = 0;
-  for (; words[at]?.startsWith('-'); at += flags.at(-1)?.length ?? 1) {
-    flags.push(words.slice(at, withValue.test(words[at] ?? '') ? at + 2 : at + 1));
-  }
-  return { flags, file: words[at], args: words.slice(at + 1) };
+  while (words[0]?.startsWith('-')) flags.push(words.splice(0, WITH_VALUE.test(words[0]) ? 2 : 1));
+  const [file, ...args] = words;
+  return { flags, file, args };
+}
+
+/** The files that Node runs in the scripts with such names, as they are written, relative to the app. */
+export function findStartedFiles(project: Project, names: RegExp): string[] {
+  const called = Object.keys(project.manifest.scripts).filter((name) => names.test(name));
+  const commands = called.flatMap((name) => readScript(project, name)).filter(({ argv }) => argv[0] === 'node');
+  return commands.flatMap(({ argv, directory }) => {
+    const { file } = splitNode(argv);
+    return file ? [posix.join(directory, file)] : [];
+  });
 }

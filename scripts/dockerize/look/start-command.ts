@@ -1,11 +1,12 @@
 import { posix } from 'node:path';
 import { quote } from 'shell-quote';
-import { usageError } from '../../lib/errors.ts';
 import { type Build, findCompiledFile } from './build-command.ts';
 import type { Framework } from './frameworks.ts';
-import { readLaunch } from './read-launch.ts';
+import { MissingFact } from './missing-fact.ts';
+import { findFile, readLaunch } from './read-launch.ts';
 import type { Project } from './read-project.ts';
-import { readLine, readScript, type ScriptCommand } from './script-commands.ts';
+import { readLine, readScript, type ScriptCommand, tidy } from './script-commands.ts';
+import { TYPESCRIPT } from './tsconfig.ts';
 
 /** How an app is started in production. */
 export interface Start {
@@ -30,143 +31,113 @@ interface Candidate {
   isTranslated?: boolean;
 }
 
-interface App {
-  project: Project;
-  build: Build | null;
-}
-
-const PRODUCTION = 'start:prod start:production prod production start serve server start-server start:server'.split(
-  ' ',
-);
-const FILES = 'server app index src/index src/server src/main src/app main'.split(' ');
-const ENDS = ' .js .mjs .cjs .ts .mts .cts .tsx /index.js /index.mjs /index.cjs /index.ts'.split(' ');
-const TYPESCRIPT = /\.[cm]?tsx?$/;
-const NOTHING = { argv: [], entry: null, sourceEntry: null, env: {}, before: [], notes: [] };
-/** Programs that migrate a database, and their packages. */
-const MIGRATIONS = new Map(
-  'prisma knex typeorm sequelize:sequelize-cli sequelize-cli drizzle-kit mikro-orm:@mikro-orm/cli node-pg-migrate db-migrate'
-    .split(' ')
-    .map((each): [string, string] => [each.replace(/:.*/, ''), each.replace(/.*:/, '')]),
-);
+const PRODUCTION = 'start:prod start:production prod production start serve server start-server start:server';
+const NOTHING = { env: {}, before: [], notes: [] };
+const FILES = 'server app index src/index src/server src/main src/app main';
 
 /**
  * Finds what starts the app: production scripts, its framework, Procfile, its own Dockerfile, development tools translated
  * to what they start, `bin`, `main`, the usual files.
  *
- * @throws {ToolError} with the code `usage` when nothing says it.
+ * @throws {MissingFact} when nothing says it.
  */
 export function findStart(
   project: Project,
   build: Build | null,
   framework: Framework | null,
-  given: { entry?: string; args?: string[] },
+  { entry, args }: { entry?: string; args?: string[] },
 ): Start {
-  const { scripts, main, bin = {} } = project.manifest;
-  const find = (candidates: Candidate[]) => {
-    for (const candidate of candidates) {
-      const start = readStart({ project, build }, candidate);
-      if (start) return start;
-    }
-    return null;
-  };
-  const script = (name: string): Candidate => ({
-    commands: readScript(project, name),
-    source: `${name} in package.json`,
-  });
-  const translated = (name: string) => ({ ...script(name), isTranslated: true });
-  const file = (path = '', source = `${path}, which exists`): Candidate => ({
-    commands: path === '' ? [] : [{ argv: ['node', path], env: {}, directory: '' }],
-    source,
-    isTranslated: source !== '--entry',
-  });
-  const findAny = () => {
-    const { entry } = given;
-    if (entry) return find([file(entry, '--entry')]) ?? { ...NOTHING, argv: [entry], entry, source: '--entry' };
-    const own = find(
-      [...PRODUCTION, ...Object.keys(scripts).filter((name) => name.startsWith('serve:ssr'))].map(script),
-    );
-    if (framework?.command && !own?.entry) return preferFramework(project, framework.command, framework.source, own);
-    const procfile = /^web:(.*)$/m.exec(project.read(posix.join(project.app, 'Procfile')) ?? '')?.[1] ?? '';
-    return (
-      own ??
-      find([
-        { commands: readLine(project, procfile), source: 'web in Procfile' },
-        readDockerfile(project),
-        translated('start'),
-        file(typeof bin === 'string' ? bin : Object.values(bin)[0], 'bin in package.json'),
-        file(main, 'main in package.json'),
-        ...['dev', 'start:dev', 'develop', 'server'].map(translated),
-        ...FILES.map((path) => file(path)),
-      ])
-    );
-  };
-  const start = findAny();
+  const start = entry
+    ? { ...NOTHING, argv: [entry], entry, sourceEntry: findSource(project, entry), source: '--entry' }
+    : chooseStart(project, build, framework);
   if (start === null) {
-    throw usageError(
-      'Nothing says what starts the app: no production script, Procfile, CMD, bin or main leads to a file.',
-      'Name the file that runs in production: --entry dist/index.js',
-    );
+    throw new MissingFact('entry', 'No script, Procfile, CMD, bin or main leads to a file that starts the app.', {
+      hint: 'Name the file that runs in production: --entry dist/index.js',
+    });
   }
   const end = start.entry === null ? 1 : start.argv.indexOf(start.entry) + 1;
-  return given.args ? { ...start, argv: [...start.argv.slice(0, end), ...given.args] } : start;
+  return args ? { ...start, argv: [...start.argv.slice(0, end), ...args] } : start;
 }
 
-/** The command of a framework. What an own script adds stays: the arguments of the same bin, else the port. */
-function preferFramework(project: Project, argv: string[], source: string, own: Start | null): Start {
-  if (own && own.argv[0] === argv[0]) return own;
-  const entry = argv[0]?.startsWith('node_modules/') ? null : (argv[0] ?? null);
-  const port = /(?:^| )(?:-p|--port)[ =](\d+)/.exec(own?.argv.join(' ') ?? '')?.[1];
-  const env = { ...own?.env, ...(port && { PORT: port }) };
-  const sourceEntry = entry && findSource(project, entry);
-  return { ...NOTHING, argv, entry, sourceEntry, env, before: own?.before ?? [], source };
-}
-
-/** The last command of a candidate that starts something, with the migrations before it. */
-function readStart(app: App, { commands, source, isTranslated = false }: Candidate): Start | null {
-  for (const [index, command] of [...commands.entries()].reverse()) {
-    const launch = readLaunch(app.project, command);
-    if (launch === null || (launch.isDevelopment && !isTranslated)) continue;
-    const entry = launch.file === null ? null : findEntry(app, launch.file, isTranslated);
-    if (launch.file !== null && entry === null) continue;
-    const { words, notes } = expandDefaults([...launch.flags, ...(entry === null ? [] : [entry]), ...launch.args]);
-    if (launch.isDevelopment && TYPESCRIPT.test(entry ?? ''))
-      notes.push(`Node removes the types of ${entry} itself: enums, and imports without an extension, need a build`);
-    const earlier = commands.slice(0, index).map((each) => readEarlier(app, each));
-    const { NODE_ENV, ...env } = command.env;
-    const argument = words.find((word) => app.project.has(posix.join(app.project.app, word))) ?? null;
-    return {
-      argv: words,
-      entry,
-      sourceEntry: entry === null ? argument : findSource(app.project, entry),
-      env: Object.fromEntries(Object.entries(env).filter(([, value]) => !value.includes('${'))),
-      before: earlier.flatMap(({ argv }) => (argv ? [argv] : [])),
-      source,
-      notes: [...launch.notes, ...notes, ...earlier.flatMap(({ note }) => note ?? [])],
-    };
+function chooseStart(project: Project, build: Build | null, framework: Framework | null): Start | null {
+  const { main = '', bin = {} } = project.manifest;
+  const find = (candidates: Candidate[]) =>
+    candidates.reduce<Start | null>((found, each) => found ?? readStart(project, build, each), null);
+  const script = (name: string, isTranslated = false) => {
+    return { commands: readScript(project, name), source: `${name} in package.json`, isTranslated };
+  };
+  const file = (path: string, source: string) => {
+    const command = { argv: ['node', path], env: {}, directory: '' };
+    return { commands: path === '' ? [] : [command], source, isTranslated: true };
+  };
+  const own = find(PRODUCTION.split(' ').map((name) => script(name)));
+  if (framework?.command && !own?.entry) {
+    const [first = ''] = framework.command;
+    if (own?.argv[0] === first) return own;
+    const entry = first.startsWith('node_modules/') ? null : first;
+    const start = { ...(own ?? NOTHING), argv: framework.command, entry, source: framework.source };
+    return { ...start, sourceEntry: entry && findSource(project, entry) };
   }
-  return null;
+  const web = /^web:(.*)$/m.exec(project.read(posix.join(project.app, 'Procfile')) ?? '')?.[1] ?? '';
+  const others = [
+    { commands: readLine(project, web), source: 'web in Procfile' },
+    { commands: readDockerfile(project), source: 'CMD in Dockerfile' },
+    script('start', true),
+    file(typeof bin === 'string' ? bin : (Object.values(bin)[0] ?? ''), 'bin in package.json'),
+    file(main, 'main in package.json'),
+    ...['dev', 'start:dev', 'develop', 'server'].map((name) => script(name, true)),
+    ...FILES.split(' ').map((path) => file(path, `${path}, which exists`)),
+  ];
+  return own ?? find(others);
+}
+
+const noteLeftOut = ({ argv }: ScriptCommand) =>
+  `\`${argv.join(' ')}\` is left out of the start: ${argv[0]} is no production dependency`;
+
+/** The last command of a candidate that starts something, with what starts before it: migrations. */
+function readStart(project: Project, build: Build | null, candidate: Candidate): Start | null {
+  const { commands, source, isTranslated = false } = candidate;
+  const launches = commands.map((command) => {
+    const launch = readLaunch(project, command);
+    if (launch === null || (launch.isDevelopment && !isTranslated)) return null;
+    const entry = launch.file === null ? null : findEntry(project, build, launch.file, isTranslated);
+    if (launch.file !== null && entry === null) return null;
+    const argv = expandDefaults([...launch.flags, ...(entry === null ? [] : [entry]), ...launch.args]);
+    const isBefore = entry === null || command.argv[0] === 'node';
+    return { argv, entry, notes: launch.notes, env: command.env, isBefore };
+  });
+  const last = launches.findLastIndex((launch) => launch !== null);
+  const launch = launches[last];
+  if (!launch) return null;
+  const { argv, entry } = launch;
+  const { NODE_ENV, ...env } = launch.env;
+  const argument = argv.find((word) => project.has(posix.join(project.app, word))) ?? null;
+  const leftOut = commands.slice(0, last).filter((_, index) => launches[index] === null);
+  return {
+    argv,
+    entry,
+    sourceEntry: entry === null ? argument : findSource(project, entry),
+    env: Object.fromEntries(Object.entries(env).filter(([, value]) => !value.includes('${'))),
+    before: launches.slice(0, last).flatMap((each) => (each?.isBefore ? [each.argv] : [])),
+    source,
+    notes: [...launch.notes, ...leftOut.map(noteLeftOut)],
+  };
 }
 
 /** The file that runs in the image: the one that is written, or what the build makes of it; null when there is none. */
-function findEntry({ project, build }: App, written: string, isTranslated: boolean): string | null {
+function findEntry(project: Project, build: Build | null, written: string, isTranslated: boolean): string | null {
   const path = posix.normalize(written === '.' ? (project.manifest.main ?? 'index.js') : written);
   const source = findFile(project, path);
   const compiled = source && build ? findCompiledFile(project, build, source) : null;
   if (compiled && (isTranslated || compiled === path)) return compiled;
-  const runs =
-    source && (build === null || TYPESCRIPT.test(source) === TYPESCRIPT.test(path)) && !source.endsWith('.tsx');
+  const isSame = source !== null && TYPESCRIPT.test(source) === TYPESCRIPT.test(path);
+  if (source && (build === null || isSame) && !source.endsWith('.tsx')) return source;
   // A package may have a node_modules in its source code, which is not read.
-  if (runs || /(^|\/)node_modules\//.test(path)) return runs ? source : path;
-  const name = path.replace(/\/$/, '');
-  const output = build?.outputs.find((each) => name === each || name.startsWith(`${each}/`));
+  if (/(^|\/)node_modules\//.test(path)) return path;
+  const name = tidy(path);
+  const output = build?.outputs.find((each) => `${name}/`.startsWith(`${each}/`));
   if (output === undefined || /\.[cm]?js$/.test(path)) return output === undefined ? null : path;
   return path.endsWith('/') || name === output ? `${name}/index.js` : `${name}.js`;
-}
-
-/** A file as Node finds it, or TypeScript with that name, relative to the app. */
-function findFile(project: Project, path: string): string | null {
-  const paths = ENDS.flatMap((end) => [path.replace(/\/$/, '') + end, path.replace(/\.js$/, '') + end]);
-  return paths.find((each) => !each.startsWith('..') && project.has(posix.join(project.app, each))) ?? null;
 }
 
 /** The source file of a built one: the same path in another directory. */
@@ -177,44 +148,29 @@ function findSource(project: Project, entry: string): string | null {
   return stems.map((stem) => findFile(project, stem)).find((file) => file !== null) ?? null;
 }
 
-/** What to do with a command before the start: migrations run in the container, what builds has run in the image. */
-function readEarlier(app: App, { argv, directory }: ScriptCommand): { argv?: string[]; note?: string } {
-  const [program = '', ...args] = argv;
-  const tool = MIGRATIONS.get(program);
-  const note = `\`${argv.join(' ')}\` is left out of the start`;
-  if (tool !== undefined && tool in app.project.manifest.dependencies)
-    return { argv: [`node_modules/.bin/${program}`, ...args] };
-  if (tool !== undefined)
-    return { note: `${note}: ${tool} is no production dependency. Run it before, or make it one` };
-  const file = program === 'node' && args[0] ? findEntry(app, posix.join(directory, args[0]), false) : null;
-  if (file !== null) return { argv: [file, ...args.slice(1)] };
-  return app.build === null && !/^(echo|node)$/.test(program) ? { note } : {};
-}
-
 /** `${PORT:=9000}`: no shell expands it in the image, so its default value is written, or it goes with its flag. */
-function expandDefaults(words: string[]): { words: string[]; notes: string[] } {
-  const notes: string[] = [];
-  const expanded = words.flatMap((word, at): string[] => {
-    const isFlagOf = /^-[^=]*$/.test(word) && /^\$\{\w+\}$/.test(words[at + 1] ?? '');
-    const [variable, value] = /\$\{\w+(?::?[-=]([^}]*))?\}/.exec(word) ?? [];
-    if (variable === undefined) return isFlagOf ? [] : [word];
-    notes.push(`No shell expands ${variable} in the image: ${value ?? 'nothing'} is written in its place`);
-    return value === undefined ? [] : [word.replace(variable, value)];
+function expandDefaults(words: string[]): string[] {
+  return words.flatMap((word, at) => {
+    if (/^-[^=]*$/.test(word) && /^\$\{\w+\}$/.test(words[at + 1] ?? '')) return [];
+    const [variable = '', value] = /\$\{\w+(?::?[-=]([^}]*))?\}/.exec(word) ?? [];
+    return variable !== '' && value === undefined ? [] : word.replace(variable, value ?? '');
   });
-  return { words: expanded, notes };
 }
 
 /** The command of the app's own Dockerfile: its last CMD, after ENTRYPOINT. */
-export function readDockerfile(project: Project): Candidate {
-  const text = project.read(posix.join(project.app, 'Dockerfile'))?.slice(0, 100_000) ?? '';
-  const lines = text.replace(/\\\r?\n/g, ' ').split(/\r?\n/);
+export function readDockerfile(project: Project): ScriptCommand[] {
+  const text =
+    project
+      .read(posix.join(project.app, 'Dockerfile'))
+      ?.slice(0, 100_000)
+      .replace(/\\\r?\n/g, ' ') ?? '';
   const last = (keyword: string) => {
-    const value = (lines.findLast((line) => line.startsWith(`${keyword} `)) ?? '').slice(keyword.length).trim();
+    const value = [...text.matchAll(new RegExp(`^${keyword} (.*)`, 'gm'))].at(-1)?.[1]?.trim() ?? '';
     const words = [...value.matchAll(/"((?:[^"\\]|\\.)*)"/g)].map(([, word = '']) => word);
     if (!value.startsWith('[')) return value;
     return words[1] === '-c' ? (words[2] ?? '') : quote(words);
   };
+  const directory = `${last('WORKDIR').replace(/\/$/, '')}/`;
   const line = `${last('ENTRYPOINT').replace(/.*\.sh\b.*/, '')} ${last('CMD')}`;
-  const directory = last('WORKDIR').replace(/\/?$/, '/');
-  return { commands: readLine(project, line.replaceAll(` ${directory}`, ' ')), source: 'CMD in Dockerfile' };
+  return readLine(project, line.replaceAll(` ${directory}`, ' '));
 }
