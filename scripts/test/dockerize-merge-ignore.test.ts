@@ -222,3 +222,10 @@ test('a needed directory in another app', () => {
 test('an empty file is like none', () => {
   expect(mergeIgnoreFile('\n', TEMPLATE, requestOf({}))).toBe(merge(null));
 });
+
+test('thousands of files take no long time', () => {
+  const needed = [...NEEDED, ...Array.from({ length: 5000 }, (_, index) => `src/${index % 50}/${index}.ts`)];
+  const start = Date.now();
+  expect(mergeIgnoreFile('*\n', TEMPLATE, requestOf({ needed }))).toContain('\n!src\n');
+  expect(Date.now() - start).toBeLessThan(3000);
+});
