@@ -1,6 +1,8 @@
 import { stripVTControlCharacters } from 'node:util';
 import type { Look } from './look-at-project.ts';
 
+const ENDS = 'exit code 0 before it responded';
+
 /** What a failed build or container printed, and what to do about it. The first that matches is taken. */
 const ADVICE: [pattern: RegExp, advise: (look: Look, ...groups: string[]) => string | null][] = [
   [
@@ -38,6 +40,11 @@ const ADVICE: [pattern: RegExp, advise: (look: Look, ...groups: string[]) => str
   [
     /\b([A-Z][A-Z0-9]*_[A-Z0-9_]+)\b.*(?:missing|required|must be|not set|undefined|not defined)/,
     (_look, name) => `The app expects ${name}: pass --env ${name}=value`,
+  ],
+  [new RegExp(`${ENDS}[^]*\\busage:`, 'i'), () => 'The app expects arguments: --args "data.json --port 3000"'],
+  [
+    new RegExp(ENDS),
+    () => 'The app is no server: it ends by itself. --no-verify writes the files without trying them.',
   ],
 ];
 

@@ -183,7 +183,8 @@ function findCopies(look: Look): { copies: CopiedPath[]; copiesContext: boolean 
     outputs.push(entry.includes('/') ? below((start.entry ?? '').split('/')[0] ?? '') : entry);
   }
   const sources = isBuilt ? [] : scan.files.map((file) => topOf(file, project.app));
-  const reads = files.reads.map(({ value }) => below(value)).filter(inContext);
+  const named = [...files.reads.map(({ value }) => value), ...start.argv.filter((word) => word !== start.entry)];
+  const reads = named.map(below).filter(inContext);
   const kept = withoutNested(
     [...sources, ...reads].filter((path) => path !== 'package.json' && !outputs.includes(path)),
   );

@@ -35,7 +35,8 @@ export function commandsOf(
         install: `npm ci${flag}`,
         production: `npm ci --omit=dev${flag}${isPlain ? '' : ` && ${unlist}`}`,
         prune: isPlain ? 'npm prune --omit=dev' : unlist,
-        leftovers: [IN_CACHE],
+        // Prisma's scripts leave a cache of their own.
+        leftovers: keeps ? [IN_CACHE, '/root/.cache'] : [IN_CACHE],
         sharesCache: true,
       };
     }
@@ -44,7 +45,8 @@ export function commandsOf(
       return {
         install: `${command}${flag}`,
         production: `${command} --prod${flag}`,
-        prune: `CI=true ${start} prune --prod --ignore-scripts`,
+        // With another store, pnpm would install everything again, and compile nothing.
+        prune: `CI=true ${start} prune --prod --ignore-scripts --config.store-dir=${IN_CACHE}/pnpm`,
         leftovers: [IN_CACHE, '/root/.cache', '/root/.local'],
         sharesCache: true,
       };

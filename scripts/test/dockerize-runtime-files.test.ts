@@ -40,6 +40,12 @@ describe('reads', () => {
     expect(find({ 'src/index.ts': source, ...files }).reads).toStrictEqual([]);
   });
 
+  test('what a string names, and a configuration that is read', () => {
+    const source = `const files = ['./a.md', 'index.js']; JSON.parse(readFileSync('b.json'))`;
+    const all = { 'index.js': source, 'a.md': '', 'b.json': { c: './c.md', d: 'd.md' }, 'c.md': '' };
+    expect(find(all, 'index.js', []).reads).toStrictEqual(['b.json', 'a.md', 'c.md']);
+  });
+
   test('beside an output that keeps the directory src', () => {
     expect(find({ 'src/index.ts': `path.join(__dirname, '../../views')`, 'views/a': '' }).reads).toStrictEqual([
       'views',
@@ -104,4 +110,11 @@ describe('writes', () => {
 test('what cannot be followed makes it uncertain', () => {
   expect(find({ 'src/index.ts': 'require(name)' }).isUncertain).toBe(true);
   expect(find({ 'src/index.ts': 'import(`./routes/${name}.js`)', 'src/routes/a.ts': '' }).isUncertain).toBe(false);
+});
+
+test('writes to the volumes of its own Dockerfile, and to directories that are empty in Git', () => {
+  const Dockerfile = 'FROM node\nARG DIR=state\nWORKDIR /srv\nVOLUME ["/srv/$DIR", "/config"]';
+  const kept = { 'public/uploads/a/.gitkeep': '', 'var/.gitignore': '', 'db/.gitkeep': '', 'db/schema.sql': '' };
+  const found = find({ 'src/index.ts': '', 'src/tests/.gitkeep': '', Dockerfile, ...kept });
+  expect(found.writes).toStrictEqual(['state', '/config', 'public/uploads', 'var']);
 });

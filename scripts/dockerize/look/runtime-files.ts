@@ -36,6 +36,8 @@ const DIRECTORIES = /mkdir|ensureDir|LocalStorage|multer|FileStore|formidable|fi
 const DATABASE = /^\S+\.(db|sqlite3?)$/;
 /** What belongs to the system: the app's user must not own it, and a volume must not hide it. */
 const SYSTEM = /^\/((dev|proc|sys|tmp)(\/.*)?|bin|etc|home|lib|opt|root|sbin|usr|var)?$/;
+const KEPT =
+  /^((?:(?:\.\.\/)+|(?:[\w-]+\/)*?)(?:[\w-]*data|db|var|logs?|uploads?|files|storage|media|cache|tmp|sessions?))\/(?:[\w-]+\/)*\.(?:git)?(?:keep|ignore)$/;
 /** What is copied anyway, or never. */
 const NOT_READ =
   /(^|\/)(package(-lock)?\.json|yarn\.lock|pnpm-[\w-]+\.yaml|\.npmrc|\.yarnrc\.yml|tests?|__tests__|node_modules|\.env[^/]*|[^/]*\.(pem|key)|tsconfig[^/]*|Dockerfile[^/]*)(\/|$)/;
@@ -95,6 +97,16 @@ function findReads(project: Project, scan: SourceScan, outputs: string[], writte
   // https://github.com/node-config/node-config reads its directory by itself.
   const configured = scan.packages.get('config') ?? scan.packages.get('@feathersjs/configuration');
   if (configured) add('config', configured);
+  // The name of a file, in the source code or in a configuration that it reads: it may be read elsewhere.
+  const addFile = (word: string, source: string) => {
+    if (/^[\w./-]{1,99}\.\w+$/.test(word) && project.has(posix.join(project.app, word)))
+      add(posix.normalize(word), source);
+  };
+  for (const [file, { words }] of scan.sources) for (const word of words) addFile(word, file);
+  for (const path of reads.keys()) {
+    const text = /\.(json|js|ya?ml)$/.test(path) ? project.read(posix.join(project.app, path)) : null;
+    for (const [, word = ''] of text?.slice(0, 100_000).matchAll(/["']([^"'\s]+)["']/g) ?? []) addFile(word, path);
+  }
   for (const { value, source } of findCopied(project)) if (!isProgramSource(value)) add(value, source);
   return toFacts([...reads].filter(([path]) => ![...reads.keys()].some((one) => one !== path && isIn(path, one))));
 }
@@ -112,7 +124,7 @@ function outerPaths(scan: SourceScan) {
 function findWrites(project: Project, scan: SourceScan, outputs: string[], written: Set<Node>): Fact<string>[] {
   const writes = new Map<string, string>();
   const add = (path: string, source: string) => {
-    const isOutside = SYSTEM.test(path) || path.startsWith('..') || /^(\w+:|:)/.test(path);
+    const isOutside = SYSTEM.test(path) || posix.join(project.app, path).startsWith('..') || /^(\w+:|:)/.test(path);
     const isKnown = [...writes.keys()].some((one) => one !== '' && isIn(path, one));
     if (!isOutside && !isKnown && !outputs.some((output) => isIn(path, output))) writes.set(path, source);
   };
@@ -136,8 +148,30 @@ function findWrites(project: Project, scan: SourceScan, outputs: string[], writt
   for (const { file, line, node, value } of outerPaths(scan)) {
     if (DATABASE.test(value.path.replace(/\?.*/, '')) && !written.has(node)) addValue(value, true, `${file}:${line}`);
   }
-  for (const { value, source } of findPrismaDatabases(project)) add(value, source);
+  const others = [...findPrismaDatabases(project), ...findOwnVolumes(project), ...findEmptyDirectories(project)];
+  for (const { value, source } of others) add(value, source);
   return toFacts(writes);
+}
+
+/** Directories that Git keeps without a file of their own: `uploads/.gitkeep`. */
+function findEmptyDirectories({ app, files }: Project): Fact<string>[] {
+  return files.flatMap((file) => {
+    const directory = KEPT.exec(posix.relative(app, file))?.[1];
+    if (!directory) return [];
+    const inside = files.filter((one) => isIn(one, posix.join(app, directory)));
+    return inside.every((one) => /\/\.\w+$/.test(one)) ? [fact(directory, file)] : [];
+  });
+}
+
+/** The volumes of the project's own Dockerfile. */
+function findOwnVolumes(project: Project): Fact<string>[] {
+  const stage = findOwnStage(project);
+  const home = stage?.find('WORKDIR').at(-1)?.getArgumentsContent() ?? '/app';
+  const words = (stage?.find('VOLUME') ?? []).flatMap((one) => one.getArgumentsContent()?.match(/[^\s"',[\]]+/g) ?? []);
+  return words.map((word) => {
+    const path = posix.resolve(home, stage?.expand(word) ?? word);
+    return fact(isIn(path, home) ? posix.relative(home, path) : path, `VOLUME in ${stage?.path}`);
+  });
 }
 
 /**
