@@ -38,12 +38,7 @@ export function describeLook(look: Look, plan: Plan): string[] {
       : []),
     ...(needs.secretFile ? [[`${needs.secretFile.value} is given as a secret`, needs.secretFile.source] as const] : []),
     ...(needs.ownScripts
-      ? [
-          [
-            `scripts that an installation runs: ${Object.keys(needs.ownScripts.value).join(', ')}`,
-            needs.ownScripts.source,
-          ] as const,
-        ]
+      ? [[`scripts that an installation runs: ${needs.ownScripts.value.join(', ')}`, needs.ownScripts.source] as const]
       : []),
     ...files.reads.map(({ value, source }) => [`reads ${value}`, source] as const),
     ...files.writes.map(({ value, source }) => {

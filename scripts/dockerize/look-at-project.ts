@@ -1,7 +1,7 @@
+import { readLockfile } from '../lib/lockfile.ts';
 import { findBuild } from './look/build-command.ts';
 import { findFramework } from './look/frameworks.ts';
 import { findInstallNeeds } from './look/install-needs.ts';
-import { readLockedPackages } from './look/lockfile.ts';
 import { chooseNodeVersion } from './look/node-version.ts';
 import { findPackageManager } from './look/package-manager.ts';
 import { findDefaultPort, findPort, readsPort } from './look/port.ts';
@@ -39,9 +39,12 @@ export function lookAtProject(directory: string, given: Given) {
   const build = findBuild(found, framework);
   const project = withoutOutputs(found, build?.outputs ?? []);
   const manager = findPackageManager(project);
-  const packages = readLockedPackages(project, manager.value);
+  const manifests = new Map([['', project.rootManifest]]);
+  for (const { path, manifest } of workspace?.needed ?? []) manifests.set(path, manifest);
+  const lockfile = project.read(manager.value.lockfile) ?? '';
+  const packages = readLockfile(lockfile, manager.value.name, { app: project.app, manifests });
   const node = chooseNodeVersion(project, given.node, packages);
-  const needs = findInstallNeeds(project, manager.value, packages);
+  const needs = findInstallNeeds(project, manager.value, packages, manifests);
   const start = findStart(project, build, framework, given);
   const scan = scanSource(project, start.sourceEntry);
   return {
@@ -61,6 +64,6 @@ export function lookAtProject(directory: string, given: Given) {
     files: findRuntimeFiles(project, scan, build?.outputs ?? []),
     health: findHealthRoute(project, scan, framework),
     sigterm: findSigtermHandler(project, scan, framework),
-    misplaced: findMisplacedPackages(project, scan),
+    misplaced: findMisplacedPackages(manifests, scan),
   };
 }

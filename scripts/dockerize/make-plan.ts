@@ -1,7 +1,7 @@
 import { posix } from 'node:path';
 import { lt } from 'semver';
+import { isCompiledNeedlessly } from '../lib/native-packages.ts';
 import { findBuild } from './look/build-command.ts';
-import { isCompiledNeedlessly } from './look/install-needs.ts';
 import { MissingFact } from './look/missing-fact.ts';
 import type { Member } from './look/workspace.ts';
 import type { Given, Look } from './look-at-project.ts';

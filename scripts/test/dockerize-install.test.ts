@@ -2,13 +2,21 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { findInstallNeeds } from '../dockerize/look/install-needs.ts';
-import { readLockedPackages } from '../dockerize/look/lockfile.ts';
 import { chooseNodeVersion } from '../dockerize/look/node-version.ts';
 import { findPackageManager } from '../dockerize/look/package-manager.ts';
-import { type Manifest, readManifest, readProject, withApp } from '../dockerize/look/read-project.ts';
+import { type Manifest, type Project, readManifest, readProject } from '../dockerize/look/read-project.ts';
 import { commandsOf } from '../dockerize/manager-commands.ts';
+import { readLockfile } from '../lib/lockfile.ts';
 import { projectOf } from './dockerize-project.ts';
 
+/** The packages of a project's lockfile; `members` are the directories of the workspace that count, without the root. */
+const readPackages = (project: Project, members: string[] = []) => {
+  const { name, lockfile } = findPackageManager(project).value;
+  const manifests = manifestsOf(project, members);
+  return readLockfile(project.read(lockfile) ?? '', name, { app: project.app, manifests });
+};
+const manifestsOf = (project: Project, members: string[]) =>
+  new Map(['', ...members].map((path) => [path, readManifest(project, path) as Manifest]));
 const npmLock = (packages: Record<string, unknown> = {}) => ({ lockfileVersion: 3, packages: { '': {}, ...packages } });
 const yarn1 = '# yarn lockfile v1\n\n\nms@^2.1.0:\n  version "2.1.3"\n';
 const berry = (version: number) => `__metadata:\n  version: ${version}\n\n"ms@npm:^2.1.0":\n  version: 2.1.3\n`;
@@ -16,32 +24,24 @@ const linked = { '.yarnrc.yml': 'nodeLinker: node-modules\n' };
 
 describe('findPackageManager', () => {
   it.each([
-    ['npm', { 'package-lock.json': npmLock() }, 'npm', null, '3', 'package-lock.json'],
+    ['npm', { 'package-lock.json': npmLock() }, 'npm', null, 'package-lock.json'],
     [
       'npm-shrinkwrap',
       { 'npm-shrinkwrap.json': npmLock(), 'package-lock.json': npmLock() },
       'npm',
       null,
-      '3',
       'npm-shrinkwrap.json',
     ],
-    ['pnpm 7', { 'pnpm-lock.yaml': 'lockfileVersion: 5.4\n' }, 'pnpm', '7.33.7', '5.4', 'format 5.4 of the lockfile'],
-    ['pnpm 8', { 'pnpm-lock.yaml': "lockfileVersion: '6.0'\n" }, 'pnpm', '8.15.9', '6.0', 'format 6.0 of the lockfile'],
-    [
-      'pnpm 10',
-      { 'pnpm-lock.yaml': "lockfileVersion: '9.0'\n" },
-      'pnpm',
-      '10.34.8',
-      '9.0',
-      'format 9.0 of the lockfile',
-    ],
-    ['Yarn 1', { 'yarn.lock': yarn1 }, 'yarn', '1.22.22', '1', 'format 1 of the lockfile'],
-    ['Yarn 3', { 'yarn.lock': berry(6), ...linked }, 'yarn-berry', '3.8.7', '6', 'format 6 of the lockfile'],
-    ['Yarn 4.0 to 4.13', { 'yarn.lock': berry(8), ...linked }, 'yarn-berry', '4.13.0', '8', 'format 8 of the lockfile'],
-    ['Yarn 4', { 'yarn.lock': berry(10), ...linked }, 'yarn-berry', '4.18.1', '10', 'format 10 of the lockfile'],
-  ])('reads %s', (_, files, name, version, lockfileVersion, source) => {
+    ['pnpm 7', { 'pnpm-lock.yaml': 'lockfileVersion: 5.4\n' }, 'pnpm', '7.33.7', 'format 5.4 of the lockfile'],
+    ['pnpm 8', { 'pnpm-lock.yaml': "lockfileVersion: '6.0'\n" }, 'pnpm', '8.15.9', 'format 6.0 of the lockfile'],
+    ['pnpm 10', { 'pnpm-lock.yaml': "lockfileVersion: '9.0'\n" }, 'pnpm', '10.34.8', 'format 9.0 of the lockfile'],
+    ['Yarn 1', { 'yarn.lock': yarn1 }, 'yarn', '1.22.22', 'format 1 of the lockfile'],
+    ['Yarn 3', { 'yarn.lock': berry(6), ...linked }, 'yarn-berry', '3.8.7', 'format 6 of the lockfile'],
+    ['Yarn 4.0 to 4.13', { 'yarn.lock': berry(8), ...linked }, 'yarn-berry', '4.13.0', 'format 8 of the lockfile'],
+    ['Yarn 4', { 'yarn.lock': berry(10), ...linked }, 'yarn-berry', '4.18.1', 'format 10 of the lockfile'],
+  ])('reads %s', (_, files, name, version, source) => {
     const found = findPackageManager(projectOf(files));
-    expect(found.value).toMatchObject({ name, version, lockfileVersion });
+    expect(found.value).toMatchObject({ name, version });
     expect(found.source).toBe(source);
   });
 
@@ -112,13 +112,7 @@ describe('findPackageManager', () => {
   });
 
   it.each([
-    ['no lockfile', {}, /no lockfile in \/project/, /"npm install --package-lock-only"/],
-    [
-      'no lockfile, and npm writes none',
-      { '.npmrc': 'package-lock=false' },
-      /no lockfile/,
-      /--package-lock-only --package-lock"/,
-    ],
+    ['no lockfile', {}, /no lockfile in \/project/, /"npm install --package-lock-only --package-lock"/],
     [
       'no lockfile of pnpm',
       { 'package.json': { packageManager: 'pnpm@9.1.0' } },
@@ -232,7 +226,7 @@ const npm3 = npmLock({
   'packages/member': { version: '1.0.0' },
 });
 
-describe('readLockedPackages', () => {
+describe('readLockfile', () => {
   it.each([
     ['npm 1', 'package-lock.json', npm1],
     ['npm 3', 'package-lock.json', npm3],
@@ -254,7 +248,7 @@ describe('readLockedPackages', () => {
       optionalDependencies: { maybe: '^1' },
     };
     const project = projectOf({ 'package.json': manifest, ...linked, [file]: lock });
-    const packages = readLockedPackages(project, findPackageManager(project).value);
+    const packages = readPackages(project);
     const text = packages.map((one) => {
       const libc = one.libc.length > 0 || !one.isOptional ? '' : ' without libc';
       return `${one.name}@${one.version}${one.isProduction ? '' : ' dev'}${one.isProduction && one.isOptional ? ' optional' : ''}${one.isProduction ? libc : ''}`;
@@ -268,10 +262,8 @@ describe('readLockedPackages', () => {
   it.each(['{', '[]', 'null', '{"lockfileVersion": 3, "packages": 7}', '{"packages": {"node_modules/a": null}}'])(
     'survives a broken lockfile: %s',
     (text) => {
-      const manager = { version: null, lockfile: 'package-lock.json', lockfileVersion: '', isPlugAndPlay: false };
-      const project = projectOf({ 'package-lock.json': text });
       for (const name of ['npm', 'pnpm', 'yarn', 'yarn-berry'] as const) {
-        expect(Array.isArray(readLockedPackages(project, { ...manager, name }))).toBe(true);
+        expect(Array.isArray(readLockfile(text, name, { app: '', manifests: new Map() }))).toBe(true);
       }
     },
   );
@@ -279,7 +271,7 @@ describe('readLockedPackages', () => {
   it('does not parse YAML that is nested without end', () => {
     const project = projectOf({ 'pnpm-lock.yaml': `lockfileVersion: '9.0'\npackages: ${'['.repeat(1_000_000)}` });
     const start = Date.now();
-    expect(readLockedPackages(project, findPackageManager(project).value)).toEqual([]);
+    expect(readPackages(project)).toEqual([]);
     expect(Date.now() - start).toBeLessThan(3000);
   });
 
@@ -291,9 +283,7 @@ describe('readLockedPackages', () => {
       'packages/shared/package.json': { name: 'shared', dependencies: { c: '^1' } },
       'yarn.lock': ['a', 'b', 'c'].map((name) => `${name}@^1:\n  version "1.0.0"\n`).join('\n'),
     };
-    const whole = projectOf(files);
-    const project = withApp(whole, 'apps/api', readManifest(whole, 'apps/api') as Manifest);
-    const packages = readLockedPackages(project, findPackageManager(project).value);
+    const packages = readPackages(projectOf(files, 'apps/api'), ['packages/shared', 'apps/api']);
     expect(packages.filter(({ isProduction }) => isProduction).map(({ name }) => name)).toEqual(['a', 'c']);
   });
 });
@@ -369,14 +359,14 @@ describe('chooseNodeVersion', () => {
       },
     });
     const project = projectOf({ 'package-lock.json': lock });
-    const packages = readLockedPackages(project, findPackageManager(project).value);
+    const packages = readPackages(project);
     expect(chooseNodeVersion(project, undefined, packages).major).toBe(24);
   });
 
   it('minds packages that a newer Node does not run', () => {
     const lock = npmLock({ 'node_modules/buffer-equal-constant-time': { version: '1.0.1' } });
     const project = projectOf({ 'package-lock.json': lock });
-    const packages = readLockedPackages(project, findPackageManager(project).value);
+    const packages = readPackages(project);
     expect(chooseNodeVersion(project, undefined, packages)).toMatchObject({
       major: 24,
       facts: [{ value: '<25', source: 'buffer-equal-constant-time 1.0.1 in the lockfile' }],
@@ -385,10 +375,10 @@ describe('chooseNodeVersion', () => {
 });
 
 describe('findInstallNeeds', () => {
-  const needsOf = (files: Record<string, unknown>) => {
+  const needsOf = (files: Record<string, unknown>, members: string[] = []) => {
     const project = projectOf('pnpm-lock.yaml' in files ? files : { 'package-lock.json': npmLock(), ...files });
     const { value } = findPackageManager(project);
-    return findInstallNeeds(project, value, readLockedPackages(project, value));
+    return findInstallNeeds(project, value, readPackages(project), manifestsOf(project, members));
   };
   const scripts = (own: Record<string, string>, more = {}) => ({ 'package.json': { scripts: own, ...more } });
   const native = {
@@ -431,7 +421,6 @@ describe('findInstallNeeds', () => {
     ],
     ['a path that leaves the project', scripts({ postinstall: 'node ../../etc/x.js' }), 'prune', []],
     ['a compiled package', native, 'run', []],
-    ['a compiled package, and only-allow', { ...native, ...scripts({ preinstall: 'npx only-allow npm' }) }, 'run', []],
     ['a compiled package, and husky', { ...native, ...scripts({ prepare: 'husky' }) }, 'prune', []],
     ['settings', { '.npmrc': 'legacy-peer-deps=true\nengine-strict=true\n' }, 'ignore', ['.npmrc']],
     [
@@ -583,11 +572,8 @@ snapshots: { a@1.0.0: { dependencies: { nan: 2.0.0 } } }
       'apps/api/package.json': { name: 'api', scripts: { postinstall: 'node x.js', start: 'node .' } },
       'apps/api/x.js': '',
     };
-    const needs = needsOf(files);
-    expect(needs.ownScripts).toEqual({
-      value: { prepare: 'husky', 'apps/api: postinstall': 'node x.js' },
-      source: 'scripts in package.json',
-    });
+    const needs = needsOf(files, ['apps/api']);
+    expect(needs.ownScripts?.value).toEqual(['apps/api: postinstall', 'prepare']);
     expect(needs.inputs).toEqual(['apps/api/x.js']);
   });
 });
@@ -606,10 +592,10 @@ describe('the projects of the tests', () => {
   ])('%s', (name, scripts, inputs, compiled) => {
     const project = readProject(join(directory, name));
     const { value } = findPackageManager(project);
-    const packages = readLockedPackages(project, value);
+    const packages = readPackages(project);
     const production = new Set(packages.filter(({ isProduction }) => isProduction).map((one) => one.name));
     expect(production.has('express') && !production.has('esbuild') && !production.has('typescript')).toBe(true);
-    const needs = findInstallNeeds(project, value, packages);
+    const needs = findInstallNeeds(project, value, packages, manifestsOf(project, []));
     expect([needs.scripts, needs.inputs, needs.compiled?.value ?? null]).toEqual([scripts, inputs, compiled]);
     expect(readFileSync(join(directory, name, value.lockfile), 'utf8')).toContain('express');
   });

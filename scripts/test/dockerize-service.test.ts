@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { readManifest } from '../dockerize/look/read-project.ts';
 import { scanSource } from '../dockerize/look/scan-source.ts';
 import { findHealthRoute, findMisplacedPackages, findSigtermHandler } from '../dockerize/look/service.ts';
 import { FRAMEWORK, projectOf } from './dockerize-project.ts';
@@ -89,19 +90,19 @@ test('misplaced: a development dependency that is always imported for more than 
     'package.json': { dependencies: { b: '1' }, devDependencies: { a: '1', b: '1', c: '1', d: '1' } },
     'index.ts': source,
   });
-  const found = findMisplacedPackages(project, scanSource(project, 'index.ts'));
+  const manifests = new Map([['', project.manifest]]);
+  const found = findMisplacedPackages(manifests, scanSource(project, 'index.ts'));
   expect(found).toStrictEqual([{ value: 'a', source: 'index.ts:1' }]);
-  expect(findMisplacedPackages(project, scanSource(project, null))).toStrictEqual([]);
+  expect(findMisplacedPackages(manifests, scanSource(project, null))).toStrictEqual([]);
 });
 
 test('a development dependency that another package of the workspace depends on is in its place', () => {
   const project = projectOf({
-    'package.json': { workspaces: ['lib', 'app'] },
     'lib/package.json': { name: 'lib', dependencies: { a: '1' } },
     'app/package.json': { name: 'app', dependencies: { lib: '1' }, devDependencies: { a: '1', b: '1' } },
     'app/index.ts': "import 'a'; import 'b';",
   });
-  const manifest = { ...project.manifest, dependencies: { lib: '1' }, devDependencies: { a: '1', b: '1' } };
-  const app = { ...project, app: 'app', manifest };
-  expect(findMisplacedPackages(app, scanSource(app, 'index.ts')).map(({ value }) => value)).toStrictEqual(['b']);
+  const manifests = new Map(['lib', 'app'].map((path) => [path, readManifest(project, path) ?? project.manifest]));
+  const scan = scanSource({ ...project, app: 'app' }, 'index.ts');
+  expect(findMisplacedPackages(manifests, scan).map(({ value }) => value)).toStrictEqual(['b']);
 });

@@ -1,11 +1,10 @@
 import { posix } from 'node:path';
 import { type Fact, fact, firstFact } from './fact.ts';
 import type { Framework } from './frameworks.ts';
-import { readLocalManifests } from './lockfile.ts';
 import { findComposeServices, findOwnStage } from './own-files.ts';
 import type { NamedSite } from './parse-source.ts';
 import { nameOf } from './read-path.ts';
-import type { Project } from './read-project.ts';
+import type { Manifest, Project } from './read-project.ts';
 import { findProperty, type SourceScan } from './scan-source.ts';
 
 /** The last part of a health check's path, the best first. */
@@ -54,9 +53,9 @@ export function findSigtermHandler(_: Project, scan: SourceScan, framework: Fram
 }
 
 /** Finds development dependencies that the program always imports: a production install leaves them out. The source is the import. */
-export function findMisplacedPackages(project: Project, scan: SourceScan): Fact<string>[] {
+export function findMisplacedPackages(manifests: Map<string, Manifest>, scan: SourceScan): Fact<string>[] {
   if (scan.entry === null) return [];
-  const all = [...readLocalManifests(project).values()];
+  const all = [...manifests.values()];
   const installed = all.flatMap((one) =>
     Object.keys({ ...one.dependencies, ...one.optionalDependencies, ...one.peerDependencies }),
   );

@@ -1,10 +1,10 @@
 import { posix } from 'node:path';
 import { compilePattern } from '../../lib/compile-pattern.ts';
 import { usageError } from '../../lib/errors.ts';
+import { readYaml } from '../../lib/read-data.ts';
 import { findBuild } from './build-command.ts';
 import { findFramework } from './frameworks.ts';
 import { MissingFact } from './missing-fact.ts';
-import { readYaml } from './read-data.ts';
 import { type Manifest, type Project, readManifest, withApp } from './read-project.ts';
 import { readScript, tidy } from './script-commands.ts';
 import { findStart, readDockerfile } from './start-command.ts';

@@ -15,11 +15,10 @@ export const textOf = (value: unknown) => (typeof value === 'string' ? value : n
 
 /** A YAML file as an object, empty when it cannot be read: its last document, because pnpm 11 writes one of its own in front. */
 export function readYaml(text: string | null): Data {
-  const [document = ''] = (text ?? '').split(/^---$/m).slice(-1);
+  const document = (text ?? '').split(/^---$/m).at(-1) ?? '';
+  if (document.length > YAML_LIMIT || DEEP.test(document)) return {};
   try {
-    return document.length > YAML_LIMIT || DEEP.test(document)
-      ? {}
-      : mapOf(parse(document, { logLevel: 'silent', uniqueKeys: false }));
+    return mapOf(parse(document, { logLevel: 'silent', uniqueKeys: false }));
   } catch {
     return {};
   }

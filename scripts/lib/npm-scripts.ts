@@ -1,0 +1,17 @@
+/** The scripts that an installation runs: https://docs.npmjs.com/cli/v11/using-npm/scripts#life-cycle-operation-order */
+export const LIFECYCLE = ['preinstall', 'install', 'postinstall', 'prepublish', 'preprepare', 'prepare', 'postprepare'];
+
+/** The commands of scripts, one by one. What they call by `npm run` is followed, but not a build, which runs anyway. */
+export function commandsOf(scripts: Record<string, string>, names: string[]): string[] {
+  const all = new Set(names);
+  const commands: string[] = [];
+  for (const name of all) {
+    for (const command of (scripts[name] ?? '').split(/&&|\|\||;|\n/).map((part) => part.replace(/^[\s(]+/, ''))) {
+      const isCall = /^(npm run|npm-run-all|pnpm|yarn|run-s|run-p)\b/.test(command);
+      const called = isCall ? command.split(/\s+/).filter((word) => Object.hasOwn(scripts, word)) : [];
+      for (const one of called) if (!/^(build|lint|test)/.test(one)) all.add(one);
+      if (called.length === 0 && command !== '') commands.push(command);
+    }
+  }
+  return commands;
+}
