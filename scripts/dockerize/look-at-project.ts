@@ -1,13 +1,13 @@
-import { readLockfile } from '../lib/lockfile.ts';
+import { readLockfile } from '../project/lockfile.ts';
+import { readProject, withoutOutputs } from '../project/read-project.ts';
+import { scanSource } from '../project/scan-source.ts';
 import { findBuild } from './look/build-command.ts';
 import { findFramework } from './look/frameworks.ts';
 import { findInstallNeeds } from './look/install-needs.ts';
 import { chooseNodeVersion } from './look/node-version.ts';
 import { findPackageManager } from './look/package-manager.ts';
 import { findDefaultPort, findPort, readsPort } from './look/port.ts';
-import { readProject, withoutOutputs } from './look/read-project.ts';
 import { findRuntimeFiles } from './look/runtime-files.ts';
-import { scanSource } from './look/scan-source.ts';
 import { findHealthRoute, findMisplacedPackages, findSigtermHandler } from './look/service.ts';
 import { findStart } from './look/start-command.ts';
 import { findWorkspace } from './look/workspace.ts';

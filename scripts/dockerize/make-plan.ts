@@ -1,6 +1,6 @@
 import { posix } from 'node:path';
 import { lt } from 'semver';
-import { isCompiledNeedlessly } from '../lib/native-packages.ts';
+import { isCompiledNeedlessly } from '../project/native-packages.ts';
 import { findBuild } from './look/build-command.ts';
 import { MissingFact } from './look/missing-fact.ts';
 import type { Member } from './look/workspace.ts';

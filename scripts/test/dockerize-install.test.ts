@@ -4,9 +4,9 @@ import { describe, expect, it } from 'vitest';
 import { findInstallNeeds } from '../dockerize/look/install-needs.ts';
 import { chooseNodeVersion } from '../dockerize/look/node-version.ts';
 import { findPackageManager } from '../dockerize/look/package-manager.ts';
-import { type Manifest, type Project, readManifest, readProject } from '../dockerize/look/read-project.ts';
 import { commandsOf } from '../dockerize/manager-commands.ts';
-import { readLockfile } from '../lib/lockfile.ts';
+import { readLockfile } from '../project/lockfile.ts';
+import { type Manifest, type Project, readManifest, readProject } from '../project/read-project.ts';
 import { projectOf } from './dockerize-project.ts';
 
 /** The packages of a project's lockfile; `members` are the directories of the workspace that count, without the root. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { findPort, readsPort } from '../dockerize/look/port.ts';
-import { scanSource } from '../dockerize/look/scan-source.ts';
+import { scanSource } from '../project/scan-source.ts';
 import { FRAMEWORK, projectOf } from './dockerize-project.ts';
 
 const find = (files: Record<string, string | object>) => {

@@ -1,5 +1,5 @@
 import type { Framework } from '../dockerize/look/frameworks.ts';
-import { type Project, readManifest } from '../dockerize/look/read-project.ts';
+import { type Project, readManifest } from '../project/read-project.ts';
 
 /** A framework of which nothing is known but its port. */
 export const FRAMEWORK: Framework = {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { findRuntimeFiles } from '../dockerize/look/runtime-files.ts';
-import { scanSource } from '../dockerize/look/scan-source.ts';
+import { scanSource } from '../project/scan-source.ts';
 import { projectOf } from './dockerize-project.ts';
 
 const find = (files: Record<string, string | object>, entry = 'src/index.ts', outputs = ['dist']) => {

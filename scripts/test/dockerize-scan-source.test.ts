@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { scanSource } from '../dockerize/look/scan-source.ts';
+import { scanSource } from '../project/scan-source.ts';
 import { projectOf } from './dockerize-project.ts';
 
 describe('what the entry point reaches', () => {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { readManifest } from '../dockerize/look/read-project.ts';
-import { scanSource } from '../dockerize/look/scan-source.ts';
 import { findHealthRoute, findMisplacedPackages, findSigtermHandler } from '../dockerize/look/service.ts';
+import { readManifest } from '../project/read-project.ts';
+import { scanSource } from '../project/scan-source.ts';
 import { FRAMEWORK, projectOf } from './dockerize-project.ts';
 
 describe('health routes', () => {

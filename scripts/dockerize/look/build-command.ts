@@ -1,8 +1,8 @@
 import { posix } from 'node:path';
+import type { Project } from '../../project/read-project.ts';
+import { findStartedFiles, readLine, readScript, type ScriptCommand, tidy } from '../../project/script-commands.ts';
+import { readCompilation, readSettings, readToolSettings, TYPESCRIPT } from '../../project/tsconfig.ts';
 import type { Framework } from './frameworks.ts';
-import type { Project } from './read-project.ts';
-import { findStartedFiles, readLine, readScript, type ScriptCommand, tidy } from './script-commands.ts';
-import { readCompilation, readSettings, readToolSettings, TYPESCRIPT } from './tsconfig.ts';
 
 /** How an app is built. */
 export interface Build {

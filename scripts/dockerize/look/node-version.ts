@@ -1,12 +1,12 @@
 import { posix } from 'node:path';
 import semver from 'semver';
 import { readDockerfile } from '../../lib/dockerfile.ts';
-import type { LockedPackage } from '../../lib/lockfile.ts';
-import { findNodeRange } from '../../lib/native-packages.ts';
-import { fits, SUPPORTED, toNodeRange } from '../../lib/node-releases.ts';
-import { mapOf } from '../../lib/read-data.ts';
+import type { LockedPackage } from '../../project/lockfile.ts';
+import { findNodeRange } from '../../project/native-packages.ts';
+import { fits, SUPPORTED, toNodeRange } from '../../project/node-releases.ts';
+import { mapOf } from '../../project/read-data.ts';
+import type { Project } from '../../project/read-project.ts';
 import { type Fact, fact } from './fact.ts';
-import type { Project } from './read-project.ts';
 
 export interface NodeChoice {
   major: number;

@@ -1,9 +1,9 @@
 import semver from 'semver';
 import { usageError } from '../../lib/errors.ts';
-import { LOCKFILES, MAKE_LOCKFILE, readFormat } from '../../lib/lockfile-formats.ts';
-import { mapOf, readYaml } from '../../lib/read-data.ts';
+import { LOCKFILES, MAKE_LOCKFILE, readFormat } from '../../project/lockfile-formats.ts';
+import { mapOf, readYaml } from '../../project/read-data.ts';
+import type { Project } from '../../project/read-project.ts';
 import { type Fact, fact } from './fact.ts';
-import type { Project } from './read-project.ts';
 
 export interface PackageManager {
   name: 'npm' | 'pnpm' | 'yarn' | 'yarn-berry';

@@ -1,6 +1,6 @@
 import { posix } from 'node:path';
-import type { Project } from './read-project.ts';
-import { type ScriptCommand, splitNode } from './script-commands.ts';
+import type { Project } from '../../project/read-project.ts';
+import { type ScriptCommand, splitNode } from '../../project/script-commands.ts';
 
 const RUNNERS =
   /^(ts-node(-dev|-esm)?|tsnd|tsx|babel-node|esno|swc-node|vite-node|jiti|nodemon|node-dev|nest|pm2(-\w+)?|forever)$/;

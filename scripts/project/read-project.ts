@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join, posix } from 'node:path';
 import { z } from 'zod';
-import { usageError } from '../../lib/errors.ts';
+import { usageError } from '../lib/errors.ts';
 
 /** What is read of a file at most, in bytes. A lockfile may be large. */
 const FILE_LIMIT_BYTES = 32 << 20;

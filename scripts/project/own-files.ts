@@ -2,7 +2,7 @@ import { posix } from 'node:path';
 import { type Copy, DockerfileParser, type Instruction } from 'dockerfile-ast';
 import { parse } from 'yaml';
 import { z } from 'zod';
-import { expandVariables } from '../../lib/expand-variables.ts';
+import { expandVariables } from '../lib/expand-variables.ts';
 import type { Project } from './read-project.ts';
 
 /** The last stage of the Dockerfile that a project has already. */
