@@ -1,5 +1,5 @@
+import { isPlain } from '../lib/dockerfile-text.ts';
 import type { Look } from './look-at-project.ts';
-import { isPlain } from './plain-text.ts';
 import type { Plan } from './plan-model.ts';
 
 const NO_PLUG_AND_PLAY = "Yarn's Plug'n'Play is left out: the image has node_modules, with the same versions";

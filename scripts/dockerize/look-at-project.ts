@@ -1,11 +1,11 @@
+import { findInstallNeeds } from '../project/install-needs.ts';
 import { readLockfile } from '../project/lockfile.ts';
+import { chooseNodeVersion } from '../project/node-version.ts';
+import { findPackageManager } from '../project/package-manager.ts';
 import { readProject, withoutOutputs } from '../project/read-project.ts';
 import { scanSource } from '../project/scan-source.ts';
 import { findBuild } from './look/build-command.ts';
 import { findFramework } from './look/frameworks.ts';
-import { findInstallNeeds } from './look/install-needs.ts';
-import { chooseNodeVersion } from './look/node-version.ts';
-import { findPackageManager } from './look/package-manager.ts';
 import { findDefaultPort, findPort, readsPort } from './look/port.ts';
 import { findRuntimeFiles } from './look/runtime-files.ts';
 import { findHealthRoute, findMisplacedPackages, findSigtermHandler } from './look/service.ts';

@@ -1,12 +1,12 @@
 import { posix } from 'node:path';
 import { lt } from 'semver';
+import { isPlain, plain, toShellLine } from '../lib/dockerfile-text.ts';
 import { isCompiledNeedlessly } from '../project/native-packages.ts';
 import { findBuild } from './look/build-command.ts';
 import { MissingFact } from './look/missing-fact.ts';
 import type { Member } from './look/workspace.ts';
 import type { Given, Look } from './look-at-project.ts';
 import { commandsOf, startManager } from './manager-commands.ts';
-import { isPlain, plain, toShellLine } from './plain-text.ts';
 import type { CopiedPath, HealthCheck, Plan, Shape } from './plan-model.ts';
 
 /** More paths than this, and the whole build context is copied: the file stays readable. */

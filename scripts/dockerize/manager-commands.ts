@@ -1,5 +1,5 @@
 import { lt } from 'semver';
-import type { PackageManager } from './look/package-manager.ts';
+import type { PackageManager } from '../project/package-manager.ts';
 import type { ManagerCommands } from './plan-model.ts';
 
 /** The store and the cache lie where chapter 02 deletes them and chapter 04 keeps them. */

@@ -72,3 +72,8 @@ export interface Plan {
   hasTests: boolean;
   dev: string[] | null;
 }
+
+/** Whether production dependencies are installed in a stage of their own. */
+export const hasDependencyStage = ({ shape, modules }: Plan) => shape !== '02' && modules === 'install';
+
+export const hasBuildStage = ({ build, modules }: Plan) => build.length > 0 || modules === 'prune';

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type DockerizeOptions, dockerize } from '../dockerize/dockerize.ts';
-import { isPlain, toShellLine } from '../dockerize/plain-text.ts';
+import { isPlain, toShellLine } from '../lib/dockerfile-text.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const SERVER = "require('http').createServer((q, r) => r.end()).listen(process.env.PORT || 3000);\n";

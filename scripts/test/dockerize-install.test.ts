@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { findInstallNeeds } from '../dockerize/look/install-needs.ts';
-import { chooseNodeVersion } from '../dockerize/look/node-version.ts';
-import { findPackageManager } from '../dockerize/look/package-manager.ts';
 import { commandsOf } from '../dockerize/manager-commands.ts';
+import { findInstallNeeds } from '../project/install-needs.ts';
 import { readLockfile } from '../project/lockfile.ts';
+import { chooseNodeVersion } from '../project/node-version.ts';
+import { findPackageManager } from '../project/package-manager.ts';
 import { type Manifest, type Project, readManifest, readProject } from '../project/read-project.ts';
 import { projectOf } from './dockerize-project.ts';
 

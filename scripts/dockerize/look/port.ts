@@ -1,10 +1,10 @@
 import { posix } from 'node:path';
 import type { Node } from 'oxc-parser';
+import { type Fact, fact, firstFact } from '../../project/fact.ts';
 import { findComposeServices, findOwnStage } from '../../project/own-files.ts';
 import { nameOf, unwrap } from '../../project/read-path.ts';
 import type { Project } from '../../project/read-project.ts';
 import { findProperty, limitSteps, type SourceScan } from '../../project/scan-source.ts';
-import { type Fact, fact, firstFact } from './fact.ts';
 import type { Framework } from './frameworks.ts';
 
 /** `PORT`, `APP_PORT`, `config.server.port`, but not the ports of databases and other services. */

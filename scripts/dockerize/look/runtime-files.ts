@@ -1,10 +1,10 @@
 import { posix } from 'node:path';
 import type { Node } from 'oxc-parser';
+import { type Fact, fact } from '../../project/fact.ts';
 import { findOwnStage } from '../../project/own-files.ts';
 import type { PathValue } from '../../project/read-path.ts';
 import type { Project } from '../../project/read-project.ts';
 import { findProperty, isProgramSource, type SourceScan } from '../../project/scan-source.ts';
-import { type Fact, fact } from './fact.ts';
 
 /** What the program needs beside the output of the build. Paths are relative to the app; absolute ones are outside of it. */
 export interface RuntimeFiles {

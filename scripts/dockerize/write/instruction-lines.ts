@@ -1,13 +1,12 @@
 import { posix } from 'node:path';
 import type { Plan } from '../plan-model.ts';
 
-/** The names of the stages that build and run, by chapter. */
-export const STAGES = { '02': ['build', 'runtime'], '03': ['build', 'runtime'], '04': ['builder', 'runner'] } as const;
-
-/** Whether production dependencies are installed in a stage of their own. */
-export const hasDependencyStage = ({ shape, modules }: Plan) => shape !== '02' && modules === 'install';
-
-export const hasBuildStage = ({ build, modules }: Plan) => build.length > 0 || modules === 'prune';
+/** What differs between chapters: stages, the user (`node`, or `nonroot` of distroless), and how paths of the image are written. */
+export const CHAPTERS = {
+  '02': { build: 'build', runtime: 'runtime', user: 1000, app: './' },
+  '03': { build: 'build', runtime: 'runtime', user: 65532, app: '/app/' },
+  '04': { build: 'builder', runtime: 'runner', user: 1000, app: './' },
+};
 
 /** The image that the app runs on. */
 export function runtimeImage({ shape, isDebian }: Plan): string {
@@ -31,7 +30,7 @@ export function installWith(plan: Plan, command: string): string {
   const { shape, name, manager, manifests } = plan;
   const target = plan.secretTarget ?? (shape === '04' ? '/root/.npmrc' : null);
   const secret = target === null ? [] : [`--mount=type=secret,id=npmrc,target=${target}`];
-  if (shape !== '04') return `RUN ${[...secret, withHeaders(plan, command)].join(' ')}`;
+  if (shape !== '04') return ['RUN', ...secret, withHeaders(plan, command)].join(' ');
   const sharing = manager.sharesCache ? '' : ',sharing=locked';
   const cache = `--mount=type=cache,id=${name}-npm${sharing},target=/root/.npm`;
   const binds = manifests.flatMap(({ files, to }) =>
@@ -52,6 +51,3 @@ export const withHeaders = ({ compiles }: Plan, command: string) =>
 
 /** An absolute path in the image. */
 export const inApp = (path: string) => posix.resolve('/app', path);
-
-/** The exec form of a command, with a space after each comma. */
-export const execForm = (command: string[]) => `[${command.map((word) => JSON.stringify(word)).join(', ')}]`;

@@ -1,12 +1,12 @@
 import { posix } from 'node:path';
 import semver from 'semver';
-import { readDockerfile } from '../../lib/dockerfile.ts';
-import type { LockedPackage } from '../../project/lockfile.ts';
-import { findNodeRange } from '../../project/native-packages.ts';
-import { fits, SUPPORTED, toNodeRange } from '../../project/node-releases.ts';
-import { mapOf } from '../../project/read-data.ts';
-import type { Project } from '../../project/read-project.ts';
+import { readDockerfile } from '../lib/dockerfile.ts';
 import { type Fact, fact } from './fact.ts';
+import type { LockedPackage } from './lockfile.ts';
+import { findNodeRange } from './native-packages.ts';
+import { fits, SUPPORTED, toNodeRange } from './node-releases.ts';
+import { mapOf } from './read-data.ts';
+import type { Project } from './read-project.ts';
 
 export interface NodeChoice {
   major: number;

@@ -1,11 +1,11 @@
 import { posix } from 'node:path';
-import type { LockedPackage } from '../../project/lockfile.ts';
-import { isGlibcOnly, isNative, needsScript, readAllowed } from '../../project/native-packages.ts';
-import { commandsOf, LIFECYCLE } from '../../project/npm-scripts.ts';
-import { listOf, mapOf, readYaml } from '../../project/read-data.ts';
-import type { Manifest, Project } from '../../project/read-project.ts';
 import { type Fact, fact } from './fact.ts';
+import type { LockedPackage } from './lockfile.ts';
+import { isGlibcOnly, isNative, needsScript, readAllowed } from './native-packages.ts';
+import { commandsOf, LIFECYCLE } from './npm-scripts.ts';
 import type { PackageManager } from './package-manager.ts';
+import { listOf, mapOf, readYaml } from './read-data.ts';
+import type { Manifest, Project } from './read-project.ts';
 
 export interface InstallNeeds {
   /** Files and directories that the installation reads, in addition to package.json files and lockfile. */

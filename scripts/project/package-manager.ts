@@ -1,9 +1,9 @@
 import semver from 'semver';
-import { usageError } from '../../lib/errors.ts';
-import { LOCKFILES, MAKE_LOCKFILE, readFormat } from '../../project/lockfile-formats.ts';
-import { mapOf, readYaml } from '../../project/read-data.ts';
-import type { Project } from '../../project/read-project.ts';
+import { usageError } from '../lib/errors.ts';
 import { type Fact, fact } from './fact.ts';
+import { LOCKFILES, MAKE_LOCKFILE, readFormat } from './lockfile-formats.ts';
+import { mapOf, readYaml } from './read-data.ts';
+import type { Project } from './read-project.ts';
 
 export interface PackageManager {
   name: 'npm' | 'pnpm' | 'yarn' | 'yarn-berry';
