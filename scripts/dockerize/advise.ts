@@ -2,45 +2,39 @@ import { stripVTControlCharacters } from 'node:util';
 import type { Look } from './look-at-project.ts';
 
 const ENDS = 'exit code 0 before it responded';
+const expectsVariable = (_: Look, name: string) => `The app expects ${name}: pass --env ${name}=value`;
+const addCopy = (path: string) => `which is not in the image. Add a line above USER: COPY ${path} ./${path}`;
 
 /** What a failed build or container printed, and what to do about it. The first that matches is taken. */
-const ADVICE: [pattern: RegExp, advise: (look: Look, ...groups: string[]) => string | null][] = [
+const ADVICE: [pattern: RegExp, advise: (look: Look, ...groups: string[]) => string][] = [
   [
     /Cannot find (?:module|package) '([^'./][^']*)'/,
-    ({ project }, name) => {
-      const isDev = [project.manifest, project.rootManifest].some((one) => name in one.devDependencies);
-      if (isDev) return `${name} is imported at run time but is a devDependency. Move it: npm install ${name}`;
-      return `${name} is imported but is not in package.json. Add it: npm install ${name}`;
-    },
+    ({ project: { manifest, rootManifest } }, name) =>
+      name in { ...manifest.devDependencies, ...rootManifest.devDependencies }
+        ? `${name} is imported at run time but is a devDependency. Move it: npm install ${name}`
+        : `${name} is imported but is not in package.json. Add it: npm install ${name}`,
   ],
   [
     /Cannot find module '\/app\/([^']+)'/,
-    ({ start }, path) =>
-      start.entry !== null && path.endsWith(start.entry)
+    ({ start: { entry } }, path) =>
+      entry !== null && path.endsWith(entry)
         ? `The build does not make ${path}. Name the file that it makes: --entry dist/server.js`
-        : `${path} is not in the image. Add a line above USER: COPY ${path} ./${path}`,
+        : `The app imports ${path}, ${addCopy(path)}`,
   ],
   [
     /ENOENT: no such file or directory, \w+ '(?:\/app\/|\.\/)?([^'/][^']*)'/,
-    (_look, path) => `The app reads ${path}, which is not in the image. Add a line above USER: COPY ${path} ./${path}`,
+    (_, path) => `The app reads ${path}, ${addCopy(path)}`,
   ],
   [
     /(?:EACCES|EROFS)[^']*'([^']+)'/,
-    (_look, path) =>
-      `The app writes to ${path}. Let it write to a volume: VOLUME in the Dockerfile, owned by its user.`,
+    (_, path) => `The app writes to ${path}. Let it write to a volume: VOLUME in the Dockerfile, owned by its user.`,
   ],
   [
     /^(?!docker build).*(?:ECONNREFUSED|ENOTFOUND|EAI_AGAIN)/s,
     () => 'The app waits for another service. Pass its address with --env, or use --no-verify.',
   ],
-  [
-    /(?:missing|required|must be set|undefined).*?\b([A-Z][A-Z0-9]*_[A-Z0-9_]+)\b/i,
-    (_look, name) => `The app expects ${name}: pass --env ${name}=value`,
-  ],
-  [
-    /\b([A-Z][A-Z0-9]*_[A-Z0-9_]+)\b.*(?:missing|required|must be|not set|undefined|not defined)/,
-    (_look, name) => `The app expects ${name}: pass --env ${name}=value`,
-  ],
+  [/(?:missing|required|must be set|undefined).*?\b([A-Z][A-Z0-9]*_[A-Z0-9_]+)\b/i, expectsVariable],
+  [/\b([A-Z][A-Z0-9]*_[A-Z0-9_]+)\b.*(?:missing|required|must be|not set|undefined|not defined)/, expectsVariable],
   [new RegExp(`${ENDS}[^]*\\busage:`, 'i'), () => 'The app expects arguments: --args "data.json --port 3000"'],
   [
     new RegExp(ENDS),
@@ -52,9 +46,9 @@ const ADVICE: [pattern: RegExp, advise: (look: Look, ...groups: string[]) => str
 export function advise(error: string, look: Look): string | null {
   // A log may be coloured.
   const text = stripVTControlCharacters(error);
-  for (const [pattern, create] of ADVICE) {
+  const found = ADVICE.flatMap(([pattern, create]) => {
     const match = pattern.exec(text);
-    if (match) return create(look, ...match.slice(1));
-  }
-  return null;
+    return match ? create(look, ...match.slice(1)) : [];
+  });
+  return found[0] ?? null;
 }

@@ -5,17 +5,18 @@ import type { Directories } from '../compare/discover/find-projects.ts';
 import { mergeSettings, type PartialSettings, readSecret, resolvePaths } from '../compare/model/settings.ts';
 import { cacheDirectory } from '../compare/pipeline.ts';
 import { renderTerminal } from '../compare/report/terminal.ts';
+import { type Verification, verifyImage } from '../compare/verify-image.ts';
 import { withInvocation } from '../compare/with-invocation.ts';
 import { EXIT, usageError } from '../lib/errors.ts';
 import { hasColour, painter } from '../lib/format.ts';
 import { print, printError } from '../lib/print.ts';
+import { provideBasesOf } from '../setup/provide-bases-of.ts';
 import { advise } from './advise.ts';
 import { askForMissing } from './ask.ts';
 import { describeLook } from './describe-look.ts';
 import { type Given, type Look, lookAtProject } from './look-at-project.ts';
 import { makePlan } from './make-plan.ts';
 import type { Plan, Shape } from './plan-model.ts';
-import { type Verification, verifyImage } from './verify-image.ts';
 import { mergeIgnoreFile } from './write/merge-ignore.ts';
 import { writeDockerfile } from './write/write-dockerfile.ts';
 import { writeProjectFiles } from './write/write-files.ts';
@@ -39,11 +40,10 @@ export interface DockerizeOptions {
  * @throws {ToolError} with the code `usage` for what cannot be known, or when there is no engine to try the image on.
  */
 export async function dockerize(
-  options: DockerizeOptions,
+  { like, verify, dryRun, force, facts, ...options }: DockerizeOptions,
   { root, current }: Directories,
   signal: AbortSignal,
 ): Promise<number> {
-  const { like, dryRun, force } = options;
   const named = resolve(current, options.directory);
   // With the slash, a file has no real path.
   const directory = await realpath(join(named, '/')).catch(() => {
@@ -55,38 +55,34 @@ export async function dockerize(
     const look = lookAtProject(directory, given);
     return { look, plan: makePlan(look, like, given) };
   };
-  const { look, plan } = await askForMissing(
-    { ...options.facts, port, path, secrets: ids, buildArgs: Object.keys(buildArgs) },
-    lookAndPlan,
-    signal,
-  );
+  const known = { ...facts, port, path, secrets: ids, buildArgs: Object.keys(buildArgs) };
+  const { look, plan } = await askForMissing(known, lookAndPlan, signal);
   printError([`Found in ${directory}:`, ...describeLook(look, plan)].join('\n'));
 
   const [chapter = ''] = (await findChapterDirectories(root)).filter((name) => name.startsWith(like));
-  const dockerfile = writeDockerfile(plan, await readFile(join(root, chapter, 'Dockerfile.multi'), 'utf8'));
-  const ignoreFile = mergeIgnoreFile(
-    look.project.read('.dockerignore'),
-    await readFile(join(root, chapter, '.dockerignore'), 'utf8'),
-    {
-      needed: findNeeded(look, plan),
-      others: [...(look.workspace?.others ?? []), ...look.project.files.filter((file) => file.startsWith('.pnp.'))],
-      outputs: look.build?.outputs ?? [],
-      secrets: look.project.files.filter((file) => isTokenFile(look, file)),
-    },
-  );
+  const readTemplate = (name: string) => readFile(join(root, chapter, name), 'utf8');
+  const dockerfile = writeDockerfile(plan, await readTemplate('Dockerfile.multi'));
+  const ignoreFile = mergeIgnoreFile(look.project.read('.dockerignore'), await readTemplate('.dockerignore'), {
+    needed: findNeeded(look, plan),
+    others: [...(look.workspace?.others ?? []), ...look.project.files.filter((file) => file.startsWith('.pnp.'))],
+    outputs: look.build?.outputs ?? [],
+    secrets: look.project.files.filter((file) => isTokenFile(look, file)),
+  });
   const written = await writeProjectFiles(directory, { dockerfile, ignoreFile }, { force, dryRun });
-  if (dryRun) print(dockerfile.trimEnd());
-  for (const { path: file, action, backup } of dryRun ? [] : [written.dockerfile, written.ignoreFile]) {
-    printError(`${file}: ${action}${backup === null ? '' : `; the old one is ${backup}`}`);
+  if (dryRun) {
+    print(dockerfile.trimEnd());
+    return EXIT.ok;
   }
-  if (dryRun || !options.verify) return EXIT.ok;
+  const { path: file, backup } = written.dockerfile;
+  for (const one of [written.dockerfile, written.ignoreFile]) {
+    printError(`${one.path}: ${one.action}${one.backup === null ? '' : `; the old one is ${one.backup}`}`);
+  }
+  if (!verify) return EXIT.ok;
 
   const given = resolvePaths(options.given, current);
   const settings = mergeSettings({ port: plan.port, path: look.health?.value ?? '/', anyAnswer: true }, given);
   // Of a path that is not a health route, it is not known what its status should be.
-  const isHealthRoute = settings.path === look.health?.value;
-  const expectStatus = given.expectStatus ?? (isHealthRoute ? 200 : null);
-  const { path: file, backup } = written.dockerfile;
+  const expectStatus = given.expectStatus ?? (settings.path === look.health?.value ? 200 : null);
   const request = {
     directory,
     dockerfile: file,
@@ -95,12 +91,15 @@ export async function dockerize(
     writesToApp: plan.writes.includes(plan.app || '.'),
     cacheDirectory: cacheDirectory(root),
   };
-  const verify = withInvocation({ quiet: false }, signal, (invocation) => verifyImage(invocation, request));
-  const result = await verify.catch((error) => {
+  const verified = withInvocation({ quiet: false }, signal, async (invocation) => {
+    await provideBasesOf(file, invocation);
+    return verifyImage(invocation, request);
+  });
+  const result = await verified.catch((error) => {
     printError(notVerified(file));
     throw error;
   });
-  return printResult(result, look, { path: file, text: dockerfile });
+  return printResult(result, look, { file, text: dockerfile });
 }
 
 const notVerified = (file: string) => `${file} is not verified.`;
@@ -109,7 +108,7 @@ const notVerified = (file: string) => `${file} is not verified.`;
 function printResult(
   { report, checks, error, isBuilt }: Verification,
   look: Look,
-  { path, text }: { path: string; text: string },
+  { file, text }: { file: string; text: string },
 ): number {
   const paint = painter(hasColour());
   const marks = checks.map(({ what, ok, reason }) => {
@@ -118,16 +117,16 @@ function printResult(
   });
   print([renderTerminal(report, hasColour()), marks.join('\n')].filter(Boolean).join('\n\n'));
   if (error === null && checks.every(({ ok }) => ok !== false)) {
-    printError(
-      `${path} is verified. To build it: docker build -t ${basename(dirname(path))} -f ${path} ${dirname(path)}`,
-    );
+    const directory = dirname(file);
+    printError(`${file} is verified. To build it: docker build -t ${basename(directory)} -f ${file} ${directory}`);
     return EXIT.ok;
   }
+  const lines = text.split('\n');
+  const at = lines.findIndex((line) => line.startsWith('CMD '));
   // Of a build that failed, the error names the line.
-  const line = text.split('\n').findIndex((one) => one.startsWith('CMD '));
-  const command = isBuilt ? [`The container runs ${basename(path)}:${line + 1}: ${text.split('\n')[line]}`] : [];
+  const command = error !== null && isBuilt ? `The container runs ${basename(file)}:${at + 1}: ${lines[at]}` : null;
   const advice = error === null ? null : advise(error, look);
-  printError([notVerified(path), ...(error === null ? [] : command), ...(advice ? [advice] : [])].join('\n'));
+  printError([notVerified(file), command, advice].filter((line) => line !== null).join('\n'));
   return EXIT.failed;
 }
 

@@ -7,14 +7,14 @@ import { MissingFact } from './look/missing-fact.ts';
 import type { Member } from './look/workspace.ts';
 import type { Given, Look } from './look-at-project.ts';
 import { commandsOf, startManager } from './manager-commands.ts';
-import type { CopiedPath, HealthCheck, Plan, Shape } from './plan-model.ts';
+import type { CopiedPath, HealthCheck, ManagerCommands, Plan, Shape } from './plan-model.ts';
 
 /** More paths than this, and the whole build context is copied: the file stays readable. */
 const COPIES_LIMIT = 8;
 
 /** Decides what the Dockerfile says. @throws {ToolError} with the code `usage` when the port is not known. */
 export function makePlan(look: Look, shape: Shape, given: Given): Plan {
-  const { project, workspace, manager, needs, framework, start, sigterm } = look;
+  const { project, workspace, needs, framework, start, packages } = look;
   const { app, manifest } = project;
   const port = given.port ?? look.port?.value;
   if (port === undefined) {
@@ -22,65 +22,50 @@ export function makePlan(look: Look, shape: Shape, given: Given): Plan {
       hint: `The app starts with ${start.argv.join(' ')} (${start.source}). Pass its port: --port 3000; or name the file that listens: --entry server.js`,
     });
   }
-  const isCompiled = needs.compiled !== null;
+  const compiles = needs.compiled !== null;
+  const isOldGyp = packages.some(({ name, version }) => name === 'node-gyp' && lt(version, '10.0.0'));
   const setsPort = look.readsPort && Number(start.env.PORT ?? look.defaultPort) !== port;
-  const modules = chooseModules(look);
-  const isHarmful = needs.ownScripts !== null || look.packages.some(isCompiledNeedlessly);
-  const isIgnoring = needs.scripts === 'ignore' && (isHarmful || shape === '04');
   const secretTarget = needs.secretFile?.value.endsWith('.yarnrc.yml') ? '/app/.yarnrc.yml' : '/root/.npmrc';
-  const { copies, copiesContext } = findCopies(look);
   return {
     shape,
     name: (manifest.name ?? posix.basename(project.directory)).replace(/^@.*\//, '').replace(/[^\w.-]+/g, '-'),
     node: look.node.major,
-    isDebian: isCompiled || needs.glibcOnly !== null,
-    compiles: isCompiled,
-    manager: commandsOf(manager.value, {
-      isIgnoring,
-      keeps: keepsDevDependencies(look),
-      added: findAddedPackages(look),
-    }),
+    isDebian: compiles || needs.glibcOnly !== null,
+    compiles,
+    manager: findCommands(look, shape),
     manifests: findManifests(look),
     secretTarget: needs.secretFile || given.secrets.includes('npmrc') ? secretTarget : null,
-    modules,
-    needsSetuptools:
-      isCompiled && look.packages.some(({ name, version }) => name === 'node-gyp' && lt(version, '10.0.0')),
+    modules: chooseModules(look),
+    needsSetuptools: compiles && isOldGyp,
     buildArgs: given.buildArgs,
     build: findBuildCommands(look),
-    copies,
-    copiesContext,
+    ...findCopies(look),
     app,
     env: { ...start.env, ...framework?.env, ...(setsPort && { PORT: String(port) }) },
     writes: findWrittenDirectories(look),
     port,
     readsPort: look.readsPort,
     health: chooseHealthCheck(look, given),
-    init: sigterm === null,
-    before: start.before.map((words) =>
-      toShellLine([...(needsNode(look, words) ? ['node'] : []), ...withBinaries(look, words)]),
-    ),
-    command: withBinaries(look, start.argv),
+    init: look.sigterm === null,
+    before: start.before.map((words) => toShellLine(toCommand(look, words, ['node']))),
+    command: toCommand(look, start.argv),
     isProgram: !needsNode(look, start.argv),
     hasTests: workspace === null && /^(?!.*no test specified)./.test(manifest.scripts.test ?? ''),
-    dev: workspace === null ? findDevCommand(look) : null,
+    dev: workspace === null ? findDevCommand(manifest.scripts.dev) : null,
   };
 }
 
-/** The development dependencies that the app imports, with their locked versions. */
-function findAddedPackages({ misplaced, packages }: Look): string[] {
-  return misplaced.flatMap(({ value }) => {
-    const locked = packages.find(({ name }) => name === value);
-    return locked ? [plain(`${value}@${locked.version}`)] : [];
+/** The commands of the package manager, and what they have to do for this project. */
+function findCommands({ project, manager, needs, packages, misplaced }: Look, shape: Shape): ManagerCommands {
+  const { dependencies, devDependencies, optionalDependencies } = project.manifest;
+  const isHarmful = needs.ownScripts !== null || packages.some(isCompiledNeedlessly);
+  const production = { ...dependencies, ...optionalDependencies };
+  const locked = misplaced.map(({ value }) => packages.find(({ name }) => name === value));
+  return commandsOf(manager.value, {
+    isIgnoring: needs.scripts === 'ignore' && (isHarmful || shape === '04'),
+    keeps: packages.some((one) => one.isProduction && one.name in devDependencies && !(one.name in production)),
+    added: locked.flatMap((one) => (one ? plain(`${one.name}@${one.version}`) : [])),
   });
-}
-
-/** Whether npm would keep a development dependency: `devOptional` in the lockfile. */
-function keepsDevDependencies({ project: { manifest }, packages }: Look): boolean {
-  const { dependencies, devDependencies, optionalDependencies } = manifest;
-  return packages.some(
-    ({ name, isProduction }) =>
-      isProduction && name in devDependencies && !(name in dependencies) && !(name in optionalDependencies),
-  );
 }
 
 /** Where production dependencies come from. */
@@ -93,15 +78,13 @@ function chooseModules({ project, workspace, needs, framework }: Look): Plan['mo
 
 /** The files that the installation reads, by the directory that they are copied to. */
 function findManifests({ project, workspace, manager, needs }: Look): Plan['manifests'] {
-  const isFile = (path: string) => project.has(path);
-  const atRoot = needs.inputs.filter((path) => isFile(path) && !path.includes('/'));
+  const atRoot = needs.inputs.filter((path) => project.has(path) && !path.includes('/'));
   const others = needs.inputs.filter((path) => !atRoot.includes(path));
+  const members = (workspace?.needed ?? []).filter(({ path }) => path !== '');
   return [
     { files: ['package.json', manager.value.lockfile, ...atRoot], to: './' },
-    ...(workspace?.needed ?? [])
-      .filter(({ path }) => path !== '')
-      .map(({ path }) => ({ files: [`${path}/package.json`], to: `${path}/` })),
-    ...others.map((path) => ({ files: [path], to: isFile(path) ? `${posix.dirname(path)}/` : `./${path}` })),
+    ...members.map(({ path }) => ({ files: [`${path}/package.json`], to: `${path}/` })),
+    ...others.map((path) => ({ files: [path], to: project.has(path) ? `${posix.dirname(path)}/` : `./${path}` })),
   ];
 }
 
@@ -110,21 +93,15 @@ function findBuildCommands({ project, workspace, manager, build }: Look): string
   const { name } = manager.value;
   const start = startManager(manager.value);
   if (!workspace) {
-    if (!build) return [];
     // A script that calls the package manager finds it only where npx has installed it.
     const callsManager = Object.values(project.manifest.scripts).some((line) => /\b(pnpm|yarn)\b/.test(line));
-    return [build.command ?? `${callsManager ? start : 'npm'} run ${build.script}`];
+    return build ? [build.command ?? `${callsManager ? start : 'npm'} run ${build.script}`] : [];
   }
   const last = workspace.needed.at(-1);
   if (workspace.usesTurbo && last) {
     // turbo looks for the package manager on the PATH.
-    const turbo = {
-      npm: 'npx turbo',
-      pnpm: `${start} exec turbo`,
-      yarn: `${start} turbo`,
-      'yarn-berry': `${start} turbo`,
-    };
-    return [`${turbo[name]} run ${build?.script ?? 'build'} --filter=${plain(last.name)}`];
+    const turbo = name === 'npm' ? 'npx turbo' : `${start} ${name === 'pnpm' ? 'exec ' : ''}turbo`;
+    return [`${turbo} run ${build?.script ?? 'build'} --filter=${plain(last.name)}`];
   }
   return workspace.needed.flatMap((member) => {
     const path = plain(member.path);
@@ -133,8 +110,7 @@ function findBuildCommands({ project, workspace, manager, build }: Look): string
     if (built.command !== null) return [`(cd ./${path} && ${built.command})`];
     if (path === '') return [`npm run ${built.script}`];
     if (name === 'npm') return [`npm run ${built.script} --workspace ${path}`];
-    const of = name === 'pnpm' ? '--filter' : 'workspace';
-    return [`${start} ${of} ${plain(member.name)} run ${built.script}`];
+    return [`${start} ${name === 'pnpm' ? '--filter' : 'workspace'} ${plain(member.name)} run ${built.script}`];
   });
 }
 
@@ -149,63 +125,53 @@ function findProductionMembers({ workspace, project }: Look): Member[] {
   return [...found].filter(({ path }) => path !== project.app && path !== '');
 }
 
+const fromBuild = (path: string, to = path): CopiedPath => ({ from: 'build', path, to });
+const fromContext = (path: string): CopiedPath => ({ from: 'context', path, to: path });
+const isIn = (path: string, directory: string) => `${path}/`.startsWith(`${directory}/`);
+
 /** What is copied to the image, beside dependencies. */
-function findCopies(look: Look): { copies: CopiedPath[]; copiesContext: boolean } {
+function findCopies(look: Look): Pick<Plan, 'copies' | 'copiesContext'> {
   const { project, framework, build, start, files, scan } = look;
   const inContext = (path: string) => project.has(path) || project.files.some((file) => file.startsWith(`${path}/`));
   const below = (path: string) => posix.join(project.app, path).replace(/^\.$/, '');
-  const fromBuild = (path: string): CopiedPath => ({ from: 'build', path, to: path });
-  const fromContext = (path: string): CopiedPath => ({ from: 'context', path, to: path });
   const members = findProductionMembers(look).flatMap(({ path, manifest }) => {
     const built = findBuild({ ...project, app: path, manifest }, null);
     return built ? built.outputs.map((output) => fromBuild(posix.join(path, output))) : [fromContext(path)];
   });
   if (framework?.copies && framework.command) {
-    const copies = framework.copies.map(
-      ({ from, to }): CopiedPath => ({ from: 'build', path: below(from), to: below(to) }),
-    );
+    const copies = framework.copies.map(({ from, to }) => fromBuild(below(from), below(to)));
     // A directory that is copied to /app itself has a package.json of its own.
     const manifest = copies.some(({ to }) => to === project.app) ? [] : [fromContext(below('package.json'))];
-    return {
-      copies: framework.needsModules ? [...members, ...copies] : [...manifest, ...copies],
-      copiesContext: false,
-    };
+    return { copies: [...(framework.needsModules ? members : manifest), ...copies], copiesContext: false };
   }
   const entry = start.entry === null ? null : below(start.entry);
+  const outputs = findOutputs(look, entry !== null && !inContext(entry) ? entry : null).map(below);
   const isBuilt = entry !== null && !inContext(entry);
-  const all = (build?.outputs ?? []).map(below);
-  const isIn = (path: string, directory: string) => `${path}/`.startsWith(`${directory}/`);
-  // A tool may make another directory than its default. The one that the command runs counts, and those that the app names.
-  const isNamed = (name: string) => scan.files.some((file) => project.read(file)?.includes(name));
-  const isUsed = (output: string) => entry === null || isIn(entry, output) || isNamed(posix.basename(output));
-  const outputs = isBuilt && !framework?.copies ? all.filter(isUsed) : all;
-  if (isBuilt && !outputs.some((output) => isIn(entry, output))) {
-    outputs.push(entry.includes('/') ? below((start.entry ?? '').split('/')[0] ?? '') : entry);
-  }
   const sources = isBuilt ? [] : scan.files.map((file) => topOf(file, project.app));
   const named = [...files.reads.map(({ value }) => value), ...start.argv.filter((word) => word !== start.entry)];
-  const reads = named.map(below).filter(inContext);
-  const kept = withoutNested(
-    [...sources, ...reads].filter((path) => path !== 'package.json' && !outputs.includes(path)),
-  );
+  const wanted = [...sources, ...named.map(below).filter(inContext)];
+  const kept = withoutNested(wanted.filter((path) => path !== 'package.json' && !outputs.includes(path)));
   // What a migration reads is not known, nor what a server of the app's own reads of a framework.
-  const isUncertain =
-    entry === null ||
-    start.before.length > 0 ||
-    framework?.copies != null ||
-    (!isBuilt && files.isUncertain) ||
-    kept.length > COPIES_LIMIT ||
-    !kept.every(isPlain);
-  const isInMembers = (path: string) => members.some((member) => `${path}/`.startsWith(`${member.path}/`));
-  const copies = [
-    ...members,
-    ...(build ? outputs.map(fromBuild) : []),
-    ...(isUncertain ? [] : kept.filter((path) => !isInMembers(path)).map(fromContext)),
-  ];
-  return { copies, copiesContext: isUncertain };
+  const isUnknown = entry === null || framework?.copies != null || start.before.length > 0;
+  const copiesContext =
+    isUnknown || (!isBuilt && files.isUncertain) || kept.length > COPIES_LIMIT || !kept.every(isPlain);
+  const rest = kept.filter((path) => !members.some((member) => isIn(path, member.path)));
+  const copies = [...members, ...(build ? outputs.map((path) => fromBuild(path)) : [])];
+  return { copies: copiesContext ? copies : [...copies, ...rest.map(fromContext)], copiesContext };
 }
 
-/** Where the app writes, relative to /app or absolute. With its own directory, what is below it is left out. */
+/** The directories that the build makes and the app needs, relative to the app. `entry`: the file that it makes and Node runs. */
+function findOutputs({ project, framework, build, scan }: Look, entry: string | null): string[] {
+  const all = build?.outputs ?? [];
+  if (entry === null) return all;
+  const file = posix.relative(project.app, entry);
+  // A tool may make another directory than its default. The one that the command runs counts, and those that the app names.
+  const isNamed = (name: string) => scan.files.some((one) => project.read(one)?.includes(name));
+  const used = framework?.copies ? all : all.filter((path) => isIn(file, path) || isNamed(posix.basename(path)));
+  return used.some((path) => isIn(file, path)) ? used : [...used, file.split('/')[0] ?? file];
+}
+
+/** Where the app writes, relative to /app or absolute. With /app itself, what is below it is left out. */
 function findWrittenDirectories({ project: { app }, files }: Look): string[] {
   const all = files.writes.map(({ value }) => (posix.isAbsolute(value) ? value : posix.join(app, value)));
   return all.includes('.') ? ['.'] : withoutNested(all.filter(isPlain));
@@ -214,8 +180,7 @@ function findWrittenDirectories({ project: { app }, files }: Look): string[] {
 /** The first directory below the app that a file is in, or the file. A file elsewhere is itself. */
 function topOf(file: string, app: string): string {
   const path = posix.relative(app, file);
-  if (path.startsWith('..')) return file;
-  return posix.join(app, path.split('/')[0] ?? '');
+  return path.startsWith('..') ? file : posix.join(app, path.split('/')[0] ?? '');
 }
 
 const withoutNested = (paths: string[]) =>
@@ -226,11 +191,12 @@ function chooseHealthCheck({ health }: Look, { path }: Given): HealthCheck {
   return { kind: health?.value === path ? 'route' : 'any-response', path };
 }
 
-/** The programs of packages are where the workspace's dependencies are. */
-function withBinaries({ workspace, manager, project }: Look, words: string[]): string[] {
-  const isHoisted = workspace !== null && manager.value.name !== 'pnpm';
-  const up = isHoisted ? posix.relative(project.app, '') : '';
-  return words.map((word) => (word.startsWith('node_modules/.bin/') ? posix.join(up, word) : word));
+/** The words of a command. The programs of packages are where the workspace's dependencies are. */
+function toCommand(look: Look, words: string[], node: string[] = []): string[] {
+  const { workspace, manager, project } = look;
+  const up = workspace !== null && manager.value.name !== 'pnpm' ? posix.relative(project.app, '') : '';
+  const all = words.map((word) => (word.startsWith('node_modules/.bin/') ? posix.join(up, word) : word));
+  return needsNode(look, words) ? [...node, ...all] : all;
 }
 
 /** Whether Node starts a command. pnpm makes shell scripts of the programs of packages. */
@@ -238,9 +204,8 @@ const needsNode = ({ manager }: Look, [first = '']: string[]) =>
   manager.value.name !== 'pnpm' || !first.startsWith('node_modules/.bin/');
 
 /** The command of the script `dev`, if it is one program that is a development dependency. */
-function findDevCommand({ project: { manifest } }: Look): string[] | null {
-  const words = (manifest.scripts.dev ?? '').split(' ');
-  const [program = ''] = words;
-  if (!/^(tsx|nodemon|ts-node-dev)$/.test(program) || !words.every((word) => /^[\w./@=-]+$/.test(word))) return null;
-  return [`node_modules/.bin/${program}`, ...words.slice(1)];
+function findDevCommand(script = ''): string[] | null {
+  const words = script.split(' ');
+  const isKnown = /^(tsx|nodemon|ts-node-dev) /.test(`${script} `) && words.every((word) => /^[\w./@=-]+$/.test(word));
+  return isKnown ? [`node_modules/.bin/${words[0]}`, ...words.slice(1)] : null;
 }
