@@ -1,4 +1,5 @@
 import { basename } from 'node:path';
+import { painter } from '../lib/format.ts';
 import { addHiddenValues } from '../lib/hide.ts';
 import { buildSubjects } from './build/build-subjects.ts';
 import { readGivenValues } from './discover/given-values.ts';
@@ -9,6 +10,7 @@ import type { Report } from './model/report-schema.ts';
 import type { Settings } from './model/settings.ts';
 import type { Subject } from './model/subject.ts';
 import { createReport } from './report/create-report.ts';
+import { renderTerminal } from './report/terminal.ts';
 import { checkService, type ServiceCheck } from './run/check-service.ts';
 import { requestImages } from './run/request-images.ts';
 
@@ -50,4 +52,14 @@ export async function verifyImage(invocation: Invocation, request: VerificationR
     error: measurement.error ?? null,
     isBuilt: measurement.image !== undefined,
   };
+}
+
+/** What was verified, as a person reads it: the table of compare, and a line for each check. `colour` adds escape codes. */
+export function renderVerification({ report, checks }: Verification, colour: boolean): string {
+  const paint = painter(colour);
+  const marks = checks.map(({ what, ok, reason }) => {
+    if (ok === null) return `n/a   ${what}: ${reason}`;
+    return ok ? `${paint('green', 'ok')}    ${what}` : `${paint('red', 'MISS')}  ${what}: ${reason}`;
+  });
+  return [renderTerminal(report, colour), marks.join('\n')].filter(Boolean).join('\n\n');
 }

@@ -1,6 +1,6 @@
 import { isCancel, select, text } from '@clack/prompts';
 import { ToolError } from '../lib/errors.ts';
-import { MissingFact } from './look/missing-fact.ts';
+import { MissingFact } from '../project/missing-fact.ts';
 import type { Given } from './look-at-project.ts';
 
 /** Does work that may lack a fact. On a terminal the user is asked for it; elsewhere the error names the option. */

@@ -4,11 +4,10 @@ import { findChapterDirectories } from '../compare/discover/chapters.ts';
 import type { Directories } from '../compare/discover/find-projects.ts';
 import { mergeSettings, type PartialSettings, readSecret, resolvePaths } from '../compare/model/settings.ts';
 import { cacheDirectory } from '../compare/pipeline.ts';
-import { renderTerminal } from '../compare/report/terminal.ts';
-import { type Verification, verifyImage } from '../compare/verify-image.ts';
+import { renderVerification, type Verification, verifyImage } from '../compare/verify-image.ts';
 import { withInvocation } from '../compare/with-invocation.ts';
 import { EXIT, usageError } from '../lib/errors.ts';
-import { hasColour, painter } from '../lib/format.ts';
+import { hasColour } from '../lib/format.ts';
 import { print, printError } from '../lib/print.ts';
 import { provideBasesOf } from '../setup/provide-bases-of.ts';
 import { advise } from './advise.ts';
@@ -104,18 +103,10 @@ export async function dockerize(
 
 const notVerified = (file: string) => `${file} is not verified.`;
 
-/** Prints what was verified, and the table of compare. Returns the exit code. */
-function printResult(
-  { report, checks, error, isBuilt }: Verification,
-  look: Look,
-  { file, text }: { file: string; text: string },
-): number {
-  const paint = painter(hasColour());
-  const marks = checks.map(({ what, ok, reason }) => {
-    if (ok === null) return `n/a   ${what}: ${reason}`;
-    return ok ? `${paint('green', 'ok')}    ${what}` : `${paint('red', 'MISS')}  ${what}: ${reason}`;
-  });
-  print([renderTerminal(report, hasColour()), marks.join('\n')].filter(Boolean).join('\n\n'));
+/** Prints what was verified, and what to do next. Returns the exit code. */
+function printResult(result: Verification, look: Look, { file, text }: { file: string; text: string }): number {
+  const { checks, error, isBuilt } = result;
+  print(renderVerification(result, hasColour()));
   if (error === null && checks.every(({ ok }) => ok !== false)) {
     const directory = dirname(file);
     printError(`${file} is verified. To build it: docker build -t ${basename(directory)} -f ${file} ${directory}`);
@@ -124,9 +115,9 @@ function printResult(
   const lines = text.split('\n');
   const at = lines.findIndex((line) => line.startsWith('CMD '));
   // Of a build that failed, the error names the line.
-  const command = error !== null && isBuilt ? `The container runs ${basename(file)}:${at + 1}: ${lines[at]}` : null;
-  const advice = error === null ? null : advise(error, look);
-  printError([notVerified(file), command, advice].filter((line) => line !== null).join('\n'));
+  const command = error !== null && isBuilt ? `The container runs ${basename(file)}:${at + 1}: ${lines[at]}` : '';
+  const advice = error === null ? '' : advise(error, look);
+  printError([notVerified(file), command, advice].filter(Boolean).join('\n'));
   return EXIT.failed;
 }
 

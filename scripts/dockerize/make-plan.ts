@@ -1,13 +1,13 @@
 import { posix } from 'node:path';
 import { lt } from 'semver';
 import { isPlain, plain, toShellLine } from '../lib/dockerfile-text.ts';
+import { commandsOf, type ManagerCommands, startManager } from '../project/manager-commands.ts';
+import { MissingFact } from '../project/missing-fact.ts';
 import { isCompiledNeedlessly } from '../project/native-packages.ts';
 import { findBuild } from './look/build-command.ts';
-import { MissingFact } from './look/missing-fact.ts';
 import type { Member } from './look/workspace.ts';
 import type { Given, Look } from './look-at-project.ts';
-import { commandsOf, startManager } from './manager-commands.ts';
-import type { CopiedPath, HealthCheck, ManagerCommands, Plan, Shape } from './plan-model.ts';
+import type { CopiedPath, HealthCheck, Plan, Shape } from './plan-model.ts';
 
 /** More paths than this, and the whole build context is copied: the file stays readable. */
 const COPIES_LIMIT = 8;

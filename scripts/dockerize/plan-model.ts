@@ -1,26 +1,11 @@
+import type { ManagerCommands } from '../project/manager-commands.ts';
+
 /** The chapters whose shape a Dockerfile may have. */
 export const SHAPES = ['02', '03', '04'] as const;
 export type Shape = (typeof SHAPES)[number];
 
 /** Something that is copied to the image. Paths are relative to the build context, and to /app. */
-export interface CopiedPath {
-  from: 'build' | 'context';
-  path: string;
-  to: string;
-}
-
-/** How the package manager is called. */
-export interface ManagerCommands {
-  /** Installs everything, or only what production needs. */
-  install: string;
-  production: string;
-  /** Removes what only development needs, after the build. */
-  prune: string;
-  /** The directories that it fills, to be deleted in the same RUN. */
-  leftovers: string[];
-  /** Whether two of it may use one cache at the same time. */
-  sharesCache: boolean;
-}
+export type CopiedPath = { from: 'build' | 'context'; path: string; to: string };
 
 /** How the container is found to be healthy. */
 export type HealthCheck = { kind: 'route' | 'any-response'; path: string } | { kind: 'connection' };
@@ -36,6 +21,8 @@ export interface Plan {
   isDebian: boolean;
   /** Whether something is compiled during the installation: it takes the full image. */
   compiles: boolean;
+  /** Whether node-gyp is older than version 10, which needs a part of Python that Debian 13 has in a package of its own. */
+  needsSetuptools: boolean;
   manager: ManagerCommands;
   /** What is copied before the installation: the files, and the directory that they are copied to. */
   manifests: { files: string[]; to: string }[];
@@ -43,12 +30,9 @@ export interface Plan {
   secretTarget: string | null;
   /** Where production dependencies come from: an installation of their own, the build stage, or nowhere. */
   modules: 'install' | 'prune' | 'none';
-  /** Whether node-gyp is older than version 10, which needs a part of Python that Debian 13 has in a package of its own. */
-  needsSetuptools: boolean;
-  /** Build arguments that the build reads from its environment. */
-  buildArgs: string[];
-  /** The commands that build; empty when nothing is built. */
+  /** The commands that build, and the build arguments that they read. */
   build: string[];
+  buildArgs: string[];
   copies: CopiedPath[];
   /** Whether the whole build context is copied, because it is not known what the app reads. */
   copiesContext: boolean;

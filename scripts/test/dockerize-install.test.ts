@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { commandsOf } from '../dockerize/manager-commands.ts';
 import { findInstallNeeds } from '../project/install-needs.ts';
 import { readLockfile } from '../project/lockfile.ts';
+import { commandsOf } from '../project/manager-commands.ts';
 import { chooseNodeVersion } from '../project/node-version.ts';
 import { findPackageManager } from '../project/package-manager.ts';
 import { type Manifest, type Project, readManifest, readProject } from '../project/read-project.ts';

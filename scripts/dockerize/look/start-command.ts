@@ -1,11 +1,11 @@
 import { posix } from 'node:path';
 import { quote } from 'shell-quote';
+import { MissingFact } from '../../project/missing-fact.ts';
 import type { Project } from '../../project/read-project.ts';
 import { readLine, readScript, type ScriptCommand, tidy } from '../../project/script-commands.ts';
 import { TYPESCRIPT } from '../../project/tsconfig.ts';
 import { type Build, findCompiledFile } from './build-command.ts';
 import type { Framework } from './frameworks.ts';
-import { MissingFact } from './missing-fact.ts';
 import { findFile, readLaunch } from './read-launch.ts';
 
 /** How an app is started in production. */

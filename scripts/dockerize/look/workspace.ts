@@ -1,12 +1,12 @@
 import { posix } from 'node:path';
 import { compilePattern } from '../../lib/compile-pattern.ts';
 import { usageError } from '../../lib/errors.ts';
+import { MissingFact } from '../../project/missing-fact.ts';
 import { readYaml } from '../../project/read-data.ts';
 import { type Manifest, type Project, readManifest, withApp } from '../../project/read-project.ts';
 import { readScript, tidy } from '../../project/script-commands.ts';
 import { findBuild } from './build-command.ts';
 import { findFramework } from './frameworks.ts';
-import { MissingFact } from './missing-fact.ts';
 import { findStart, readDockerfile } from './start-command.ts';
 
 /** A package of a workspace. The root has an empty path. */

@@ -1,9 +1,21 @@
 import { lt } from 'semver';
-import type { PackageManager } from '../project/package-manager.ts';
-import type { ManagerCommands } from './plan-model.ts';
+import type { PackageManager } from './package-manager.ts';
 
-/** The store and the cache lie where chapter 02 deletes them and chapter 04 keeps them. */
+/** The cache of npm, for root. The others have their store and their cache there, too, so that one directory holds all. */
 const CACHE = '/root/.npm';
+
+/** How a package manager is called. */
+export interface ManagerCommands {
+  /** Installs everything, or only what production needs. */
+  install: string;
+  production: string;
+  /** Removes what only development needs, after the build. */
+  prune: string;
+  /** The directories that it fills. */
+  leftovers: string[];
+  /** Whether two of it may use one cache at the same time. */
+  sharesCache: boolean;
+}
 
 /** How a package manager is started: all but npm with npx, because Node 25 and later come without Corepack. */
 export function startManager({ name, version, isPlugAndPlay }: PackageManager): string {

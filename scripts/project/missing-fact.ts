@@ -1,4 +1,4 @@
-import { ToolError } from '../../lib/errors.ts';
+import { ToolError } from '../lib/errors.ts';
 
 /** A fact that no file of the project says: an option of the command line, or on a terminal an answer, gives it. */
 export class MissingFact extends ToolError {
