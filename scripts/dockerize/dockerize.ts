@@ -8,6 +8,7 @@ import { renderVerification, type Verification, verifyImage } from '../compare/v
 import { withInvocation } from '../compare/with-invocation.ts';
 import { EXIT, usageError } from '../lib/errors.ts';
 import { hasColour } from '../lib/format.ts';
+import { mergeIgnoreFile } from '../lib/merge-dockerignore.ts';
 import { print, printError } from '../lib/print.ts';
 import { provideBasesOf } from '../setup/provide-bases-of.ts';
 import { advise } from './advise.ts';
@@ -16,7 +17,6 @@ import { describeLook } from './describe-look.ts';
 import { type Given, type Look, lookAtProject } from './look-at-project.ts';
 import { makePlan } from './make-plan.ts';
 import type { Plan, Shape } from './plan-model.ts';
-import { mergeIgnoreFile } from './write/merge-ignore.ts';
 import { writeDockerfile } from './write/write-dockerfile.ts';
 import { writeProjectFiles } from './write/write-files.ts';
 

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { mergeIgnoreFile } from '../dockerize/write/merge-ignore.ts';
 import { ignorePatterns } from '../lib/dockerignore.ts';
+import { mergeIgnoreFile } from '../lib/merge-dockerignore.ts';
 
 const readTemplate = (chapter: string) =>
   readFileSync(join(import.meta.dirname, '../..', chapter, '.dockerignore'), 'utf8');
