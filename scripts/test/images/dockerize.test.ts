@@ -4,6 +4,7 @@ import { basename, dirname, join } from 'node:path';
 import limiter from 'p-limit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { INVOCATION_LABEL } from '../../engine/labels.ts';
+import { BY_HAND } from '../dockerize-by-hand.ts';
 import { EXPECTED, type Expected } from '../dockerize-expected.ts';
 import { buildPrivate, writeNpmrc } from './private-project.ts';
 import { Bench, docker, engine, filesOf, ROOT, startProgram } from './test-engine.ts';
@@ -68,6 +69,29 @@ async function endsOnSigterm(id: string): Promise<boolean> {
   return Promise.race([ended, new Promise<boolean>((resolve) => setTimeout(resolve, STOP_LIMIT_MS, false))]);
 }
 
+/** Builds a Dockerfile. Returns the id of the image, or why there is none. */
+async function tryBuild(directory: string, dockerfile: string): Promise<string | Error> {
+  const lines: string[] = [];
+  const build = bench.build(directory, dockerfile, { onLine: (line) => lines.push(line) });
+  return build.catch((error: Error) => new Error(`${error.message}\n${lines.slice(-50).join('\n')}`));
+}
+
+/** Builds the chapter's file, edited by hand for a project. */
+async function buildByHand(name: string, directory: string): Promise<string | Error> {
+  const edits = BY_HAND[name] ?? [];
+  const chapter = await readFile(join(ROOT, '02-multi-stage/Dockerfile.multi'), 'utf8');
+  for (const [from] of edits) expect(chapter, 'what is edited').toContain(from);
+  const text = edits.reduce((edited, [from, to]) => edited.replaceAll(from, to), chapter);
+  await writeFile(join(directory, 'Dockerfile.hand'), text);
+  return tryBuild(directory, 'Dockerfile.hand');
+}
+
+/** The unpacked size of an image in bytes, as the engine counts it. */
+async function sizeOf(image: string | Error | undefined): Promise<number> {
+  if (typeof image !== 'string') throw image;
+  return Number(await docker('image', 'inspect', '--format', '{{.Size}}', image));
+}
+
 /** Projects that are also tried in the shapes of chapters 03 and 04: each brings out another part of them. */
 const OTHER_SHAPES = ['views', 'pnpm', 'workspace', 'native-addon', 'no-sigterm', 'better-sqlite3'];
 
@@ -91,12 +115,12 @@ describe('each project in test/projects', () => {
         const directory = await copyProject(name);
         const { flags = [] } = EXPECTED[name] as Expected;
         const { code, stderr } = await dockerize(directory, '--no-verify', '--like', like, ...flags);
-        if (code !== 0) return images.set(`${name} ${like}`, new Error(stderr));
-        const lines: string[] = [];
-        const image = await bench
-          .build(directory, 'Dockerfile', { onLine: (line) => lines.push(line) })
-          .catch((error: Error) => new Error(`${error.message}\n${lines.slice(-50).join('\n')}`));
-        return images.set(`${name} ${like}`, image);
+        if (code !== 0) {
+          images.set(`${name} ${like}`, new Error(stderr));
+          return;
+        }
+        images.set(`${name} ${like}`, await tryBuild(directory, 'Dockerfile'));
+        if (like === '02' && name in BY_HAND) images.set(`${name} by hand`, await buildByHand(name, directory));
       }),
     );
     await Promise.all(builds);
@@ -122,6 +146,10 @@ describe('each project in test/projects', () => {
     expect(found).toEqual(keeps);
     const leftovers = paths.filter((path) => /^\/(root|tmp)\/./.test(path) && !/\/\.(bashrc|profile)$/.test(path));
     expect(leftovers).toEqual([]);
+  });
+
+  test.each(Object.keys(BY_HAND))("%s: not larger than with the chapter's file, edited by hand", async (name) => {
+    expect(await sizeOf(images.get(`${name} 02`))).toBeLessThanOrEqual(await sizeOf(images.get(`${name} by hand`)));
   });
 });
 
