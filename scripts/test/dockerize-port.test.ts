@@ -85,6 +85,13 @@ describe('elsewhere', () => {
     expect(findPort(project, scanSource(project, null), null)).toBeNull();
   });
 
+  test('the default of a framework that starts its own server, whatever else listens', () => {
+    const project = projectOf({ 'index.ts': 'metrics.listen(5565)' });
+    const scan = scanSource(project, 'index.ts');
+    expect(findPort(project, scan, { ...FRAMEWORK, command: ['build/index.js'] })?.value).toBe(3000);
+    expect(findPort(project, scan, FRAMEWORK)?.value).toBe(5565);
+  });
+
   test.each(['services: [', 'a: &a [*a, *a]\nservices: *a', 'services: { app: 5 }', ''])(
     'a Compose file that cannot be read: %s',
     (text) => {

@@ -47,7 +47,9 @@ const defaultOf = (framework: Framework | null) =>
 
 /** Finds the port that the program listens on. A port that nothing can change comes first, then what the project declares. */
 export function findPort(project: Project, scan: SourceScan, framework: Framework | null): Fact<number> | null {
-  const { listened, named, plain, all } = findInSource(scan);
+  const { listened: found, named, plain, all } = findInSource(scan);
+  // Beside a framework's own server, what listens in the source code is another one: that of its metrics.
+  const listened = framework?.command ? null : found;
   const source = listened ?? named;
   const declared = [findExposed(project), findInCompose(project)];
   const isConfirmed = declared.some((one) => one && all.includes(one.value));
