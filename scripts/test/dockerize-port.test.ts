@@ -34,6 +34,7 @@ describe('in the source code', () => {
     ['const APP_PORT = process.env.APP_PORT || 8080', 8080, false],
     ['app.listen(parseInt(process.env.PORT, 10))', null, true],
     ['const x = { DB_PORT: process.env.DB_PORT || 5432, redis: { port: process.env.R || 6379 } }', null, false],
+    [`connection.port = options['redis-port'] || 6379`, null, false],
   ])('%s', (source, port, reads) => {
     const files = {
       'index.ts': source,
