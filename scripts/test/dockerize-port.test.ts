@@ -32,7 +32,7 @@ describe('in the source code', () => {
     [`import { config } from './config'; app.listen(config.port)`, 8080, true],
     [`app.listen(readPort(process.env.PORT)); function readPort(value = '8080') { return Number(value) }`, 8080, true],
     ['const APP_PORT = process.env.APP_PORT || 8080', 8080, false],
-    ['app.listen(parseInt(process.env.PORT, 10))', null, true],
+    ['app.listen(parseInt(process.env.PORT, 10))', 3000, true],
     ['const x = { DB_PORT: process.env.DB_PORT || 5432, redis: { port: process.env.R || 6379 } }', null, false],
     [`connection.port = options['redis-port'] || 6379`, null, false],
   ])('%s', (source, port, reads) => {

@@ -60,7 +60,9 @@ export function findPort(project: Project, scan: SourceScan, framework: Framewor
   if (isFixed) return source;
   const isFrameworkFirst = framework !== null && listened === null && framework.name !== '@nestjs/core';
   const last = isFrameworkFirst ? [] : [source];
-  return firstFact(...declared, findInScripts(project), ...last, findInExamples(project), defaultOf(framework), plain);
+  const any = readsPort(scan) ? fact(3000, 'nothing names one: the image sets PORT') : null;
+  const others = [findInExamples(project), defaultOf(framework), plain, any];
+  return firstFact(...declared, findInScripts(project), ...last, ...others);
 }
 
 /** The number that an expression stands for, or falls back to. */
