@@ -207,7 +207,9 @@ function findCopies(look: Look): { copies: CopiedPath[]; copiesContext: boolean 
 
 /** Where the app writes, relative to /app or absolute. With its own directory, what is below it is left out. */
 function findWrittenDirectories({ project: { app }, files }: Look): string[] {
-  const all = files.writes.map(({ value }) => (posix.isAbsolute(value) ? value : posix.join(app, value)));
+  // The app may name its own directory as it is in an image: /app/data.
+  const inImage = (path: string) => (posix.isAbsolute(path) ? path.replace(/^\/app\//, '') : posix.join(app, path));
+  const all = files.writes.map(({ value }) => inImage(value));
   return all.includes('.') ? ['.'] : withoutNested(all.filter(isPlain));
 }
 
