@@ -50,7 +50,7 @@ export function makePlan(look: Look, shape: Shape, given: Given): Plan {
     copies,
     copiesContext,
     app,
-    env: { ...start.env, ...framework?.env, ...(setsPort && { PORT: String(port) }) },
+    env: { ...look.hostVariable, ...start.env, ...framework?.env, ...(setsPort && { PORT: String(port) }) },
     writes: findWrittenDirectories(look),
     port,
     readsPort: look.readsPort,

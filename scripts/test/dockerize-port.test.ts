@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { findPort, readsPort } from '../dockerize/look/port.ts';
+import { findHostVariable, findPort, readsPort } from '../dockerize/look/port.ts';
 import { scanSource } from '../project/scan-source.ts';
 import { FRAMEWORK, projectOf } from './dockerize-project.ts';
 
@@ -55,6 +55,15 @@ test('of several ports in the source code, it is the one that the Dockerfile exp
   const Dockerfile = 'FROM node\nEXPOSE 8080 1025';
   expect(find({ 'index.ts': source, Dockerfile }).port).toStrictEqual({ value: 8080, source: 'EXPOSE in Dockerfile' });
   expect(find({ 'index.ts': source }).port?.value).toBe(1025);
+});
+
+test.each([
+  [`app.listen(80, process.env.HOST || 'localhost')`, { HOST: '0.0.0.0' }],
+  [`const host = process.env.BIND ?? '127.0.0.1'; app.listen({ port: 80, host })`, { BIND: '0.0.0.0' }],
+  [`app.listen(80, process.env.HOST || '0.0.0.0')`, {}],
+  [`app.listen(80); open(process.env.HOST || 'localhost')`, {}],
+])('the variable without which it listens on localhost: %s', (source, env) => {
+  expect(findHostVariable(scanSource(projectOf({ 'index.ts': source }), 'index.ts'))).toStrictEqual(env);
 });
 
 describe('elsewhere', () => {

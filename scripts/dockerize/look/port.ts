@@ -65,6 +65,22 @@ export function findPort(project: Project, scan: SourceScan, framework: Framewor
   return firstFact(...declared, findInScripts(project), ...last, ...others);
 }
 
+/** Sets the variable for the address to listen on, if it is localhost without it: nothing outside of the container reaches that. */
+export function findHostVariable(scan: SourceScan): Record<string, string> {
+  const listens = scan.calls.filter(({ name }) => /(^|[.\s])(listen|serve)$/.test(name));
+  const names = listens.flatMap(({ file, args }) =>
+    args.map((one) => {
+      const host = findProperty(one, /^host(name)?$/i) ?? one;
+      const node = unwrap(limitSteps(scan.findValue)(file, nameOf(host))?.node ?? host);
+      if (node.type !== 'LogicalExpression' || node.right.type !== 'Literal') return undefined;
+      const isLocal = /^(localhost|127\.|::1)/.test(String(node.right.value));
+      return isLocal ? /env\.(\w+)$/.exec(nameOf(node.left))?.[1] : undefined;
+    }),
+  );
+  const name = names.find(Boolean);
+  return name ? { [name]: '0.0.0.0' } : {};
+}
+
 /** The number that an expression stands for, or falls back to. */
 function numberOf(findValue: SourceScan['findValue'], file: string, node: Node, depth = 0): number | null {
   const inner = unwrap(node);
