@@ -137,3 +137,8 @@ test('cycles end: of imports, of constants, of tsconfig files', () => {
   const node = scan.calls.find(({ name }) => name === 'f')?.args[0];
   expect(node && scan.pathOf({ file: 'index.ts', node })).toBeNull();
 });
+
+test('a picture of coloured signs is not nested code', () => {
+  const project = projectOf({ 'index.js': `app.listen(80); console.log('${'\u001b[38;5;1m'.repeat(2000)}')` });
+  expect(scanSource(project, 'index.js').calls.map(({ name }) => name)).toStrictEqual(['app.listen', 'console.log']);
+});
