@@ -457,6 +457,15 @@ const frameworks: [
     undefined,
     true,
   ],
+  [
+    'the command line of fastify, whose port is 3000',
+    { 'fastify-cli': '7' },
+    { start: 'fastify start app.js' },
+    { 'app.js': '' },
+    ['node_modules/.bin/fastify', 'start', 'app.js'],
+    undefined,
+    true,
+  ],
 ];
 test.each(frameworks)('framework: %s', (_, dependencies, scripts, files, argv, copy, needsModules) => {
   const { framework, start } = look({ 'package.json': { dependencies, scripts }, ...files });

@@ -75,6 +75,7 @@ const ROWS: Row[] = [
   ASTRO,
   { ...ADONIS, command: 'bin/server.js', copies: 'build:.' },
   { name: '@nestjs/core' },
+  { name: 'fastify-cli', when: /\bfastify start\b/, handlesSigterm: true },
   { name: '@strapi/strapi', command: `${BIN}strapi start`, port: 1337 },
 ];
 /** Packages that answer requests: with one of them, a build of static files is only the client. */
