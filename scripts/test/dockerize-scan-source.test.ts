@@ -7,6 +7,7 @@ describe('what the entry point reaches', () => {
     ['without an extension', `import './a'`, 'src/a.ts'],
     ['with that of the output', `import './a.js'`, 'src/a.ts'],
     ['an index file', `export * from './b'`, 'src/b/index.ts'],
+    ['what the build makes of it', `if (isProduction) require('../dist/a.js')`, 'src/a.ts'],
     ['a require', `const a = require('./a')`, 'src/a.ts'],
     ['a dynamic import', `await import('./a')`, 'src/a.ts'],
     ['tsconfig paths', `import { x } from '@/a'`, 'src/a.ts'],
