@@ -35,6 +35,7 @@ describe('in the source code', () => {
     ['app.listen(parseInt(process.env.PORT, 10))', 3000, true],
     ['const x = { DB_PORT: process.env.DB_PORT || 5432, redis: { port: process.env.R || 6379 } }', null, false],
     [`connection.port = options['redis-port'] || 6379`, null, false],
+    ['identd.listen(113); app.listen(80)', 80, false],
   ])('%s', (source, port, reads) => {
     const files = {
       'index.ts': source,

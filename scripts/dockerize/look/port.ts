@@ -15,8 +15,8 @@ const EXAMPLES =
   '.env.example .env.sample .env.defaults .env.template .env.dist example.env sample.env .env.development.example .env.production .env config/production.json config/default.json'.split(
     ' ',
   );
-/** Redis, Postgres, MySQL, MongoDB, AMQP, Elasticsearch: `connection.port = 6379` is no port of the app. */
-const OTHER_PORTS = [6379, 5432, 3306, 27017, 5672, 9200];
+/** Redis, Postgres, MySQL, MongoDB, AMQP, Elasticsearch, and those of the system but 80 and 443: none is the app's. */
+const OTHER_PORTS = /^(6379|5432|3306|27017|5672|9200|(?!80$|443$)\d{1,3})$/;
 const LIMITS = /\.(min|max|gte?|lte?|int|length|positive|refine|transform|nonnegative)$/;
 
 const isPortName = (name: string) => name.length < 100 && PORT_NAME.test(name) && !OTHER_SERVICE.test(name);
@@ -113,7 +113,7 @@ function numberOf(findValue: SourceScan['findValue'], file: string, node: Node, 
 function findInSource(scan: SourceScan) {
   const toFact = ({ file, line, node }: SourceScan['paths'][number]) => {
     const value = numberOf(limitSteps(scan.findValue), file, node);
-    return value === null || OTHER_PORTS.includes(value) ? null : fact(value, `${file}:${line}`);
+    return value === null || OTHER_PORTS.test(String(value)) ? null : fact(value, `${file}:${line}`);
   };
   const listens = scan.calls.filter(
     ({ name, args: [first] }) =>
