@@ -6,6 +6,11 @@ const ENDS = 'exit code 0 before it responded';
 /** What a failed build or container printed, and what to do about it. The first that matches is taken. */
 const ADVICE: [pattern: RegExp, advise: (look: Look, ...groups: string[]) => string | null][] = [
   [
+    /gyp ERR! cwd \S*node_modules\/((?:@[^\s/]+\/)?[^\s/]+)/,
+    ({ node }, name) =>
+      `${name} cannot be compiled for Node ${node.major}: update it, or name an older Node: --node 20`,
+  ],
+  [
     /Cannot find (?:module|package) '([^'./][^']*)'/,
     ({ project }, name) => {
       const isDev = [project.manifest, project.rootManifest].some((one) => name in one.devDependencies);
