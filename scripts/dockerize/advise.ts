@@ -8,6 +8,11 @@ const addCopy = (path: string) => `which is not in the image. Add a line above U
 /** What a failed build or container printed, and what to do about it. The first that matches is taken. */
 const ADVICE: [pattern: RegExp, advise: (look: Look, ...groups: string[]) => string][] = [
   [
+    /gyp ERR! cwd \S*node_modules\/((?:@[^\s/]+\/)?[^\s/]+)/,
+    ({ node }, name) =>
+      `${name} cannot be compiled for Node ${node.major}: update it, or name an older Node: --node 20`,
+  ],
+  [
     /Cannot find (?:module|package) '([^'./][^']*)'/,
     ({ project: { manifest, rootManifest } }, name) =>
       name in { ...manifest.devDependencies, ...rootManifest.devDependencies }

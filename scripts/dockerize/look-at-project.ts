@@ -6,7 +6,7 @@ import { readProject, withoutOutputs } from '../project/read-project.ts';
 import { scanSource } from '../project/scan-source.ts';
 import { findBuild } from './look/build-command.ts';
 import { findFramework } from './look/frameworks.ts';
-import { findDefaultPort, findPort, readsPort } from './look/port.ts';
+import { findDefaultPort, findHostVariable, findPort, readsPort } from './look/port.ts';
 import { findRuntimeFiles } from './look/runtime-files.ts';
 import { findHealthRoute, findMisplacedPackages, findSigtermHandler } from './look/service.ts';
 import { findStart } from './look/start-command.ts';
@@ -60,6 +60,7 @@ export function lookAtProject(directory: string, given: Given) {
     scan,
     port: findPort(project, scan, framework),
     defaultPort: findDefaultPort(scan, framework)?.value,
+    hostVariable: findHostVariable(scan),
     readsPort: framework !== null || start.env.PORT !== undefined || readsPort(scan),
     files: findRuntimeFiles(project, scan, build?.outputs ?? []),
     health: findHealthRoute(project, scan, framework),

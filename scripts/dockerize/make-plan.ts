@@ -41,7 +41,7 @@ export function makePlan(look: Look, shape: Shape, given: Given): Plan {
     build: findBuildCommands(look),
     ...findCopies(look),
     app,
-    env: { ...start.env, ...framework?.env, ...(setsPort && { PORT: String(port) }) },
+    env: { ...look.hostVariable, ...start.env, ...framework?.env, ...(setsPort && { PORT: String(port) }) },
     writes: findWrittenDirectories(look),
     port,
     readsPort: look.readsPort,
@@ -173,7 +173,9 @@ function findOutputs({ project, framework, build, scan }: Look, entry: string | 
 
 /** Where the app writes, relative to /app or absolute. With /app itself, what is below it is left out. */
 function findWrittenDirectories({ project: { app }, files }: Look): string[] {
-  const all = files.writes.map(({ value }) => (posix.isAbsolute(value) ? value : posix.join(app, value)));
+  // The app may name its own directory as it is in an image: /app/data.
+  const inImage = (path: string) => (posix.isAbsolute(path) ? path.replace(/^\/app\//, '') : posix.join(app, path));
+  const all = files.writes.map(({ value }) => inImage(value));
   return all.includes('.') ? ['.'] : withoutNested(all.filter(isPlain));
 }
 

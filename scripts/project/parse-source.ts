@@ -54,7 +54,9 @@ const NESTED =
 /** Parses a file. Null when it cannot be, or is nested so deeply that the parser's stack would overflow and end the process. */
 export function parseSource(file: string, text: string): SourceFile | null {
   let [brackets, operators] = [0, 0];
-  for (const [token, opening] of text.length > CHARACTERS_LIMIT ? [] : text.matchAll(NESTED)) {
+  // A colour of a terminal is in a string: nowhere else may this character stand.
+  const code = text.replaceAll('\u001b[', '');
+  for (const [token, opening] of text.length > CHARACTERS_LIMIT ? [] : code.matchAll(NESTED)) {
     brackets = Math.max(0, brackets + (opening ? 1 : 0) - (/[)\]}]/.test(token) ? 1 : 0));
     operators = /[;,}]/.test(token) ? 0 : operators + 1;
     if (brackets > DEPTH_LIMIT || operators > 3 * DEPTH_LIMIT) return null;

@@ -187,14 +187,18 @@ function createResolver(project: Project) {
     for (const directory of [`${member}/src`, member])
       patterns.push([name, `${directory}/index`], [`${name}/*`, `${directory}/*`]);
   }
+  // What a build makes is not in the project: its source code is.
+  const resolve = (path: string) => {
+    const paths = ['src', '.'].map((other) => posix.join(path.replace(/(^|\/)(dist|build|lib)(?=\/|$)/, `$1${other}`)));
+    return [path, ...paths].map((one) => resolveFile(project, one)).find(Boolean);
+  };
   return (file: string, from: string): string | undefined => {
-    if (/^\.\.?(\/|$)/.test(from)) return resolveFile(project, posix.join(posix.dirname(file), from));
+    if (/^\.\.?(\/|$)/.test(from)) return resolve(posix.join(posix.dirname(file), from));
     for (const [pattern, to] of from === '' ? [] : patterns) {
       const [start = '', end] = pattern.split('*');
       if (end === undefined ? from !== start : !from.startsWith(start) || !from.endsWith(end)) continue;
       const path = to.replace('*', from.slice(start.length, from.length - (end?.length ?? 0)));
-      const found =
-        resolveFile(project, path) ?? resolveFile(project, path.replace(/(^|\/)(dist|build|lib)\//, '$1src/'));
+      const found = resolve(path);
       if (found) return found;
     }
     return undefined;

@@ -104,7 +104,7 @@ test('a development dependency whose locked version is a command', async () => {
 });
 
 test('a directory that the app writes to, and whose name is a command', async () => {
-  const paths = ['; touch /x #', '$(id)', 'a\\nUSER root', '/dev/stdout', '/etc', 'good'];
+  const paths = ['; touch /x #', '$(id)', 'a\\nUSER root', '/dev/stdout', '/etc', 'good', '/app/good/in'];
   const calls = paths.map((path) => `require('fs').mkdirSync('${path}');`).join('\n');
   const text = await write({ 'server.js': calls + SERVER });
   expect(text.match(/^(RUN mkdir|VOLUME|USER).*$/gm)).toEqual([

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { findPort, readsPort } from '../dockerize/look/port.ts';
+import { findHostVariable, findPort, readsPort } from '../dockerize/look/port.ts';
 import { scanSource } from '../project/scan-source.ts';
 import { FRAMEWORK, projectOf } from './dockerize-project.ts';
 
@@ -32,8 +32,10 @@ describe('in the source code', () => {
     [`import { config } from './config'; app.listen(config.port)`, 8080, true],
     [`app.listen(readPort(process.env.PORT)); function readPort(value = '8080') { return Number(value) }`, 8080, true],
     ['const APP_PORT = process.env.APP_PORT || 8080', 8080, false],
-    ['app.listen(parseInt(process.env.PORT, 10))', null, true],
+    ['app.listen(parseInt(process.env.PORT, 10))', 3000, true],
     ['const x = { DB_PORT: process.env.DB_PORT || 5432, redis: { port: process.env.R || 6379 } }', null, false],
+    [`connection.port = options['redis-port'] || 6379`, null, false],
+    ['identd.listen(113); app.listen(80)', 80, false],
   ])('%s', (source, port, reads) => {
     const files = {
       'index.ts': source,
@@ -54,6 +56,15 @@ test('of several ports in the source code, it is the one that the Dockerfile exp
   const Dockerfile = 'FROM node\nEXPOSE 8080 1025';
   expect(find({ 'index.ts': source, Dockerfile }).port).toStrictEqual({ value: 8080, source: 'EXPOSE in Dockerfile' });
   expect(find({ 'index.ts': source }).port?.value).toBe(1025);
+});
+
+test.each([
+  [`app.listen(80, process.env.HOST || 'localhost')`, { HOST: '0.0.0.0' }],
+  [`const host = process.env.BIND ?? '127.0.0.1'; app.listen({ port: 80, host })`, { BIND: '0.0.0.0' }],
+  [`app.listen(80, process.env.HOST || '0.0.0.0')`, {}],
+  [`app.listen(80); open(process.env.HOST || 'localhost')`, {}],
+])('the variable without which it listens on localhost: %s', (source, env) => {
+  expect(findHostVariable(scanSource(projectOf({ 'index.ts': source }), 'index.ts'))).toStrictEqual(env);
 });
 
 describe('elsewhere', () => {
@@ -83,6 +94,13 @@ describe('elsewhere', () => {
       source: 'default of Next',
     });
     expect(findPort(project, scanSource(project, null), null)).toBeNull();
+  });
+
+  test('the default of a framework that starts its own server, whatever else listens', () => {
+    const project = projectOf({ 'index.ts': 'metrics.listen(5565)' });
+    const scan = scanSource(project, 'index.ts');
+    expect(findPort(project, scan, { ...FRAMEWORK, command: ['build/index.js'] })?.value).toBe(3000);
+    expect(findPort(project, scan, FRAMEWORK)?.value).toBe(5565);
   });
 
   test.each(['services: [', 'a: &a [*a, *a]\nservices: *a', 'services: { app: 5 }', ''])(

@@ -7,6 +7,7 @@ describe('what the entry point reaches', () => {
     ['without an extension', `import './a'`, 'src/a.ts'],
     ['with that of the output', `import './a.js'`, 'src/a.ts'],
     ['an index file', `export * from './b'`, 'src/b/index.ts'],
+    ['what the build makes of it', `if (isProduction) require('../dist/a.js')`, 'src/a.ts'],
     ['a require', `const a = require('./a')`, 'src/a.ts'],
     ['a dynamic import', `await import('./a')`, 'src/a.ts'],
     ['tsconfig paths', `import { x } from '@/a'`, 'src/a.ts'],
@@ -136,4 +137,9 @@ test('cycles end: of imports, of constants, of tsconfig files', () => {
   const scan = scanSource(project, 'index.ts');
   const node = scan.calls.find(({ name }) => name === 'f')?.args[0];
   expect(node && scan.pathOf({ file: 'index.ts', node })).toBeNull();
+});
+
+test('a picture of coloured signs is not nested code', () => {
+  const project = projectOf({ 'index.js': `app.listen(80); console.log('${'\u001b[38;5;1m'.repeat(2000)}')` });
+  expect(scanSource(project, 'index.js').calls.map(({ name }) => name)).toStrictEqual(['app.listen', 'console.log']);
 });

@@ -457,6 +457,15 @@ const frameworks: [
     undefined,
     true,
   ],
+  [
+    'the command line of fastify, whose port is 3000',
+    { 'fastify-cli': '7' },
+    { start: 'fastify start app.js' },
+    { 'app.js': '' },
+    ['node_modules/.bin/fastify', 'start', 'app.js'],
+    undefined,
+    true,
+  ],
 ];
 test.each(frameworks)('framework: %s', (_, dependencies, scripts, files, argv, copy, needsModules) => {
   const { framework, start } = look({ 'package.json': { dependencies, scripts }, ...files });
@@ -485,10 +494,11 @@ test('a server of the app beside a framework: the whole context is copied', asyn
 });
 
 test('what starts before the app, and what is left out', () => {
-  const scripts = { start: 'node migrate.js && pm2 delete all && wait-on x && node a.js' };
+  const scripts = { start: 'echo a && node migrate.js && pm2 delete all && wait-on x && node a.js' };
   const { start } = look({ 'package.json': { scripts, main: 'a.js' }, 'a.js': '', 'migrate.js': '' });
   expect(start).toMatchObject({ argv: ['a.js'], before: [['migrate.js']] });
   expect(start.notes.join()).toContain('wait-on is not a production dependency');
+  expect(start.notes.join()).not.toContain('echo');
 });
 
 test.each([
@@ -497,10 +507,11 @@ test.each([
   [{ next: '16' }, 'next build', { 'next.config.js': "output: 'export'" }],
   [{ '@sveltejs/kit': '2' }, 'vite build', { 'svelte.config.js': '@sveltejs/adapter-auto' }],
   [{ '@react-router/dev': '7' }, 'react-router build', { 'react-router.config.ts': 'ssr: false' }],
-  [{ astro: '5' }, 'astro build', {}],
+  [{ astro: '5' }, 'astro check && astro build', {}],
 ])('static files have no server: %j', (dependencies, build, files) => {
   const project = projectOf({ 'package.json': { dependencies, scripts: { build } }, ...files });
-  expect(() => findFramework(project)).toThrow(expect.objectContaining({ code: 'usage' }));
+  const message = expect.not.stringContaining(' check');
+  expect(() => findFramework(project)).toThrow(expect.objectContaining({ code: 'usage', message }));
 });
 
 test('a client beside a server is no framework', () => {

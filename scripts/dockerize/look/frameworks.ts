@@ -75,12 +75,14 @@ const ROWS: Row[] = [
   ASTRO,
   { ...ADONIS, command: 'bin/server.js', copies: 'build:.' },
   { name: '@nestjs/core' },
+  { name: 'fastify-cli', when: /\bfastify start\b/, handlesSigterm: true },
   { name: '@strapi/strapi', command: `${BIN}strapi start`, port: 1337 },
 ];
 /** Packages that answer requests: with one of them, a build of static files is only the client. */
 const SERVERS =
   /^(express|fastify|koa|hono|polka|restify|connect|h3|ws|socket\.io|@hono\/node-server|@?hapi(\/hapi)?|@feathersjs\/.+|@apollo\/server)$/;
-const CLIENT = /^(vite|react-scripts|gatsby|ng|vue-cli-service|docusaurus|astro|parcel|eleventy|vuepress|vitepress)\b/;
+const CLIENT =
+  /^(vite|react-scripts|gatsby|ng|vue-cli-service|docusaurus|astro|parcel|eleventy|vuepress|vitepress)\b(?! check)/;
 
 /**
  * Finds the framework that says what is built and what runs; null without one.

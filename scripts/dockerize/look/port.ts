@@ -15,6 +15,8 @@ const EXAMPLES =
   '.env.example .env.sample .env.defaults .env.template .env.dist example.env sample.env .env.development.example .env.production .env config/production.json config/default.json'.split(
     ' ',
   );
+/** Redis, Postgres, MySQL, MongoDB, AMQP, Elasticsearch, IRC, and those of the system but 80 and 443: none is the app's. */
+const OTHER_PORTS = /^(6379|5432|3306|27017|5672|9200|6667|6697|(?!80$|443$)\d{1,3})$/;
 const LIMITS = /\.(min|max|gte?|lte?|int|length|positive|refine|transform|nonnegative)$/;
 
 const isPortName = (name: string) => name.length < 100 && PORT_NAME.test(name) && !OTHER_SERVICE.test(name);
@@ -47,7 +49,9 @@ const defaultOf = (framework: Framework | null) =>
 
 /** Finds the port that the program listens on. A port that nothing can change comes first, then what the project declares. */
 export function findPort(project: Project, scan: SourceScan, framework: Framework | null): Fact<number> | null {
-  const { listened, named, plain, all } = findInSource(scan);
+  const { listened: found, named, plain, all } = findInSource(scan);
+  // Beside a framework's own server, what listens in the source code is another one: that of its metrics.
+  const listened = framework?.command ? null : found;
   const source = listened ?? named;
   const declared = [findExposed(project), findInCompose(project)];
   const isConfirmed = declared.some((one) => one && all.includes(one.value));
@@ -56,7 +60,25 @@ export function findPort(project: Project, scan: SourceScan, framework: Framewor
   if (isFixed) return source;
   const isFrameworkFirst = framework !== null && listened === null && framework.name !== '@nestjs/core';
   const last = isFrameworkFirst ? [] : [source];
-  return firstFact(...declared, findInScripts(project), ...last, findInExamples(project), defaultOf(framework), plain);
+  const any = readsPort(scan) ? fact(3000, 'nothing names one: the image sets PORT') : null;
+  const others = [findInExamples(project), defaultOf(framework), plain, any];
+  return firstFact(...declared, findInScripts(project), ...last, ...others);
+}
+
+/** Sets the variable for the address to listen on, if it is localhost without it: nothing outside of the container reaches that. */
+export function findHostVariable(scan: SourceScan): Record<string, string> {
+  const listens = scan.calls.filter(({ name }) => /(^|[.\s])(listen|serve)$/.test(name));
+  const names = listens.flatMap(({ file, args }) =>
+    args.map((one) => {
+      const host = findProperty(one, /^host(name)?$/i) ?? one;
+      const node = unwrap(limitSteps(scan.findValue)(file, nameOf(host))?.node ?? host);
+      if (node.type !== 'LogicalExpression' || node.right.type !== 'Literal') return undefined;
+      const isLocal = /^(localhost|127\.|::1)/.test(String(node.right.value));
+      return isLocal ? /env\.(\w+)$/.exec(nameOf(node.left))?.[1] : undefined;
+    }),
+  );
+  const name = names.find(Boolean);
+  return name ? { [name]: '0.0.0.0' } : {};
 }
 
 /** The number that an expression stands for, or falls back to. */
@@ -91,7 +113,7 @@ function numberOf(findValue: SourceScan['findValue'], file: string, node: Node, 
 function findInSource(scan: SourceScan) {
   const toFact = ({ file, line, node }: SourceScan['paths'][number]) => {
     const value = numberOf(limitSteps(scan.findValue), file, node);
-    return value === null ? null : fact(value, `${file}:${line}`);
+    return value === null || OTHER_PORTS.test(String(value)) ? null : fact(value, `${file}:${line}`);
   };
   const listens = scan.calls.filter(
     ({ name, args: [first] }) =>

@@ -115,7 +115,7 @@ function readStart(project: Project, build: Build | null, candidate: Candidate):
   const { argv, entry } = launch;
   const { NODE_ENV, ...env } = launch.env;
   const argument = argv.find((word) => project.has(posix.join(project.app, word))) ?? null;
-  const leftOut = commands.slice(0, last).filter((_, index) => launches[index] === null);
+  const leftOut = commands.slice(0, last).filter(({ argv: [word] }, index) => !launches[index] && word !== 'echo');
   return {
     argv,
     entry,
