@@ -47,5 +47,5 @@ export async function planReplacement({ path, real, text: before }: OldFile, tex
       await file?.write(text);
     };
   };
-  return { backup, isChanged, reserve };
+  return { path, backup, isChanged, reserve };
 }

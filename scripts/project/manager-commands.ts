@@ -15,7 +15,13 @@ export interface ManagerCommands {
   leftovers: string[];
   /** Whether two of it may use one cache at the same time. */
   sharesCache: boolean;
+  /** What a reader of the commands may ask about, and in which of them: a part of it. */
+  note: { about: string; text: string } | null;
 }
+
+const KEPT = 'npm keeps a development dependency that another package can use, unless package.json does not list it.';
+const ADDED = 'The app imports a development dependency. Without this it is missing: better move it to dependencies.';
+const NPX = 'npx starts the package manager: Node 25 and later come without Corepack.';
 
 /** How a package manager is started: all but npm with npx, because Node 25 and later come without Corepack. */
 export function startManager({ name, version, isPlugAndPlay }: PackageManager): string {
@@ -49,8 +55,10 @@ export function commandsOf(
       // Prisma's scripts leave a cache of their own.
       leftovers: keeps ? [CACHE, '/root/.cache'] : [CACHE],
       sharesCache: true,
+      note: unlist === null ? null : { about: 'npm pkg delete', text: added.length > 0 ? ADDED : KEPT },
     };
   }
+  const note = { about: start, text: NPX };
   if (manager.name === 'pnpm') {
     const install = `${start} install --frozen-lockfile --store-dir ${CACHE}/pnpm`;
     return {
@@ -60,6 +68,7 @@ export function commandsOf(
       prune: `CI=true ${start} prune --prod --ignore-scripts --config.store-dir=${CACHE}/pnpm`,
       leftovers: [CACHE, '/root/.cache', '/root/.local'],
       sharesCache: true,
+      note,
     };
   }
   if (manager.name === 'yarn') {
@@ -67,7 +76,14 @@ export function commandsOf(
     const production = `${install} --production`;
     const prune = `${production} --ignore-scripts`;
     // Two Yarns at once damage their cache.
-    return { install: install + flag, production: production + flag, prune, leftovers: [CACHE], sharesCache: false };
+    return {
+      install: install + flag,
+      production: production + flag,
+      prune,
+      leftovers: [CACHE],
+      sharesCache: false,
+      note,
+    };
   }
   // Only Yarn 4 installs what production needs, also with the lockfile of Yarn 2 or 3. It does not know --ignore-scripts.
   const isOld = lt(manager.version ?? '4.0.0', '4.0.0-0');
@@ -80,5 +96,6 @@ export function commandsOf(
     prune: none + focus,
     leftovers: [CACHE, '/root/.yarn'],
     sharesCache: true,
+    note,
   };
 }

@@ -22,7 +22,10 @@ export function writeDockerfile(plan: Plan, chapter: string): string {
     ...(plan.shape === '04' && plan.build.length > 0 ? writeTestAndDev(plan, phrases) : []),
     ...writeRuntimeStage(plan, phrases),
   ];
-  return `${paragraphs.filter(Boolean).join('\n\n')}\n`;
+  const text = `${paragraphs.filter(Boolean).join('\n\n')}\n`;
+  const { note } = plan.manager;
+  const at = note ? text.lastIndexOf('\nRUN ', text.indexOf(note.about)) : -1;
+  return at < 0 ? text : `${text.slice(0, at)}\n# ${note?.text}${text.slice(at)}`;
 }
 
 /** The first line where it is not the chapter's. */

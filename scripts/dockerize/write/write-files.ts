@@ -2,16 +2,10 @@ import { join } from 'node:path';
 import { usageError } from '../../lib/errors.ts';
 import { type OldFile, planReplacement, readOldFile } from '../../lib/replace-file.ts';
 
-/** What became of a file, or would. `backup` is where the old one is. */
-export interface WrittenFile {
-  path: string;
-  action: 'written' | 'unchanged' | 'merged';
-  backup: string | null;
-}
-
 /**
  * Writes a Dockerfile and a .dockerignore. Beside another Dockerfile it writes Dockerfile.multi; `force` replaces the
- * Dockerfile and keeps the old files as `.bak`. `dryRun` decides the same and writes nothing.
+ * Dockerfile and keeps the old files as `.bak`. `dryRun` decides the same and writes nothing. Returns what became of each
+ * file, or would; `backup` is where the old one is.
  *
  * @throws {ToolError} before anything is written, when one of the two cannot be.
  */
@@ -19,7 +13,7 @@ export async function writeProjectFiles(
   directory: string,
   files: { dockerfile: string; ignoreFile: string },
   { force, dryRun }: { force: boolean; dryRun: boolean },
-): Promise<{ dockerfile: WrittenFile; ignoreFile: WrittenFile }> {
+) {
   const isTaken = ({ text }: OldFile) => !force && text !== null && text !== files.dockerfile;
   let old = await readOldFile(join(directory, 'Dockerfile'));
   if (isTaken(old)) old = await readOldFile(join(directory, 'Dockerfile.multi'));
@@ -33,9 +27,11 @@ export async function writeProjectFiles(
   const dockerfile = await planReplacement(old, files.dockerfile, true);
   const writes = dryRun ? [] : await Promise.all([ignoreFile.reserve(), dockerfile.reserve()]);
   for (const write of writes) await write();
-  const kind = isMerged ? 'merged' : 'written';
+  const resultOf = ({ path, isChanged, backup }: typeof dockerfile, action: string) => {
+    return { path, backup, action: isChanged ? action : 'unchanged' };
+  };
   return {
-    dockerfile: { path: old.path, action: dockerfile.isChanged ? 'written' : 'unchanged', backup: dockerfile.backup },
-    ignoreFile: { path: oldIgnore.path, action: ignoreFile.isChanged ? kind : 'unchanged', backup: ignoreFile.backup },
+    dockerfile: resultOf(dockerfile, 'written'),
+    ignoreFile: resultOf(ignoreFile, isMerged ? 'merged' : 'written'),
   };
 }
