@@ -1,9 +1,9 @@
 import { posix } from 'node:path';
 import { lt } from 'semver';
 import { isCompiledNeedlessly } from '../project/native-packages.ts';
+import type { Member } from '../project/workspace-members.ts';
 import { findBuild } from './look/build-command.ts';
 import { MissingFact } from './look/missing-fact.ts';
-import type { Member } from './look/workspace.ts';
 import type { Given, Look } from './look-at-project.ts';
 import { commandsOf, startManager } from './manager-commands.ts';
 import { isPlain, plain, toShellLine } from './plain-text.ts';

@@ -1,5 +1,6 @@
 import { posix } from 'node:path';
-import { parse } from 'shell-quote';
+import { parse, quote } from 'shell-quote';
+import { findOwnStage } from './own-files.ts';
 import { type Project, readManifest } from './read-project.ts';
 
 /** One command of a script, without the programs that only set its variables. */
@@ -47,12 +48,15 @@ export function readLine(project: Project, line: string): ScriptCommand[] {
   return follow(line, '');
 }
 
-/** The words of each command. A line that no shell understands has none; variables stay as they are written. */
+/** A variable stays as it is written, but for its default value: `${PORT:-3000}`. */
+const expand = (name: string) => /^\w+:?[-=](.*)/.exec(name)?.[1] ?? `\${${name}}`;
+
+/** The words of each command. A line that no shell understands has none. */
 function splitLine(line: string): string[][] {
   const commands: string[][] = [[]];
   let isLeftOut = false;
   try {
-    for (const token of parse(line.slice(0, LINE_LIMIT), (name) => `\${${name}}`)) {
+    for (const token of parse(line.slice(0, LINE_LIMIT), expand)) {
       const word = typeof token === 'object' && 'pattern' in token ? token.pattern : token;
       if (typeof word === 'string' && !isLeftOut) commands.at(-1)?.push(word);
       if (typeof word !== 'object' || !('op' in word)) continue;
@@ -128,12 +132,28 @@ export function splitNode([, ...words]: string[]) {
   return { flags, file, args };
 }
 
-/** The files that Node runs in the scripts with such names, as they are written, relative to the app. */
-export function findStartedFiles(project: Project, names: RegExp): string[] {
-  const called = Object.keys(project.manifest.scripts).filter((name) => names.test(name));
-  const commands = called.flatMap((name) => readScript(project, name)).filter(({ argv }) => argv[0] === 'node');
+const STARTS = /^(start|serve|server|prod|production)(:prod(uction)?)?$/;
+
+/** The files that Node runs in the scripts that start, as they are written, relative to the app. */
+export function findStartedFiles(project: Project): string[] {
+  const names = Object.keys(project.manifest.scripts).filter((name) => STARTS.test(name));
+  const commands = names.flatMap((name) => readScript(project, name)).filter(({ argv }) => argv[0] === 'node');
   return commands.flatMap(({ argv, directory }) => {
     const { file } = splitNode(argv);
     return file ? [posix.join(directory, file)] : [];
   });
+}
+
+/** The commands of the app's own Dockerfile: its last CMD, after ENTRYPOINT, with paths relative to WORKDIR. */
+export function readImageCommand(project: Project): ScriptCommand[] {
+  const stage = findOwnStage(project);
+  if (!stage?.path.startsWith(project.app)) return [];
+  const last = (keyword: string) => {
+    const value = stage.find(keyword).at(-1)?.getArgumentsContent() ?? '';
+    const words = [...value.matchAll(/"((?:[^"\\]|\\.)*)"/g)].map(([, word = '']) => word);
+    if (!value.startsWith('[')) return value;
+    return words[1] === '-c' ? (words[2] ?? '') : quote(words);
+  };
+  const line = `${last('ENTRYPOINT').replace(/.*\.sh\b.*/, '')} ${last('CMD')}`;
+  return readLine(project, line.replaceAll(` ${tidy(stage.expand(last('WORKDIR')))}/`, ' '));
 }

@@ -8,6 +8,8 @@ import { majorOf, readToolSettings } from '../../project/tsconfig.ts';
 export interface Framework {
   name: string;
   source: string;
+  /** What builds when no script does. */
+  build?: string;
   /** What runs in production, after `node`; null when the app has a server of its own. */
   command: string[] | null;
   /** What to copy from the build; null when everything is needed. */
@@ -18,61 +20,52 @@ export interface Framework {
   handlesSigterm: boolean;
 }
 
-/** How a framework is found, and what is said of it. */
+/** How a framework is found, by its package, and what is said of it. Words are separated by spaces. */
 interface Row extends Partial<Omit<Framework, 'copies' | 'command'>> {
-  /** Its package. */
   name: string;
-  /** The file of settings, without `.config.js`; and what has to be in it, in that of Vite or in a script. */
+  /** The name of its settings, without `.config.js`; and what has to be in them, in those of Vite or in a script. */
   config?: string;
   when?: RegExp;
   /** Why nothing can be started. */
   error?: string;
-  /** What runs, separated by spaces. OUT is the output directory of the settings, or what follows. */
+  /** The output directory, if the settings name no other: OUT in what follows. */
+  out?: string;
   command?: string;
-  /** What is copied: `from:to`, and with a question mark only what is there. ROOT is the root of the workspace. */
+  /** `from:to`. With a question mark: if it exists. ROOT is the root of the workspace. */
   copies?: string;
 }
 
 const STATIC = 'builds static files here, and no server starts';
+const NO_SERVER = 'builds no server for Node here: install @sveltejs/adapter-node and use it';
 const BIN = 'node_modules/.bin/';
-const SERVER = './build/server/index.js';
 const HOST = { HOST: '0.0.0.0' };
-const NEXT = {
-  name: 'next',
-  config: 'next',
-  handlesSigterm: true,
-  copies: '.next/standalone:ROOT .next/static public?',
-};
-const NITRO = { command: '.output/server/index.mjs', copies: '.output', handlesSigterm: true, needsModules: false };
-const KIT = { name: '@sveltejs/kit', config: 'svelte', command: 'OUT=build/index.js', copies: 'OUT=build' };
-const ROUTER = { name: '@react-router/dev', config: 'react-router', copies: 'build', handlesSigterm: true };
-const REMIX = { name: '@remix-run/dev', copies: 'build public', handlesSigterm: true };
-const ASTRO = { name: '@astrojs/node', config: 'astro', copies: 'OUT=dist', port: 4321, env: HOST };
-const ADONIS = { name: '@adonisjs/assembler', port: 3333, env: { ...HOST, PORT: '3333' }, handlesSigterm: true };
+const STANDALONE = { copies: '.next/standalone:ROOT .next/static public?', env: { HOSTNAME: '0.0.0.0' } };
+const SIGTERM = { handlesSigterm: true };
+const NEXT = { name: 'next', config: 'next', build: 'npx next build', ...SIGTERM };
+const NITRO = { command: '.output/server/index.mjs', copies: '.output', needsModules: false, ...SIGTERM };
+const KIT = { name: '@sveltejs/kit', config: 'svelte', build: 'npx vite build', out: 'build', copies: 'OUT' };
+const ROUTER = { name: '@react-router/dev', config: 'react-router', build: 'npx react-router build', copies: 'build' };
+const REMIX = { name: '@remix-run/dev', ...SIGTERM };
+const ASTRO = { name: '@astrojs/node', config: 'astro', build: 'npx astro build', out: 'dist', copies: 'OUT' };
+const ADONIS = { name: '@adonisjs/assembler', port: 3333, env: { ...HOST, PORT: '3333' }, ...SIGTERM };
 
 /** The first row that fits counts. */
 const ROWS: Row[] = [
   { ...NEXT, when: /\boutput:\s*['"]export/, error: STATIC },
-  {
-    ...NEXT,
-    when: /\boutput:\s*['"]standalone/,
-    source: "output: 'standalone' in next.config",
-    command: 'server.js',
-    needsModules: false,
-    env: { HOSTNAME: '0.0.0.0' },
-  },
+  { ...NEXT, when: /\boutput:\s*['"]standalone/, command: 'server.js', needsModules: false, ...STANDALONE },
   { ...NEXT, command: `${BIN}next start`, copies: '.next public? next.config.js? next.config.mjs? next.config.ts?' },
   { name: 'nuxt', when: /\bnuxt generate/, error: STATIC },
-  ...['nuxt', 'nitropack', 'nitro', 'vinxi'].map((name) => ({ name, ...NITRO })),
-  { ...KIT, when: /@sveltejs\/adapter-node|\bnode (\.\/)?build\b/, handlesSigterm: true },
-  { ...KIT, error: 'builds no server for Node here: install @sveltejs/adapter-node and use it' },
+  { name: 'nuxt', build: 'npx nuxt build', ...NITRO },
+  ...['nitropack', 'nitro', 'vinxi'].map((name) => ({ name, ...NITRO })),
+  { ...KIT, when: /@sveltejs\/adapter-node|\bnode (\.\/)?build\b/, command: 'OUT/index.js', ...SIGTERM },
+  { ...KIT, error: NO_SERVER },
   { ...ROUTER, when: /\bssr:\s*false/, error: STATIC },
-  { ...ROUTER, when: /react-router-serve/, command: `${BIN}react-router-serve ${SERVER}` },
+  { ...ROUTER, when: /react-router-serve/, command: `${BIN}react-router-serve ./build/server/index.js`, ...SIGTERM },
   ROUTER,
-  { ...REMIX, when: /\bvite:build/, command: `${BIN}remix-serve ${SERVER}`, copies: 'build' },
-  { ...REMIX, command: `${BIN}remix-serve ./build/index.js` },
-  { ...ASTRO, when: /\bmode:\s*['"]standalone/, command: 'OUT=dist/server/entry.mjs' },
-  ASTRO,
+  { ...REMIX, when: /\bvite:build/, command: `${BIN}remix-serve ./build/server/index.js`, copies: 'build' },
+  { ...REMIX, command: `${BIN}remix-serve ./build/index.js`, copies: 'build public' },
+  { ...ASTRO, when: /\bmode:\s*['"]standalone/, command: 'OUT/server/entry.mjs', port: 4321, env: HOST },
+  { ...ASTRO, port: 4321, env: HOST },
   { ...ADONIS, command: 'bin/server.js', copies: 'build:.' },
   { name: '@nestjs/core' },
   { name: '@strapi/strapi', command: `${BIN}strapi start`, port: 1337 },
@@ -92,43 +85,40 @@ export function findFramework(project: Project): Framework | null {
   const versions = { ...devDependencies, ...dependencies };
   const exists = (path: string) => project.files.some((file) => file.startsWith(posix.join(project.app, path)));
   const read = (tool = '') => readToolSettings(project, project.app, tool);
-  const started = findStartedFiles(project, /^(start(:prod)?|serve|server)$/);
+  const started = findStartedFiles(project);
   const text = [read('vite'), scripts.build, scripts.start].join('\n');
-  for (const row of ROWS) {
-    const { name } = row;
-    const settings = read(row.config);
-    if (!(name in versions) || !(row.when?.test(settings + text) ?? true)) continue;
-    if (row.error) throw cannotServe(name, row.error);
-    const [, out] = /\bout(?:Dir)?:\s*['"]([\w./-]+)/.exec(settings) ?? [];
-    const split = (words = '') =>
-      words.split(' ').map((word) => word.replace(/^OUT=(\w+)/, (_, otherwise) => tidy(out ?? otherwise)));
-    const copies = split(row.copies)
+  const fits = ({ name, config, when }: Row) => name in versions && (when?.test(read(config) + text) ?? true);
+  for (const row of ROWS.filter(fits)) {
+    if (row.error) throw cannotServe(row.name, row.error);
+    const out = tidy(/\bout(?:Dir)?:\s*['"]([\w./-]+)/.exec(read(row.config))?.[1] ?? row.out ?? '');
+    const split = (words: string) => words.replaceAll('OUT', out).split(' ');
+    const copies = split(row.copies ?? '')
       .filter((word) => !word.endsWith('?') || exists(word.slice(0, -1)))
       .map((word) => {
         const [from = '', to = from] = word.replace('?', '').split(':');
-        // In a workspace, .next/standalone has the directories of the workspace.
-        return { from, to: to === 'ROOT' ? posix.relative(project.app, '') || '.' : to };
+        return { from, to: to.replace('ROOT', posix.relative(project.app, '') || '.') };
       });
     const command = row.command ? split(row.command) : null;
-    const made = copies.flatMap(({ from }) => [from, from.replace(/\/.*/, '')]);
+    const [first = ''] = command ?? [];
     const isMade = (file: string) =>
-      made.some((path) => `${file}/`.startsWith(`${path}/`)) || (file === command?.[0] && !exists(file));
-    const hasServer = started.some((file) => command?.[0]?.startsWith(BIN) || !isMade(file));
+      copies.some(({ from }) => file.split('/')[0] === from.split('/')[0]) || (file === first && !exists(file));
+    const hasServer = started.some((file) => first.startsWith(BIN) || !isMade(file));
     if (hasServer && row.needsModules === false) continue;
     return {
-      name,
-      source: row.source ?? `${name} in package.json`,
+      name: row.name,
+      source: `${row.name} in package.json`,
+      build: row.build,
       command: hasServer ? null : command,
       copies: row.copies ? copies : null,
       needsModules: row.needsModules ?? Object.keys(dependencies).length > 0,
       port: row.port ?? 3000,
       env: row.env ?? {},
-      handlesSigterm: !hasServer && row.handlesSigterm === true && (name !== 'next' || majorOf(versions.next) >= 14),
+      handlesSigterm:
+        !hasServer && row.handlesSigterm === true && (row.name !== 'next' || majorOf(versions.next) >= 14),
     };
   }
-  const client = readScript(project, 'build')
-    .map(({ argv }) => argv.join(' '))
-    .find((line) => CLIENT.test(line));
+  const lines = readScript(project, 'build').map(({ argv }) => argv.join(' '));
+  const client = lines.find((line) => CLIENT.test(line));
   const isServer = started.length > 0 || Object.keys(dependencies).some((name) => SERVERS.test(name));
   if (client && !isServer && !exists('Procfile') && !exists('server.')) throw cannotServe(client, STATIC);
   return null;

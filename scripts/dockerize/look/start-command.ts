@@ -1,12 +1,18 @@
 import { posix } from 'node:path';
-import { quote } from 'shell-quote';
+import { findCompiledFile } from '../../project/build-tools.ts';
 import type { Project } from '../../project/read-project.ts';
-import { readLine, readScript, type ScriptCommand, tidy } from '../../project/script-commands.ts';
+import {
+  readImageCommand,
+  readLine,
+  readScript,
+  type ScriptCommand,
+  splitNode,
+  tidy,
+} from '../../project/script-commands.ts';
 import { TYPESCRIPT } from '../../project/tsconfig.ts';
-import { type Build, findCompiledFile } from './build-command.ts';
+import type { Build } from './build-command.ts';
 import type { Framework } from './frameworks.ts';
 import { MissingFact } from './missing-fact.ts';
-import { findFile, readLaunch } from './read-launch.ts';
 
 /** How an app is started in production. */
 export interface Start {
@@ -24,16 +30,21 @@ export interface Start {
   notes: string[];
 }
 
-interface Candidate {
-  commands: ScriptCommand[];
-  source: string;
-  /** Whether a development tool counts too: what it starts is translated to what is built of it. */
-  isTranslated?: boolean;
-}
+/** Commands that may start the app, and where they are written. */
+type Candidate = [source: string, commands: ScriptCommand[]];
 
-const PRODUCTION = 'start:prod start:production prod production start serve server start-server start:server';
-const NOTHING = { env: {}, before: [], notes: [] };
-const FILES = 'server app index src/index src/server src/main src/app main';
+const PRODUCTION = 'start:prod start:production prod production start serve server start-server start:server'.split(
+  ' ',
+);
+const FILES = 'server app index src/index src/server src/main src/app main'.split(' ');
+const RUNNERS =
+  /^(ts-node(-dev|-esm)?|tsnd|tsx|babel-node|esno|swc-node|vite-node|jiti|nodemon|node-dev|nest|pm2(-\w+)?|forever)$/;
+const LOADERS = /^(tsx|ts-node|ts-node-dev|@babel\/register|@swc(?:-node)?\/register|esbuild-register|sucrase)(\/|$)/;
+const NOT_A_START = /^(-e|--eval|-p|--print|--test|-c|--check|-v|--version)$/;
+/** Bins that develop, build or check. */
+const TOOLS =
+  /^(vite|webpack\S*|react-scripts|ng|\S+-cli(-service)?|gatsby|nx|turbo|electron|expo|parcel|tsc|sass|rollup|esbuild|tsup|patch-package|rimraf|copyfiles|nps)( |$)|^\S+ (dev|develop|build|preview|watch|generate)( |$)/;
+const ENDS = ' .js .mjs .cjs .ts .mts .cts .tsx /index.js /index.mjs /index.cjs /index.ts'.split(' ');
 
 /**
  * Finds what starts the app: production scripts, its framework, Procfile, its own Dockerfile, development tools translated
@@ -47,9 +58,7 @@ export function findStart(
   framework: Framework | null,
   { entry, args }: { entry?: string; args?: string[] },
 ): Start {
-  const start = entry
-    ? { ...NOTHING, argv: [entry], entry, sourceEntry: findSource(project, entry), source: '--entry' }
-    : chooseStart(project, build, framework);
+  const start = entry ? startOf(project, [entry], entry, '--entry') : chooseStart(project, build, framework);
   if (start === null) {
     throw new MissingFact('entry', 'No script, Procfile, CMD, bin or main leads to a file that starts the app.', {
       hint: 'Name the file that runs in production: --entry dist/index.js',
@@ -59,71 +68,138 @@ export function findStart(
   return args ? { ...start, argv: [...start.argv.slice(0, end), ...args] } : start;
 }
 
+const startOf = (project: Project, argv: string[], entry: string | null, source: string): Start => ({
+  argv,
+  entry,
+  sourceEntry: entry && findSource(project, entry),
+  env: {},
+  before: [],
+  source,
+  notes: [],
+});
+
 function chooseStart(project: Project, build: Build | null, framework: Framework | null): Start | null {
-  const { main = '', bin = {} } = project.manifest;
-  const find = (candidates: Candidate[]) =>
-    candidates.reduce<Start | null>((found, each) => found ?? readStart(project, build, each), null);
-  const script = (name: string, isTranslated = false) => {
-    return { commands: readScript(project, name), source: `${name} in package.json`, isTranslated };
-  };
-  const file = (path: string, source: string) => {
-    const command = { argv: ['node', path], env: {}, directory: '' };
-    return { commands: path === '' ? [] : [command], source, isTranslated: true };
-  };
-  const own = find(PRODUCTION.split(' ').map((name) => script(name)));
+  const { main = '', bin = '' } = project.manifest;
+  const find = (candidates: Candidate[], isTranslated: boolean) =>
+    candidates.reduce<Start | null>((found, each) => found ?? readStart(project, build, each, isTranslated), null);
+  const script = (name: string): Candidate => [`${name} in package.json`, readScript(project, name)];
+  const file = (path: string, source: string): Candidate => [
+    source,
+    path === '' ? [] : [{ argv: ['node', path], env: {}, directory: '' }],
+  ];
+  const own = find(PRODUCTION.map(script), false);
+  const image: Candidate = ['CMD in Dockerfile', readImageCommand(project)];
   // The image that it had may have migrated its database first: npm run migrate && npm start.
-  const inImage = find([{ commands: readDockerfile(project), source: '' }]);
-  if (own?.before.length === 0 && quote(own.argv) === quote(inImage?.argv ?? [])) own.before = inImage?.before ?? [];
+  const inImage = find([image], false);
+  if (own?.before.length === 0 && String(own.argv) === String(inImage?.argv)) own.before = inImage?.before ?? [];
   if (framework?.command && !own?.entry) {
     const [first = ''] = framework.command;
     if (own?.argv[0] === first) return own;
-    const entry = first.startsWith('node_modules/') ? null : first;
-    const start = { ...(own ?? NOTHING), argv: framework.command, entry, source: framework.source };
-    return { ...start, sourceEntry: entry && findSource(project, entry) };
+    const start = startOf(
+      project,
+      framework.command,
+      first.startsWith('node_modules/') ? null : first,
+      framework.source,
+    );
+    return own ? { ...start, env: own.env, before: own.before, notes: own.notes } : start;
   }
   const web = /^web:(.*)$/m.exec(project.read(posix.join(project.app, 'Procfile')) ?? '')?.[1] ?? '';
   const others = [
-    { commands: readLine(project, web), source: 'web in Procfile' },
-    { commands: readDockerfile(project), source: 'CMD in Dockerfile' },
-    script('start', true),
+    script('start'),
     file(typeof bin === 'string' ? bin : (Object.values(bin)[0] ?? ''), 'bin in package.json'),
     file(main, 'main in package.json'),
-    ...['dev', 'start:dev', 'develop', 'server'].map((name) => script(name, true)),
-    ...FILES.split(' ').map((path) => file(path, `${path}, which exists`)),
+    ...['dev', 'start:dev', 'develop', 'server'].map(script),
+    ...FILES.map((path) => file(path, `${path}, which exists`)),
   ];
-  return own ?? find(others);
+  return own ?? find([['web in Procfile', readLine(project, web)], image], false) ?? find(others, true);
 }
 
-const noteLeftOut = ({ argv }: ScriptCommand) =>
-  `\`${argv.join(' ')}\` is left out of the start: ${argv[0]} is not a production dependency`;
-
 /** The last command of a candidate that starts something, with what starts before it: migrations. */
-function readStart(project: Project, build: Build | null, candidate: Candidate): Start | null {
-  const { commands, source, isTranslated = false } = candidate;
+function readStart(project: Project, build: Build | null, [source, commands]: Candidate, isTranslated: boolean) {
   const launches = commands.map((command) => {
     const launch = readLaunch(project, command);
     if (launch === null || (launch.isDevelopment && !isTranslated)) return null;
     const entry = launch.file === null ? null : findEntry(project, build, launch.file, isTranslated);
     if (launch.file !== null && entry === null) return null;
-    const argv = expandDefaults([...launch.flags, ...(entry === null ? [] : [entry]), ...launch.args]);
-    const isBefore = entry === null || command.argv[0] === 'node';
-    return { argv, entry, notes: launch.notes, env: command.env, isBefore };
+    const argv = withoutVariables([...launch.flags, ...(entry === null ? [] : [entry]), ...launch.args]);
+    return { ...launch, argv, entry, isBefore: entry === null || command.argv[0] === 'node' };
   });
   const last = launches.findLastIndex((launch) => launch !== null);
   const launch = launches[last];
   if (!launch) return null;
   const { argv, entry } = launch;
-  const { NODE_ENV, ...env } = launch.env;
-  const argument = argv.find((word) => project.has(posix.join(project.app, word))) ?? null;
-  const leftOut = commands.slice(0, last).filter((_, index) => launches[index] === null);
+  const { NODE_ENV, ...env } = commands[last]?.env ?? {};
+  const start = startOf(project, argv, entry, source);
+  const isLeftOut = (_: unknown, index: number) => index < last && launches[index] === null;
+  const notes = commands.filter(isLeftOut).map(({ argv: words }) => {
+    return `\`${words.join(' ')}\` is left out of the start: ${words[0]} is not a production dependency`;
+  });
   return {
-    argv,
-    entry,
-    sourceEntry: entry === null ? argument : findSource(project, entry),
+    ...start,
+    sourceEntry: start.sourceEntry ?? argv.find((word) => project.has(posix.join(project.app, word))) ?? null,
     env: Object.fromEntries(Object.entries(env).filter(([, value]) => !value.includes('${'))),
     before: launches.slice(0, last).flatMap((each) => (each?.isBefore ? [each.argv] : [])),
-    source,
-    notes: [...launch.notes, ...leftOut.map(noteLeftOut)],
+    notes: [...launch.notes, ...notes],
+  };
+}
+
+/** Without variables of the environment, each with its flag: no shell expands them in the image. */
+function withoutVariables(words: string[]): string[] {
+  const isVariable = (word = '') => word.includes('${');
+  return words.filter((word, at) => !isVariable(word) && !(/^-[^=]*$/.test(word) && isVariable(words[at + 1])));
+}
+
+/**
+ * Reads a command as the start of an app; null when it starts none. `flags` are those of Node, or the bin of a package when
+ * there is no `file`. What `isDevelopment` has to be built, or Node runs it as it is.
+ */
+function readLaunch(project: Project, command: ScriptCommand) {
+  const [program = '', ...args] = command.argv;
+  const name = posix.basename(program);
+  const { dependencies, optionalDependencies } = project.manifest;
+  const installed = Object.keys({ ...dependencies, ...optionalDependencies });
+  if (name === 'node') return readNode(command, installed);
+  if (RUNNERS.test(name)) return readRunner(project, command, name, installed.includes(name));
+  // The program of @remix-run/serve is remix-serve, and that of fastify-cli is fastify.
+  const programOf = (each: string) => each.replace(/^@|-run(?=\/)|-cli$/g, '').replace('/', '-');
+  const isProgram = installed.some((each) => each === name || programOf(each) === name);
+  if (!isProgram || TOOLS.test([name, ...args].join(' '))) return null;
+  return { flags: [`node_modules/.bin/${name}`], file: null, args, isDevelopment: false, notes: [] };
+}
+
+/** A tool around Node: it runs the first of its words that is a source file, or leads to one. */
+function readRunner(project: Project, { argv, directory }: ScriptCommand, name: string, isInstalled: boolean) {
+  const words = argv.slice(1).flatMap((word) => word.split(' '));
+  const isFile = (word: string) => !word.startsWith('-') && findFile(project, posix.join(directory, word)) !== null;
+  const file = words.find((word) => /\.([cm]?[jt]sx?|config\.json)$/.test(word) && isFile(word)) ?? words.find(isFile);
+  const isManager = /^(pm2|forever)/.test(name);
+  const config = isManager && file ? (project.read(posix.join(project.app, directory, file)) ?? '') : '';
+  const [, script] = /\bscript['"]?\s*:\s*['"]([^'"]+)/.exec(config.slice(0, 20_000)) ?? [];
+  const isKept = /^(tsx|ts-node)$/.test(name) && words[0] !== 'watch' && isInstalled;
+  const register = name === 'tsx' ? ['--import', 'tsx'] : ['--require', 'ts-node/register'];
+  return {
+    flags: isKept ? register : [],
+    file: posix.join(directory, script ?? file ?? (name === 'nest' ? 'src/main.ts' : '.')),
+    args: file && !isManager ? words.slice(words.indexOf(file) + 1) : [],
+    isDevelopment: !isKept && !isManager,
+    notes: [isKept ? `${name} compiles at each start: a build starts faster` : `${name} is left out of the start`],
+  };
+}
+
+function readNode({ argv, directory, env }: ScriptCommand, installed: string[]) {
+  const { flags, file, args } = splitNode(argv);
+  const isTool = ([flag = '', value = /=(.*)/.exec(flag)?.[1] ?? '']: string[]) => {
+    const [, loader] = LOADERS.exec(value) ?? [];
+    return /^--(watch|inspect)/.test(flag) || (loader !== undefined && !installed.includes(loader));
+  };
+  if (!file || file === 'ace' || flags.some(([flag = '']) => NOT_A_START.test(flag))) return null;
+  const isFile = ([flag = '']: string[]) => flag.startsWith('--env-file');
+  return {
+    flags: flags.filter((each) => !isTool(each) && !isFile(each)).flat(),
+    file: posix.join(directory, file),
+    args,
+    isDevelopment: env.NODE_ENV === 'development' || flags.some(isTool),
+    notes: flags.filter(isFile).map((each) => `${each.join(' ')} is left out: the image has no such file`),
   };
 }
 
@@ -131,7 +207,7 @@ function readStart(project: Project, build: Build | null, candidate: Candidate):
 function findEntry(project: Project, build: Build | null, written: string, isTranslated: boolean): string | null {
   const path = posix.normalize(written === '.' ? (project.manifest.main ?? 'index.js') : written);
   const source = findFile(project, path);
-  const compiled = source && build ? findCompiledFile(project, build, source) : null;
+  const compiled = source && build ? findCompiledFile(build.tools, source) : null;
   if (compiled && (isTranslated || compiled === path)) return compiled;
   const isSame = source !== null && TYPESCRIPT.test(source) === TYPESCRIPT.test(path);
   if (source && (build === null || isSame) && !source.endsWith('.tsx')) return source;
@@ -143,37 +219,16 @@ function findEntry(project: Project, build: Build | null, written: string, isTra
   return path.endsWith('/') || name === output ? `${name}/index.js` : `${name}.js`;
 }
 
+/** A file as Node finds it, or TypeScript with that name, relative to the app. */
+function findFile(project: Project, path: string): string | null {
+  const paths = ENDS.flatMap((end) => [path.replace(/\/$/, '') + end, path.replace(/\.js$/, '') + end]);
+  return paths.find((each) => !each.startsWith('..') && project.has(posix.join(project.app, each))) ?? null;
+}
+
 /** The source file of a built one: the same path in another directory. */
 function findSource(project: Project, entry: string): string | null {
   const parts = entry.replace(/\.[cm]?js$/, '').split('/');
   const ends = parts.map((_, at) => parts.slice(at).join('/'));
   const stems = [entry, ...ends.flatMap((end) => [`src/${end}`, end, `source/${end}`, `server/${end}`])];
   return stems.map((stem) => findFile(project, stem)).find((file) => file !== null) ?? null;
-}
-
-/** `${PORT:=9000}`: no shell expands it in the image, so its default value is written, or it goes with its flag. */
-function expandDefaults(words: string[]): string[] {
-  return words.flatMap((word, at) => {
-    if (/^-[^=]*$/.test(word) && /^\$\{\w+\}$/.test(words[at + 1] ?? '')) return [];
-    const [variable = '', value] = /\$\{\w+(?::?[-=]([^}]*))?\}/.exec(word) ?? [];
-    return variable !== '' && value === undefined ? [] : word.replace(variable, value ?? '');
-  });
-}
-
-/** The command of the app's own Dockerfile: its last CMD, after ENTRYPOINT. */
-export function readDockerfile(project: Project): ScriptCommand[] {
-  const text =
-    project
-      .read(posix.join(project.app, 'Dockerfile'))
-      ?.slice(0, 100_000)
-      .replace(/\\\r?\n/g, ' ') ?? '';
-  const last = (keyword: string) => {
-    const value = [...text.matchAll(new RegExp(`^${keyword} (.*)`, 'gm'))].at(-1)?.[1]?.trim() ?? '';
-    const words = [...value.matchAll(/"((?:[^"\\]|\\.)*)"/g)].map(([, word = '']) => word);
-    if (!value.startsWith('[')) return value;
-    return words[1] === '-c' ? (words[2] ?? '') : quote(words);
-  };
-  const directory = `${last('WORKDIR').replace(/\/$/, '')}/`;
-  const line = `${last('ENTRYPOINT').replace(/.*\.sh\b.*/, '')} ${last('CMD')}`;
-  return readLine(project, line.replaceAll(` ${directory}`, ' '));
 }
