@@ -3,15 +3,10 @@ import type { Project } from './read-project.ts';
 import { type ScriptCommand, tidy } from './script-commands.ts';
 import { readCompilation, readSettings, readToolSettings, TYPESCRIPT } from './tsconfig.ts';
 
-/** What a build tool writes. Paths are relative to the app. */
+/** What a build tool writes: the directory, and the file that it makes of a source file. Paths are relative to the app. */
 export interface Output {
   directory: string;
-  /** The only file, when the tool is told to write one. */
-  file: string | null;
-  /** The directory that is compiled; null for the first one of a source file's path. */
-  root: string | null;
-  /** The source files that are compiled one by one. */
-  sources: RegExp;
+  compile(source: string): string | null;
 }
 
 const TSC = /^((vue-)?ts[cgp]c?|nest)$/;
@@ -21,14 +16,14 @@ const OUTPUT_OPTION = /^(-d|-o|--out-?dir|--outfile|--output-path|--dist-dir)$/i
 /** The output of Vite, webpack or Rollup in their settings. */
 const OUTPUT = /\b(?:outDir|output:[^}]{0,300}?\b(?:dir|file|path)):[^;\n]{0,60}?['"]([\w./-]+)['"]/;
 
-/** What the tools among some commands write: as their options or their settings say, otherwise to `dist`. */
-export const readOutputs = (project: Project, commands: ScriptCommand[]): Output[] =>
-  commands.flatMap((command) => readOutput(project, command) ?? []);
-
-function readOutput(project: Project, { argv: [program = '', ...args], directory }: ScriptCommand): Output | null {
+/** What a build tool writes, as its options or its settings say, otherwise to `dist`; null for another command. */
+export function readOutput(
+  project: Project,
+  { argv: [program = '', ...args], directory }: ScriptCommand,
+): Output | null {
   const tool = posix.basename(program);
-  const isTsc = TSC.test(tool);
-  if (!(isTsc || COMPILERS.test(tool) || BUNDLERS.test(tool)) || args.includes('serve')) return null;
+  const [isTsc, isCompiler] = [TSC.test(tool), COMPILERS.test(tool)];
+  if (!(isTsc || isCompiler || BUNDLERS.test(tool)) || args.includes('serve')) return null;
   const words = ['', ...args.flatMap((word) => word.split('='))];
   const option = (names: RegExp) => words[words.findIndex((word) => names.test(word)) + 1] ?? '';
   const inProject = (path: string) => posix.join(project.app, directory, path);
@@ -39,26 +34,18 @@ function readOutput(project: Project, { argv: [program = '', ...args], directory
   const named = option(/^(-c|--config)$/);
   const settings = named ? readSettings(project, inProject(named)) : readToolSettings(project, inProject(''), tool);
   const given = option(OUTPUT_OPTION) || OUTPUT.exec(settings)?.[1];
-  const usual = tidy(directory, tool === 'react-scripts' ? 'build' : 'dist');
-  const otherwise = config ? posix.relative(project.app, config.outDir) : usual;
-  const path = given ? tidy(directory, given) : otherwise;
+  const usual = config
+    ? posix.relative(project.app, config.outDir)
+    : tidy(directory, tool === 'react-scripts' ? 'build' : 'dist');
+  const path = given ? tidy(directory, given) : usual;
   const isFile = /\.[cm]?js$/.test(path);
-  const root = tool === 'swc' && !args.includes('--strip-leading-paths') ? '' : null;
-  const sources = COMPILERS.test(tool) ? /./ : /(?!)/;
-  return {
-    directory: isFile ? posix.dirname(path) : path,
-    file: isFile ? path : null,
-    root: config ? posix.relative(project.app, config.rootDir) : root,
-    sources: config ? TYPESCRIPT : sources,
+  const compile = (source: string) => {
+    if (!(config ? TYPESCRIPT.test(source) : isCompiler)) return null;
+    const keepsAll = tool === 'swc' && !args.includes('--strip-leading-paths');
+    const top = keepsAll || !source.includes('/') ? '' : (source.split('/')[0] ?? '');
+    const inRoot = posix.relative(config ? posix.relative(project.app, config.rootDir) : top, source);
+    if (isFile) return path;
+    return inRoot.startsWith('..') ? null : posix.join(path, inRoot.replace(/\.([cm]?)[jt]sx?$/, '.$1js'));
   };
-}
-
-/** The file that a source file becomes, relative to the app; null when nothing compiles it. */
-export function findCompiledFile(outputs: Output[], source: string): string | null {
-  for (const { directory, file, root } of outputs.filter(({ sources }) => sources.test(source))) {
-    const path = posix.relative(root ?? source.split('/').slice(0, -1)[0] ?? '', source);
-    if (file) return file;
-    if (!path.startsWith('..')) return posix.join(directory, path.replace(/\.([cm]?)[jt]sx?$/, '.$1js'));
-  }
-  return null;
+  return { directory: isFile ? posix.dirname(path) : path, compile };
 }

@@ -1,6 +1,6 @@
 import { usageError } from '../../lib/errors.ts';
 import { type Project, withApp } from '../../project/read-project.ts';
-import { readImageCommand, readScript, tidy } from '../../project/script-commands.ts';
+import { readImageCommand, readLine, tidy } from '../../project/script-commands.ts';
 import { addUsed, findMembers, type Member } from '../../project/workspace-members.ts';
 import { findBuild } from './build-command.ts';
 import { findFramework } from './frameworks.ts';
@@ -39,8 +39,9 @@ function missingApp(message: string, members: Member[]) {
 
 /** The member that the root starts, by its scripts or its Dockerfile; else the root; else the only one that has a server. */
 function chooseApp(project: Project, root: Member, members: Member[]): Member {
-  const scripts = ['start:prod', 'start', 'prod', 'serve', 'server'].flatMap((name) => readScript(project, name));
-  for (const { argv, directory } of [...scripts, ...readImageCommand(project)]) {
+  const lines = ['start:prod', 'start', 'prod', 'serve', 'server'].map((name) => `npm run ${name}`);
+  const commands = [...lines, readImageCommand(project)].flatMap((line) => readLine(project, line));
+  for (const { argv, directory } of commands) {
     const words = /^(npm|pnpm|yarn)$/.test(argv[0] ?? '') ? argv.map((word) => word.replace(/^--?\w+=/, '')) : [];
     const [named] = [directory, ...words].flatMap((word) => (word ? (findMember(members, word) ?? []) : []));
     if (named) return named;
