@@ -1,5 +1,5 @@
 import { posix } from 'node:path';
-import { parse, quote } from 'shell-quote';
+import { parse } from 'shell-quote';
 import { findOwnStage } from './own-files.ts';
 import { type Project, readManifest } from './read-project.ts';
 
@@ -127,9 +127,7 @@ export function readImageCommand(project: Project): string {
   if (!stage?.path.startsWith(project.app)) return '';
   const last = (keyword: string) => {
     const value = stage.find(keyword).at(-1)?.getArgumentsContent() ?? '';
-    const words = [...value.matchAll(/"((?:[^"\\]|\\.)*)"/g)].map(([, word = '']) => word);
-    if (!value.startsWith('[')) return value;
-    return words[1] === '-c' ? (words[2] ?? '') : quote(words);
+    return value.startsWith('[') ? value.replace(/["',[\]]+/g, ' ').replace(/^ *\S*sh +-c/, '') : value;
   };
   const line = `${last('ENTRYPOINT').replace(/.*\.sh\b.*/, '')} ${last('CMD')}`;
   return line.replaceAll(` ${tidy(stage.expand(last('WORKDIR')))}/`, ' ');

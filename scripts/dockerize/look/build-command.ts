@@ -3,7 +3,7 @@ import { readOutput } from '../../project/build-tools.ts';
 import type { Project } from '../../project/read-project.ts';
 import { findStartedFiles, readLine, tidy } from '../../project/script-commands.ts';
 import { readCompilation } from '../../project/tsconfig.ts';
-import type { Framework } from './frameworks.ts';
+import { existsInApp, type Framework } from './frameworks.ts';
 
 export type Build = NonNullable<ReturnType<typeof findBuild>>;
 
@@ -25,7 +25,7 @@ export function findBuild(project: Project, framework: Framework | null) {
   );
   const copied = framework?.copies
     ?.map(({ from }) => from.split('/')[0] ?? '')
-    .filter((path) => !exists(project, path));
+    .filter((path) => !existsInApp(project, path));
   const named = started.length > 0 ? started : [project.manifest.main ?? ''];
   const missing = named.map((file) => findMissingDirectory(project, file));
   const all = [...new Set([...(copied ?? tools.map(({ directory }) => directory)), ...missing])];
@@ -46,20 +46,15 @@ function findCompiler(project: Project, started: string[]): string | null {
   const { dependencies, devDependencies } = project.manifest;
   const config = readCompilation(project, posix.join(project.app, 'tsconfig.json'));
   const hasCompiler = 'typescript' in { ...dependencies, ...devDependencies, ...project.rootManifest.devDependencies };
-  const runsSource = started.some((file) => project.has(posix.join(project.app, file)));
+  const runsSource = started.some((file) => existsInApp(project, file));
   if (!hasCompiler || !config?.emits || runsSource) return null;
   return config.outDir === project.app ? 'npx tsc --outDir dist' : 'npx tsc';
 }
 
-const exists = (project: Project, begin: string) =>
-  project.files.some((each) => each.startsWith(posix.join(project.app, begin)));
-
 /** The first directory on the way to a file that is not in the project: the build makes it. */
 function findMissingDirectory(project: Project, file: string): string {
   const path = tidy(file);
-  const isFile = /\.\w+$/.test(path);
-  if (/^\.\.?(\/|$)|node_modules/.test(path) || exists(project, isFile ? path : `${path}.`)) return '';
-  const parts = (isFile ? posix.dirname(path) : path).split('/');
-  const paths = parts.map((_, at) => parts.slice(0, at + 1).join('/'));
-  return paths.find((each) => each !== '.' && !exists(project, `${each}/`)) ?? '';
+  if (path.includes('node_modules') || existsInApp(project, `${path}.`)) return '';
+  const paths = path.split('/').map((_, at, parts) => parts.slice(0, at + 1).join('/'));
+  return paths.find((each) => posix.extname(each) === '' && !existsInApp(project, `${each}/`)) ?? '';
 }

@@ -1,7 +1,7 @@
 import { posix } from 'node:path';
 import { usageError } from '../../lib/errors.ts';
 import type { Project } from '../../project/read-project.ts';
-import { findStartedFiles, readScript, tidy } from '../../project/script-commands.ts';
+import { findStartedFiles, readLine, tidy } from '../../project/script-commands.ts';
 import { majorOf, readToolSettings } from '../../project/tsconfig.ts';
 
 /** What a framework says of an app: what is built and what runs. Paths are relative to the app. */
@@ -20,33 +20,25 @@ export interface Framework {
   handlesSigterm: boolean;
 }
 
-/** How a framework is found, by its package, and what is said of it. Words are separated by spaces. */
-interface Row extends Partial<Omit<Framework, 'copies' | 'command'>> {
-  name: string;
-  /** The name of its settings, without `.config.js`; and what has to be in them, in those of Vite or in a script. */
-  config?: string;
-  when?: RegExp;
-  /** Why nothing can be started. */
-  error?: string;
-  /** The output directory, if the settings name no other: OUT in what follows. */
-  out?: string;
-  command?: string;
-  /** `from:to`. With a question mark: if it exists. ROOT is the root of the workspace. */
-  copies?: string;
-}
+/**
+ * A row of the table: `when` is in some settings or in a script, `error` says why nothing can be started. `copies`: `from:to`,
+ * with a question mark if it exists. OUT is the directory that the settings name, or `out`; ROOT that of the workspace.
+ */
+type Row = { name: string; when?: RegExp } & Partial<Record<'error' | 'out' | 'command' | 'copies', string>> &
+  Partial<Omit<Framework, 'command' | 'copies'>>;
 
 const STATIC = 'builds static files here, and no server starts';
-const NO_SERVER = 'builds no server for Node here: install @sveltejs/adapter-node and use it';
+const HINT = 'Serve its output with the image of a web server, or add a server to the app, with a start script.';
 const BIN = 'node_modules/.bin/';
 const HOST = { HOST: '0.0.0.0' };
-const STANDALONE = { copies: '.next/standalone:ROOT .next/static public?', env: { HOSTNAME: '0.0.0.0' } };
 const SIGTERM = { handlesSigterm: true };
-const NEXT = { name: 'next', config: 'next', build: 'npx next build', ...SIGTERM };
+const NEXT = { name: 'next', build: 'npx next build', ...SIGTERM };
+const STANDALONE = { copies: '.next/standalone:ROOT .next/static public?', env: { HOSTNAME: '0.0.0.0' } };
 const NITRO = { command: '.output/server/index.mjs', copies: '.output', needsModules: false, ...SIGTERM };
-const KIT = { name: '@sveltejs/kit', config: 'svelte', build: 'npx vite build', out: 'build', copies: 'OUT' };
-const ROUTER = { name: '@react-router/dev', config: 'react-router', build: 'npx react-router build', copies: 'build' };
+const KIT = { name: '@sveltejs/kit', build: 'npx vite build', out: 'build', copies: 'OUT' };
+const ROUTER = { name: '@react-router/dev', build: 'npx react-router build', copies: 'build' };
 const REMIX = { name: '@remix-run/dev', ...SIGTERM };
-const ASTRO = { name: '@astrojs/node', config: 'astro', build: 'npx astro build', out: 'dist', copies: 'OUT' };
+const ASTRO = { name: '@astrojs/node', build: 'npx astro build', out: 'dist', copies: 'OUT', port: 4321, env: HOST };
 const ADONIS = { name: '@adonisjs/assembler', port: 3333, env: { ...HOST, PORT: '3333' }, ...SIGTERM };
 
 /** The first row that fits counts. */
@@ -58,14 +50,14 @@ const ROWS: Row[] = [
   { name: 'nuxt', build: 'npx nuxt build', ...NITRO },
   ...['nitropack', 'nitro', 'vinxi'].map((name) => ({ name, ...NITRO })),
   { ...KIT, when: /@sveltejs\/adapter-node|\bnode (\.\/)?build\b/, command: 'OUT/index.js', ...SIGTERM },
-  { ...KIT, error: NO_SERVER },
+  { ...KIT, error: 'builds no server for Node here: install @sveltejs/adapter-node and use it' },
   { ...ROUTER, when: /\bssr:\s*false/, error: STATIC },
   { ...ROUTER, when: /react-router-serve/, command: `${BIN}react-router-serve ./build/server/index.js`, ...SIGTERM },
   ROUTER,
   { ...REMIX, when: /\bvite:build/, command: `${BIN}remix-serve ./build/server/index.js`, copies: 'build' },
   { ...REMIX, command: `${BIN}remix-serve ./build/index.js`, copies: 'build public' },
-  { ...ASTRO, when: /\bmode:\s*['"]standalone/, command: 'OUT/server/entry.mjs', port: 4321, env: HOST },
-  { ...ASTRO, port: 4321, env: HOST },
+  { ...ASTRO, when: /\bmode:\s*['"]standalone/, command: 'OUT/server/entry.mjs' },
+  ASTRO,
   { ...ADONIS, command: 'bin/server.js', copies: 'build:.' },
   { name: '@nestjs/core' },
   { name: '@strapi/strapi', command: `${BIN}strapi start`, port: 1337 },
@@ -83,49 +75,45 @@ const CLIENT = /^(vite|react-scripts|gatsby|ng|vue-cli-service|docusaurus|astro|
 export function findFramework(project: Project): Framework | null {
   const { scripts, dependencies, devDependencies } = project.manifest;
   const versions = { ...devDependencies, ...dependencies };
-  const exists = (path: string) => project.files.some((file) => file.startsWith(posix.join(project.app, path)));
-  const read = (tool = '') => readToolSettings(project, project.app, tool);
+  const exists = (path: string) => existsInApp(project, path);
+  const tools = ['next', 'svelte', 'react-router', 'astro', 'vite'];
+  const settings = tools.map((tool) => readToolSettings(project, project.app, tool)).join('');
+  const fits = ({ name, when = / / }: Row) =>
+    name in versions && when.test([settings, scripts.build, scripts.start].join(' '));
   const started = findStartedFiles(project);
-  const text = [read('vite'), scripts.build, scripts.start].join('\n');
-  const fits = ({ name, config, when }: Row) => name in versions && (when?.test(read(config) + text) ?? true);
-  for (const row of ROWS.filter(fits)) {
-    if (row.error) throw cannotServe(row.name, row.error);
-    const out = tidy(/\bout(?:Dir)?:\s*['"]([\w./-]+)/.exec(read(row.config))?.[1] ?? row.out ?? '');
-    const split = (words: string) => words.replaceAll('OUT', out).split(' ');
-    const copies = split(row.copies ?? '')
-      .filter((word) => !word.endsWith('?') || exists(word.slice(0, -1)))
-      .map((word) => {
-        const [from = '', to = from] = word.replace('?', '').split(':');
-        return { from, to: to.replace('ROOT', posix.relative(project.app, '') || '.') };
-      });
-    const command = row.command ? split(row.command) : null;
-    const [first = ''] = command ?? [];
-    const isMade = (file: string) =>
-      copies.some(({ from }) => file.split('/')[0] === from.split('/')[0]) || (file === first && !exists(file));
+  for (const { command, copies, needsModules, handlesSigterm = false, ...row } of ROWS.filter(fits)) {
+    if (row.error) throw usageError(`\`${row.name}\` ${row.error}.`, HINT);
+    const out = tidy(/\bout(?:Dir)?:\s*['"]([\w./-]+)/.exec(settings)?.[1] ?? row.out ?? '');
+    const split = (words = '') => words.replaceAll('OUT', out).split(' ');
+    const copied = split(copies).flatMap((word) => {
+      const [from = '', to = from] = word.replace('?', '').split(':');
+      if (word.endsWith('?') && !exists(from)) return [];
+      return { from, to: to.replace('ROOT', posix.relative(project.app, '') || '.') };
+    });
+    const [first = ''] = split(command);
+    const made = copied.map(({ from }) => from.split('/')[0]);
+    const isMade = (file: string) => made.includes(file.split('/')[0]) || (file === first && !exists(file));
     const hasServer = started.some((file) => first.startsWith(BIN) || !isMade(file));
-    if (hasServer && row.needsModules === false) continue;
+    if (hasServer && needsModules === false) continue;
     return {
-      name: row.name,
+      port: 3000,
+      env: {},
+      ...row,
       source: `${row.name} in package.json`,
-      build: row.build,
-      command: hasServer ? null : command,
-      copies: row.copies ? copies : null,
-      needsModules: row.needsModules ?? Object.keys(dependencies).length > 0,
-      port: row.port ?? 3000,
-      env: row.env ?? {},
-      handlesSigterm:
-        !hasServer && row.handlesSigterm === true && (row.name !== 'next' || majorOf(versions.next) >= 14),
+      command: hasServer || !command ? null : split(command),
+      copies: copies ? copied : null,
+      needsModules: needsModules ?? Object.keys(dependencies).length > 0,
+      handlesSigterm: handlesSigterm && !hasServer && (row.name !== 'next' || majorOf(versions.next) >= 14),
     };
   }
-  const lines = readScript(project, 'build').map(({ argv }) => argv.join(' '));
-  const client = lines.find((line) => CLIENT.test(line));
+  const client = readLine(project, 'npm run build')
+    .find(({ argv }) => CLIENT.test(argv[0] ?? ''))
+    ?.argv.join(' ');
   const isServer = started.length > 0 || Object.keys(dependencies).some((name) => SERVERS.test(name));
-  if (client && !isServer && !exists('Procfile') && !exists('server.')) throw cannotServe(client, STATIC);
+  if (client && !isServer && !['Procfile', 'server.'].some(exists)) throw usageError(`\`${client}\` ${STATIC}.`, HINT);
   return null;
 }
 
-const cannotServe = (name: string, why: string) =>
-  usageError(
-    `\`${name}\` ${why}.`,
-    'Serve its output with the image of a web server, or add a server to the app, with a start script.',
-  );
+/** Whether a path of the app begins so. */
+export const existsInApp = ({ app, files }: Project, begin: string) =>
+  files.some((file) => file.startsWith(posix.join(app, begin)));

@@ -41,11 +41,9 @@ function missingApp(message: string, members: Member[]) {
 function chooseApp(project: Project, root: Member, members: Member[]): Member {
   const lines = ['start:prod', 'start', 'prod', 'serve', 'server'].map((name) => `npm run ${name}`);
   const commands = [...lines, readImageCommand(project)].flatMap((line) => readLine(project, line));
-  for (const { argv, directory } of commands) {
-    const words = /^(npm|pnpm|yarn)$/.test(argv[0] ?? '') ? argv.map((word) => word.replace(/^--?\w+=/, '')) : [];
-    const [named] = [directory, ...words].flatMap((word) => (word ? (findMember(members, word) ?? []) : []));
-    if (named) return named;
-  }
+  const words = commands.flatMap(({ argv, directory }) => [directory, ...argv]);
+  const named = words.map((word) => findMember(members, word.replace(/^--?\w+=/, ''))).find((member) => member);
+  if (named) return named;
   const candidates = [root, ...members].filter((member) => isServer(withApp(project, member.path, member.manifest)));
   const [first] = candidates;
   if (first === undefined) throw missingApp('No member of the workspace says how it is started.', members);
