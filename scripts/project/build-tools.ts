@@ -3,24 +3,19 @@ import type { Project } from './read-project.ts';
 import { type ScriptCommand, tidy } from './script-commands.ts';
 import { readCompilation, readSettings, readToolSettings, TYPESCRIPT } from './tsconfig.ts';
 
-/** What a build tool writes: the directory, and the file that it makes of a source file. Paths are relative to the app. */
-export interface Output {
-  directory: string;
-  compile(source: string): string | null;
-}
-
 const TSC = /^((vue-)?ts[cgp]c?|nest)$/;
 const COMPILERS = /^(esbuild|tsup|tsdown|ncc|swc|babel)$/;
-const BUNDLERS = /^(vite|webpack|rollup|rolldown|ng|unbuild|vue-cli-service|parcel|pkgroll|react-scripts)$/;
+const BUNDLERS =
+  /^(vite|webpack|rollup|rolldown|ng|unbuild|vue-cli-service|parcel|pkgroll|react-scripts|astro|gatsby|docusaurus)$/;
 const OUTPUT_OPTION = /^(-d|-o|--out-?dir|--outfile|--output-path|--dist-dir)$/i;
 /** The output of Vite, webpack or Rollup in their settings. */
 const OUTPUT = /\b(?:outDir|output:[^}]{0,300}?\b(?:dir|file|path)):[^;\n]{0,60}?['"]([\w./-]+)['"]/;
 
-/** What a build tool writes, as its options or its settings say, otherwise to `dist`; null for another command. */
-export function readOutput(
-  project: Project,
-  { argv: [program = '', ...args], directory }: ScriptCommand,
-): Output | null {
+/**
+ * What a build tool writes: the directory, as its options or its settings say, otherwise `dist`, and the file that it makes of a
+ * source file. null for another command. Paths are relative to the app.
+ */
+export function readOutput(project: Project, { argv: [program = '', ...args], directory }: ScriptCommand) {
   const tool = posix.basename(program);
   const [isTsc, isCompiler] = [TSC.test(tool), COMPILERS.test(tool)];
   if (!(isTsc || isCompiler || BUNDLERS.test(tool)) || args.includes('serve')) return null;
@@ -47,5 +42,5 @@ export function readOutput(
     if (isFile) return path;
     return inRoot.startsWith('..') ? null : posix.join(path, inRoot.replace(/\.([cm]?)[jt]sx?$/, '.$1js'));
   };
-  return { directory: isFile ? posix.dirname(path) : path, compile };
+  return { directory: isFile ? posix.dirname(path) : path, compile, isBundler: !isTsc && !isCompiler };
 }

@@ -15,19 +15,16 @@ export interface Member {
 export function findMembers(project: Project): { members: Member[]; source: string } {
   const isPnpm = project.has('pnpm-workspace.yaml');
   const { workspaces } = project.rootManifest;
-  const patterns = isPnpm
-    ? readYaml(project.read('pnpm-workspace.yaml')).packages
-    : (mapOf(workspaces).packages ?? workspaces);
-  const [excluded, included] = ['!', ''].map((sign) =>
-    listOf(patterns)
-      .filter((text) => text.startsWith('!') === (sign === '!'))
-      .map((text) => compilePattern(tidy(text.slice(sign.length)))),
-  );
+  const inManifest = mapOf(workspaces).packages ?? workspaces;
+  const patterns = listOf(isPnpm ? readYaml(project.read('pnpm-workspace.yaml')).packages : inManifest);
+  const compile = (text: string) => compilePattern(tidy(text.replace('!', '')));
+  const excluded = patterns.filter((text) => text.startsWith('!')).map(compile);
+  const included = patterns.filter((text) => !text.startsWith('!')).map(compile);
   const members = project.files.flatMap((file) => {
     const path = posix.dirname(file);
-    const isMember = included?.some((matches) => matches(path)) && !excluded?.some((matches) => matches(path));
+    const isMember = included.some((matches) => matches(path)) && !excluded.some((matches) => matches(path));
     const manifest = file.endsWith('/package.json') && isMember ? readManifest(project, path) : null;
-    return manifest ? [{ path, name: manifest.name ?? path, manifest }] : [];
+    return manifest ? { path, name: manifest.name ?? path, manifest } : [];
   });
   return { members, source: isPnpm ? 'pnpm-workspace.yaml' : 'workspaces in package.json' };
 }

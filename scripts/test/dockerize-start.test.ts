@@ -499,8 +499,8 @@ test.each([
   [{ '@react-router/dev': '7' }, 'react-router build', { 'react-router.config.ts': 'ssr: false' }],
   [{ astro: '5' }, 'astro build', {}],
 ])('static files have no server: %j', (dependencies, build, files) => {
-  const project = projectOf({ 'package.json': { dependencies, scripts: { build } }, ...files });
-  expect(() => findFramework(project)).toThrow(expect.objectContaining({ code: 'usage' }));
+  const contents = { 'package.json': { dependencies, scripts: { build } }, 'src/main.js': '', ...files };
+  expect(() => look(contents)).toThrow(expect.objectContaining({ code: 'usage' }));
 });
 
 test('a client beside a server is no framework', () => {

@@ -20,15 +20,12 @@ export function findBuild(project: Project, framework: Framework | null) {
   const command = script === null ? (framework?.build ?? findCompiler(project, started)) : null;
   if (script === null && command === null) return null;
   const reason = framework?.build ? framework.source : 'tsconfig.json';
-  const tools = (script === null ? readLine(project, command ?? '') : read(script)).flatMap(
-    (each) => readOutput(project, each) ?? [],
-  );
-  const copied = framework?.copies
-    ?.map(({ from }) => from.split('/')[0] ?? '')
-    .filter((path) => !existsInApp(project, path));
+  const commands = script === null ? readLine(project, command ?? '') : read(script);
+  const tools = commands.flatMap((each) => readOutput(project, each) ?? []);
+  const copied = framework?.copies?.map(({ from }) => from).filter((path) => !existsInApp(project, path));
   const named = started.length > 0 ? started : [project.manifest.main ?? ''];
-  const missing = named.map((file) => findMissingDirectory(project, file));
-  const all = [...new Set([...(copied ?? tools.map(({ directory }) => directory)), ...missing])];
+  const missing = [...(copied ?? []), ...named].map((file) => findMissingDirectory(project, file));
+  const all = [...new Set([...(copied ? [] : tools.map(({ directory }) => directory)), ...missing])];
   const outputs = all.filter((path) => /^(?!\.\.|node_modules)./.test(path)).sort();
   return {
     script,
@@ -36,6 +33,8 @@ export function findBuild(project: Project, framework: Framework | null) {
     source: script === null ? `${reason}, and no build script` : `${script} in package.json`,
     /** The directories that it makes, relative to the app. */
     outputs: outputs.filter((path) => !outputs.some((other) => path.startsWith(`${other}/`))),
+    /** Whether it makes what a browser runs. */
+    hasClient: tools.some(({ isBundler }) => isBundler),
     /** The file that it makes of a source file; null when it makes none. */
     compile: (source: string) => tools.map((tool) => tool.compile(source)).find((path) => path !== null) ?? null,
   };
@@ -46,7 +45,7 @@ function findCompiler(project: Project, started: string[]): string | null {
   const { dependencies, devDependencies } = project.manifest;
   const config = readCompilation(project, posix.join(project.app, 'tsconfig.json'));
   const hasCompiler = 'typescript' in { ...dependencies, ...devDependencies, ...project.rootManifest.devDependencies };
-  const runsSource = started.some((file) => existsInApp(project, file));
+  const runsSource = started.some((file) => project.has(posix.join(project.app, file)));
   if (!hasCompiler || !config?.emits || runsSource) return null;
   return config.outDir === project.app ? 'npx tsc --outDir dist' : 'npx tsc';
 }

@@ -1,31 +1,23 @@
 import { posix } from 'node:path';
 import { usageError } from '../../lib/errors.ts';
 import type { Project } from '../../project/read-project.ts';
-import { findStartedFiles, readLine, tidy } from '../../project/script-commands.ts';
+import { findStartedFiles, tidy } from '../../project/script-commands.ts';
 import { majorOf, readToolSettings } from '../../project/tsconfig.ts';
 
 /** What a framework says of an app: what is built and what runs. Paths are relative to the app. */
-export interface Framework {
-  name: string;
-  source: string;
-  /** What builds when no script does. */
-  build?: string;
-  /** What runs in production, after `node`; null when the app has a server of its own. */
-  command: string[] | null;
-  /** What to copy from the build; null when everything is needed. */
-  copies: { from: string; to: string }[] | null;
-  needsModules: boolean;
-  port: number;
-  env: Record<string, string>;
-  handlesSigterm: boolean;
-}
+export type Framework = NonNullable<ReturnType<typeof findFramework>>;
 
 /**
  * A row of the table: `when` is in some settings or in a script, `error` says why nothing can be started. `copies`: `from:to`,
  * with a question mark if it exists. OUT is the directory that the settings name, or `out`; ROOT that of the workspace.
  */
-type Row = { name: string; when?: RegExp } & Partial<Record<'error' | 'out' | 'command' | 'copies', string>> &
-  Partial<Omit<Framework, 'command' | 'copies'>>;
+type Row = Partial<Record<'build' | 'error' | 'out' | 'command' | 'copies', string>> &
+  Partial<Record<'needsModules' | 'handlesSigterm', boolean>> & {
+    name: string;
+    when?: RegExp;
+    port?: number;
+    env?: Record<string, string>;
+  };
 
 const STATIC = 'builds static files here, and no server starts';
 const HINT = 'Serve its output with the image of a web server, or add a server to the app, with a start script.';
@@ -47,8 +39,7 @@ const ROWS: Row[] = [
   { ...NEXT, when: /\boutput:\s*['"]standalone/, command: 'server.js', needsModules: false, ...STANDALONE },
   { ...NEXT, command: `${BIN}next start`, copies: '.next public? next.config.js? next.config.mjs? next.config.ts?' },
   { name: 'nuxt', when: /\bnuxt generate/, error: STATIC },
-  { name: 'nuxt', build: 'npx nuxt build', ...NITRO },
-  ...['nitropack', 'nitro', 'vinxi'].map((name) => ({ name, ...NITRO })),
+  ...['nuxt', 'nitropack', 'nitro', 'vinxi'].map((name) => ({ name, build: `npx ${name} build`, ...NITRO })),
   { ...KIT, when: /@sveltejs\/adapter-node|\bnode (\.\/)?build\b/, command: 'OUT/index.js', ...SIGTERM },
   { ...KIT, error: 'builds no server for Node here: install @sveltejs/adapter-node and use it' },
   { ...ROUTER, when: /\bssr:\s*false/, error: STATIC },
@@ -62,17 +53,8 @@ const ROWS: Row[] = [
   { name: '@nestjs/core' },
   { name: '@strapi/strapi', command: `${BIN}strapi start`, port: 1337 },
 ];
-/** Packages that answer requests: with one of them, a build of static files is only the client. */
-const SERVERS =
-  /^(express|fastify|koa|hono|polka|restify|connect|h3|ws|socket\.io|@hono\/node-server|@?hapi(\/hapi)?|@feathersjs\/.+|@apollo\/server)$/;
-const CLIENT = /^(vite|react-scripts|gatsby|ng|vue-cli-service|docusaurus|astro|parcel|eleventy|vuepress|vitepress)\b/;
-
-/**
- * Finds the framework that says what is built and what runs; null without one.
- *
- * @throws {ToolError} with the code `usage` when the project builds static files, or no server for Node.
- */
-export function findFramework(project: Project): Framework | null {
+/** Finds the framework that says what is built and what runs. @throws {ToolError} when no server for Node is built. */
+export function findFramework(project: Project) {
   const { scripts, dependencies, devDependencies } = project.manifest;
   const versions = { ...devDependencies, ...dependencies };
   const exists = (path: string) => existsInApp(project, path);
@@ -96,21 +78,16 @@ export function findFramework(project: Project): Framework | null {
     const hasServer = started.some((file) => first.startsWith(BIN) || !isMade(file));
     if (hasServer && needsModules === false) continue;
     return {
-      port: 3000,
-      env: {},
-      ...row,
+      ...{ port: 3000, env: {}, ...row },
       source: `${row.name} in package.json`,
+      /** What runs in production, after `node`; null when the app has a server of its own. */
       command: hasServer || !command ? null : split(command),
+      /** What to copy from the build; null when everything is needed. */
       copies: copies ? copied : null,
       needsModules: needsModules ?? Object.keys(dependencies).length > 0,
       handlesSigterm: handlesSigterm && !hasServer && (row.name !== 'next' || majorOf(versions.next) >= 14),
     };
   }
-  const client = readLine(project, 'npm run build')
-    .find(({ argv }) => CLIENT.test(argv[0] ?? ''))
-    ?.argv.join(' ');
-  const isServer = started.length > 0 || Object.keys(dependencies).some((name) => SERVERS.test(name));
-  if (client && !isServer && !['Procfile', 'server.'].some(exists)) throw usageError(`\`${client}\` ${STATIC}.`, HINT);
   return null;
 }
 

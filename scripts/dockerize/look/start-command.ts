@@ -2,7 +2,7 @@ import { posix } from 'node:path';
 import { quote } from 'shell-quote';
 import { findFile, readLaunch } from '../../project/launch.ts';
 import type { Project } from '../../project/read-project.ts';
-import { readImageCommand, readLine, type ScriptCommand, tidy } from '../../project/script-commands.ts';
+import { readImageCommand, readLine, tidy } from '../../project/script-commands.ts';
 import { TYPESCRIPT } from '../../project/tsconfig.ts';
 import type { Build } from './build-command.ts';
 import type { Framework } from './frameworks.ts';
@@ -24,92 +24,77 @@ export interface Start {
   notes: string[];
 }
 
-/** Where a command is written, and the command. */
+/** What the user says. */
+type Given = { entry?: string; args?: string[] };
 type Candidate = [source: string, line: string];
-
 const PRODUCTION = 'start:prod start:production prod production start serve server start-server start:server';
 const FILES = 'server app index src/index src/server src/main src/app main';
 const scripts = (names: string) =>
   names.split(' ').map((name): Candidate => [`${name} in package.json`, `npm run ${name}`]);
-const file = (path: string, source: string): Candidate => [source, `node ${quote([path])}`];
+const node = (path: string, source: string): Candidate => [source, `node ${quote([path])}`];
+const UNKNOWN = 'No script, Procfile, CMD, bin or main leads to a file that starts the app.';
+const HINT =
+  'Name the file that runs in production: --entry dist/index.js. Static files need the image of a web server instead.';
 
 /**
- * Finds what starts the app: production scripts, its framework, Procfile, its own Dockerfile, development tools translated
- * to what they start, `bin`, `main`, the usual files.
- *
- * @throws {MissingFact} when nothing says it.
+ * Finds what starts the app: production scripts, Procfile, its own Dockerfile, its framework, development tools translated to
+ * what they start, `bin`, `main`, the usual files. @throws {MissingFact} when nothing says it.
  */
-export function findStart(
-  project: Project,
-  build: Build | null,
-  framework: Framework | null,
-  { entry, args }: { entry?: string; args?: string[] },
-): Start {
+export function findStart(project: Project, build: Build | null, framework: Framework | null, given: Given): Start {
+  const { entry, args } = given;
   const start = entry ? startOf(project, [entry], entry, '--entry') : chooseStart(project, build, framework);
-  if (start === null) {
-    throw new MissingFact('entry', 'No script, Procfile, CMD, bin or main leads to a file that starts the app.', {
-      hint: 'Name the file that runs in production: --entry dist/index.js',
-    });
-  }
-  const end = start.entry === null ? 1 : start.argv.indexOf(start.entry) + 1;
+  if (start === null) throw new MissingFact('entry', UNKNOWN, { hint: HINT });
+  const end = Math.max(start.argv.indexOf(start.entry ?? ''), 0) + 1;
   return args ? { ...start, argv: [...start.argv.slice(0, end), ...args] } : start;
 }
 
 function startOf(project: Project, argv: string[], entry: string | null, source: string): Start {
-  return { argv, entry, sourceEntry: entry && findSource(project, entry), env: {}, before: [], source, notes: [] };
+  const file = entry ?? argv.find((word) => project.has(posix.join(project.app, word)));
+  return { argv, entry, sourceEntry: file ? findSource(project, file) : null, env: {}, before: [], source, notes: [] };
 }
 
 function chooseStart(project: Project, build: Build | null, framework: Framework | null): Start | null {
-  const { main, bin } = project.manifest;
-  const find = (candidates: Candidate[], isTranslated = false) =>
+  const { main = '', bin = '' } = project.manifest;
+  const find = (candidates: Candidate[], isTranslated: boolean) =>
     candidates.reduce<Start | null>((found, each) => found ?? readStart(project, build, each, isTranslated), null);
-  const own = find(scripts(PRODUCTION));
   const image: Candidate = ['CMD in Dockerfile', readImageCommand(project)];
+  const web = /^web:(.*)$/m.exec(project.read(posix.join(project.app, 'Procfile')) ?? '')?.[1] ?? '';
+  const own = find([...scripts(PRODUCTION), ['web in Procfile', web], image], false);
   // The image that it had may have migrated its database first: npm run migrate && npm start.
-  const inImage = find([image]);
+  const inImage = find([image], false);
   if (own?.before.length === 0 && String(own.argv) === String(inImage?.argv)) own.before = inImage?.before ?? [];
   if (framework?.command && !own?.entry) {
     const [first = ''] = framework.command;
-    if (own?.argv[0] === first) return own;
     const entry = first.startsWith('node_modules/') ? null : first;
-    const { argv, sourceEntry } = startOf(project, framework.command, entry, '');
-    return { env: {}, before: [], notes: [], ...own, argv, entry, sourceEntry, source: framework.source };
+    const start = startOf(project, framework.command, entry, framework.source);
+    return own?.argv[0] === first ? own : { ...start, env: own?.env ?? {}, before: own?.before ?? [] };
   }
-  const web = /^web:(.*)$/m.exec(project.read(posix.join(project.app, 'Procfile')) ?? '')?.[1] ?? '';
-  const [program = ''] = typeof bin === 'string' ? [bin] : Object.values(bin ?? {});
   const others = [
     ...scripts('start'),
-    ...(program ? [file(program, 'bin in package.json')] : []),
-    ...(main ? [file(main, 'main in package.json')] : []),
+    node(Object.values(typeof bin === 'string' ? [bin] : bin)[0] ?? '', 'bin in package.json'),
+    node(main, 'main in package.json'),
     ...scripts('dev start:dev develop server'),
-    ...FILES.split(' ').map((path) => file(path, `${path}, which exists`)),
+    ...(build?.hasClient ? [] : FILES.split(' ').map((path) => node(path, `${path}, which exists`))),
   ];
-  return own ?? find([['web in Procfile', web], image]) ?? find(others, true);
+  return own ?? find(others, true);
 }
 
-/** The last command of a candidate that starts something, with what starts before it: migrations. */
+/** The last command of a line that starts something, with what starts before it: migrations. */
 function readStart(project: Project, build: Build | null, [source, line]: Candidate, isTranslated: boolean) {
-  const commands = readLine(project, line).map((command) => {
-    const launch = readLaunch(project, command);
-    if (launch === null || (launch.isDevelopment && !isTranslated)) return { command };
-    const entry = launch.file === null ? null : findEntry(project, build, launch.file, isTranslated);
-    if (launch.file !== null && entry === null) return { command };
-    const argv = withoutVariables([...launch.flags, ...(entry === null ? [] : [entry]), ...launch.args]);
-    return { command, start: { ...startOf(project, argv, entry, source), notes: launch.notes } };
-  });
-  const last = commands.findLastIndex(({ start }) => start);
-  const { command, start }: { command?: ScriptCommand; start?: Start } = commands[last] ?? {};
-  if (!command || !start) return null;
-  const env = Object.entries(command.env).filter(([name, value]) => name !== 'NODE_ENV' && !value.includes('${'));
-  start.env = Object.fromEntries(env);
-  start.sourceEntry ??= start.argv.find((word) => project.has(posix.join(project.app, word))) ?? null;
-  for (const {
-    command: { argv },
-    start: earlier,
-  } of commands.slice(0, last)) {
-    if (earlier && (earlier.entry === null || argv[0] === 'node')) start.before.push(earlier.argv);
-    if (!earlier)
-      start.notes.push(`\`${argv.join(' ')}\` is left out of the start: ${argv[0]} is not a production dependency`);
+  let start: Start | null = null;
+  const [before, leftOut]: [string[][], string[]] = [[], []];
+  for (const command of readLine(project, line)) {
+    const [{ argv, env }, launch] = [command, readLaunch(project, command)];
+    const entry = launch?.file ? findEntry(project, build, launch.file, isTranslated) : null;
+    if (!launch || (launch.isDevelopment && !isTranslated) || (launch.file && !entry)) {
+      leftOut.push(`\`${argv.join(' ')}\` is left out of the start: ${argv[0]} is not a production dependency`);
+      continue;
+    }
+    const words = withoutVariables([...launch.flags, ...(entry ? [entry] : []), ...launch.args]);
+    const kept = Object.entries(env).filter(([name, value]) => name !== 'NODE_ENV' && !value.includes('${'));
+    const more = { env: Object.fromEntries(kept), before: [...before], notes: [...launch.notes, ...leftOut] };
+    start = { ...startOf(project, words, entry, source), ...more };
+    if (entry === null || argv[0] === 'node') before.push(words);
   }
   return start;
 }
@@ -130,8 +115,8 @@ function findEntry(project: Project, build: Build | null, written: string, isTra
   const output = build?.outputs.find((each) => `${name}/`.startsWith(`${each}/`));
   // A package may have a node_modules in its source code, which is not read.
   if (/(^|\/)node_modules\//.test(path) || (output && /\.[cm]?js$/.test(path))) return path;
-  if (!output) return null;
-  return path.endsWith('/') || name === output ? `${name}/index.js` : `${name}.js`;
+  const inOutput = path.endsWith('/') || name === output ? `${name}/index.js` : `${name}.js`;
+  return output ? inOutput : null;
 }
 
 /** The source file of a built one: the same path in another directory. */

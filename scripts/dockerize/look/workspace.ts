@@ -7,11 +7,7 @@ import { findFramework } from './frameworks.ts';
 import { MissingFact } from './missing-fact.ts';
 import { findStart } from './start-command.ts';
 
-/**
- * Finds the workspace, its app, and what the app uses of it. `given` is a directory or a package's name.
- *
- * @throws {MissingFact} when several members can be started, or none is the one that is given.
- */
+/** Finds the workspace, its app, and what the app uses of it. `given` is a directory or a name. @throws {MissingFact} */
 export function findWorkspace(project: Project, given: string | undefined) {
   const { rootManifest } = project;
   const { members, source } = findMembers(project);
@@ -23,8 +19,8 @@ export function findWorkspace(project: Project, given: string | undefined) {
   // The root is not a dependency of any member, but may start any of them.
   const needed = app === root ? [...members, root] : addUsed(members, app);
   const others = members.filter((member) => !needed.includes(member)).map(({ path }) => path);
-  const usesTurbo =
-    project.has('turbo.json') && 'turbo' in { ...rootManifest.devDependencies, ...rootManifest.dependencies };
+  const tools = { ...rootManifest.devDependencies, ...rootManifest.dependencies };
+  const usesTurbo = project.has('turbo.json') && 'turbo' in tools;
   return { project: withApp(project, app.path, app.manifest), workspace: { needed, others, usesTurbo, source } };
 }
 
@@ -46,7 +42,7 @@ function chooseApp(project: Project, root: Member, members: Member[]): Member {
   if (named) return named;
   const candidates = [root, ...members].filter((member) => isServer(withApp(project, member.path, member.manifest)));
   const [first] = candidates;
-  if (first === undefined) throw missingApp('No member of the workspace says how it is started.', members);
+  if (!first) throw missingApp('No member of the workspace says how it is started.', members);
   if (first === root || candidates.length === 1) return first;
   const paths = candidates.map(({ path }) => path).join(', ');
   throw missingApp(`Several members of the workspace can be started: ${paths}.`, candidates);
