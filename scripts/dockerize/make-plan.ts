@@ -4,8 +4,8 @@ import { isPlain, plain, toShellLine } from '../lib/dockerfile-text.ts';
 import { commandsOf, type ManagerCommands, startManager } from '../project/manager-commands.ts';
 import { MissingFact } from '../project/missing-fact.ts';
 import { isCompiledNeedlessly } from '../project/native-packages.ts';
+import type { Member } from '../project/workspace-members.ts';
 import { findBuild } from './look/build-command.ts';
-import type { Member } from './look/workspace.ts';
 import type { Given, Look } from './look-at-project.ts';
 import type { CopiedPath, HealthCheck, Plan, Shape } from './plan-model.ts';
 

@@ -1,5 +1,6 @@
 import { posix } from 'node:path';
 import { parse } from 'shell-quote';
+import { findOwnStage } from './own-files.ts';
 import { type Project, readManifest } from './read-project.ts';
 
 /** One command of a script, without the programs that only set its variables. */
@@ -11,14 +12,15 @@ export interface ScriptCommand {
 }
 
 const LINE_LIMIT = 4096;
-/** How many commands are followed at most: scripts can call each other in a circle. */
-const COMMANDS_LIMIT = 200;
-/** How many scripts one command calls at most. */
-const NAMES_LIMIT = 50;
+/** How many commands are followed at most, because scripts can call each other in a circle; and names in one command. */
+const [COMMANDS_LIMIT, NAMES_LIMIT] = [200, 50];
 const WRAPPERS = /^(cross-env(-shell)?|env|exec|npx|tini|dumb-init|dotenv|env-cmd)$/;
 const CALLERS = /^(npm|pnpm|yarn|node --run|npm-run-all|run-[sp]|concurrently)$/;
 /** Options that name other members of the workspace: their scripts are not followed. */
 const MEMBER_OPTIONS = /^(-w|-r|-F|--filter|--workspaces?|--recursive|workspaces?)(=|$)/;
+const STARTS = /^(start|serve|server|prod|production)(:prod(uction)?)?$/;
+const WITH_VALUE =
+  /^(-r|--require|--import|--(experimental-)?loader|-C|--conditions|--env-file(-if-exists)?|--watch-path|--title)$/;
 
 /** A path without `./` and without a slash at the end; empty for the directory itself. */
 export const tidy = (...parts: string[]) => posix.join(...parts, '.').replace(/^\.$|\/$/, '');
@@ -31,14 +33,13 @@ export function readLine(project: Project, line: string): ScriptCommand[] {
   let left = COMMANDS_LIMIT;
   const follow = (text: string, start: string): ScriptCommand[] => {
     let directory = start;
-    if (left < 0) return [];
-    return splitLine(text).flatMap((words): ScriptCommand[] => {
+    return (left < 0 ? [] : splitLine(text)).flatMap((words): ScriptCommand[] => {
       const { argv, env } = unwrap(words);
       left -= 1;
       if (argv.length === 0 || left < 0) return [];
       if (argv[0] === 'cd') directory = tidy(directory, argv[1] ?? '');
-      const call = readCall(project, argv, directory);
-      if (call === null) return argv[0] === 'cd' ? [] : [{ argv, env, directory }];
+      const call = argv[0] === 'cd' ? { lines: [], args: [], directory } : readCall(project, argv, directory);
+      if (call === null) return [{ argv, env, directory }];
       const commands = call.lines.flatMap((each) => follow(each, call.directory));
       commands.at(-1)?.argv.push(...call.args);
       return commands.map((command) => ({ ...command, env: { ...env, ...command.env } }));
@@ -47,12 +48,13 @@ export function readLine(project: Project, line: string): ScriptCommand[] {
   return follow(line, '');
 }
 
-/** The words of each command. A line that no shell understands has none; variables stay as they are written. */
+/** The words of each command; none if no shell understands the line. Of variables, only default values are known. */
 function splitLine(line: string): string[][] {
   const commands: string[][] = [[]];
   let isLeftOut = false;
   try {
-    for (const token of parse(line.slice(0, LINE_LIMIT), (name) => `\${${name}}`)) {
+    const expand = (name: string) => /^\w+:?[-=](.*)/.exec(name)?.[1] ?? `\${${name}}`;
+    for (const token of parse(line.slice(0, LINE_LIMIT), expand)) {
       const word = typeof token === 'object' && 'pattern' in token ? token.pattern : token;
       if (typeof word === 'string' && !isLeftOut) commands.at(-1)?.push(word);
       if (typeof word !== 'object' || !('op' in word)) continue;
@@ -84,56 +86,49 @@ function readCall(project: Project, argv: string[], start: string) {
   if (!CALLERS.test(program) || argv.some((word) => MEMBER_OPTIONS.test(word))) return null;
   const at = argv.findIndex((word) => /^(--prefix|-C|--cwd)$/.test(word));
   const directory = at < 0 ? start : tidy(start, argv[at + 1] ?? '');
-  const scripts = readScripts(project, directory);
-  const words = (at < 0 ? argv : argv.toSpliced(at, 2)).slice(1);
-  const linesOf = (name: string) => [`pre${name}`, name, `post${name}`].flatMap((each) => scripts[each] ?? []);
-  const names: string[] = [];
-  for (const word of words) {
+  const words = (at < 0 ? argv : argv.toSpliced(at, 2)).slice(1, NAMES_LIMIT);
+  const manifest = directory === '' ? project.manifest : readManifest(project, posix.join(project.app, directory));
+  const scripts = manifest?.scripts ?? {};
+  const known = Object.keys(scripts).slice(0, 500);
+  const namesOf = (word: string) => {
     const [begin = '', ...more] = word.replace(/^(npm|yarn|pnpm)(:| run )/, '').split('*');
-    if (names.length > NAMES_LIMIT) break;
-    if (more.length > 0)
-      names.push(
-        ...Object.keys(scripts)
-          .filter((name) => name.startsWith(begin))
-          .slice(0, NAMES_LIMIT),
-      );
-    else if (Object.hasOwn(scripts, begin)) names.push(begin);
-  }
+    return known.filter((name) => (more.length > 0 ? name.startsWith(begin) : name === begin));
+  };
+  const names = words.flatMap(namesOf).slice(0, NAMES_LIMIT);
+  const linesOf = (name: string) => [`pre${name}`, name, `post${name}`].flatMap((each) => scripts[each] ?? []);
   if (/^(npm-|run|conc)/.test(program)) return { lines: names.flatMap(linesOf), args: [], directory };
   const [name] = names;
   const isRun = words.some((word) => /^(--)?run(-script)?$/.test(word));
   if (!isRun && (name === undefined || /^(ci|install)$/.test(words[0] ?? ''))) return null;
-  if (name === undefined) return { lines: [], args: [], directory };
-  const args = words.slice(words.indexOf(name) + 1).filter((word) => word !== '--');
-  return { lines: linesOf(name), args, directory };
+  const args = name === undefined ? [] : words.slice(words.indexOf(name) + 1).filter((word) => word !== '--');
+  return { lines: name === undefined ? [] : linesOf(name), args, directory };
 }
-
-function readScripts(project: Project, directory: string): Record<string, string> {
-  try {
-    const isOwn = directory === '';
-    return (isOwn ? project.manifest : readManifest(project, posix.join(project.app, directory)))?.scripts ?? {};
-  } catch {
-    return {};
-  }
-}
-
-const WITH_VALUE =
-  /^(-r|--require|--import|--(experimental-)?loader|-C|--conditions|--env-file(-if-exists)?|--watch-path|--title)$/;
 
 /** A call of Node: its flags, each with its value, the file, and the arguments. */
 export function splitNode([, ...words]: string[]) {
   const flags: string[][] = [];
   while (words[0]?.startsWith('-')) flags.push(words.splice(0, WITH_VALUE.test(words[0]) ? 2 : 1));
-  const [file, ...args] = words;
-  return { flags, file, args };
+  return { flags, file: words[0], args: words.slice(1) };
 }
 
-/** The files that Node runs in the scripts with such names, as they are written, relative to the app. */
-export function findStartedFiles(project: Project, names: RegExp): string[] {
-  const called = Object.keys(project.manifest.scripts).filter((name) => names.test(name));
-  const commands = called.flatMap((name) => readScript(project, name)).filter(({ argv }) => argv[0] === 'node');
+/** The files that Node runs in the scripts that start, as they are written, relative to the app. */
+export function findStartedFiles(project: Project): string[] {
+  const names = Object.keys(project.manifest.scripts).filter((name) => STARTS.test(name));
+  const commands = names.flatMap((name) => readScript(project, name)).filter(({ argv }) => argv[0] === 'node');
   return commands.flatMap(({ argv, directory }) => {
     const { file } = splitNode(argv);
     return file ? [posix.join(directory, file)] : [];
   });
+}
+
+/** What the app's own Dockerfile runs: its last CMD, after ENTRYPOINT, with paths relative to WORKDIR. */
+export function readImageCommand(project: Project): string {
+  const stage = findOwnStage(project);
+  if (!stage?.path.startsWith(project.app)) return '';
+  const last = (keyword: string) => {
+    const value = stage.find(keyword).at(-1)?.getArgumentsContent() ?? '';
+    return value.startsWith('[') ? value.replace(/["',[\]]+/g, ' ').replace(/^ *\S*sh +-c/, '') : value;
+  };
+  const line = `${last('ENTRYPOINT').replace(/.*\.sh\b.*/, '')} ${last('CMD')}`;
+  return line.replaceAll(` ${tidy(stage.expand(last('WORKDIR')))}/`, ' ');
 }

@@ -449,20 +449,20 @@ const frameworks: [
     true,
   ],
   [
-    'Strapi',
-    { '@strapi/strapi': '5' },
-    { build: 'strapi build', start: 'strapi start' },
-    {},
-    ['node_modules/.bin/strapi', 'start'],
-    undefined,
-    true,
-  ],
-  [
     'the command line of fastify, whose port is 3000',
     { 'fastify-cli': '7' },
     { start: 'fastify start app.js' },
     { 'app.js': '' },
     ['node_modules/.bin/fastify', 'start', 'app.js'],
+    undefined,
+    true,
+  ],
+  [
+    'Strapi',
+    { '@strapi/strapi': '5' },
+    { build: 'strapi build', start: 'strapi start' },
+    {},
+    ['node_modules/.bin/strapi', 'start'],
     undefined,
     true,
   ],
@@ -509,9 +509,10 @@ test.each([
   [{ '@react-router/dev': '7' }, 'react-router build', { 'react-router.config.ts': 'ssr: false' }],
   [{ astro: '5' }, 'astro check && astro build', {}],
 ])('static files have no server: %j', (dependencies, build, files) => {
-  const project = projectOf({ 'package.json': { dependencies, scripts: { build } }, ...files });
-  const message = expect.not.stringContaining(' check');
-  expect(() => findFramework(project)).toThrow(expect.objectContaining({ code: 'usage', message }));
+  const contents = { 'package.json': { dependencies, scripts: { build } }, 'src/main.js': '', ...files };
+  expect(() => look(contents)).toThrow(
+    expect.objectContaining({ code: 'usage', message: expect.stringMatching(/for a browser|static files|no server/) }),
+  );
 });
 
 test('a client beside a server is no framework', () => {
