@@ -18,6 +18,8 @@ describe('reads', () => {
   test.each([
     [`app.use(express.static('views'))`],
     [`app.use(express.static(path.join(__dirname, '../views')))`],
+    [`app.use(express.static(path.join(__dirname, '/../views/')))`],
+    [`app.use(express.static(path.join(process.cwd(), '/views')))`],
     [`app.set('view engine', 'ejs')`],
     ['fs.readFileSync(`views/${name}.html`)'],
     [`fastify.register(fastifyStatic, { root: join(import.meta.dirname, '..', 'views') })`],
