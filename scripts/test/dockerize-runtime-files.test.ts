@@ -48,6 +48,11 @@ describe('reads', () => {
     expect(find(all, 'index.js', []).reads).toStrictEqual(['b.json', 'a.md', 'c.md']);
   });
 
+  test('JSON that JavaScript imports', () => {
+    const files = { 'server/index.js': `require('../src/schema.json')`, 'src/schema.json': '{}', 'src/b.json': '{}' };
+    expect(find(files, 'server/index.js', ['dist']).reads).toStrictEqual(['src/schema.json']);
+  });
+
   test('beside an output that keeps the directory src', () => {
     expect(find({ 'src/index.ts': `path.join(__dirname, '../../views')`, 'views/a': '' }).reads).toStrictEqual([
       'views',
