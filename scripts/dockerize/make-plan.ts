@@ -173,21 +173,22 @@ function findCopies(look: Look): { copies: CopiedPath[]; copiesContext: boolean 
   }
   const entry = start.entry === null ? null : below(start.entry);
   const isBuilt = entry !== null && !inContext(entry);
-  const all = (build?.outputs ?? []).map(below);
+  const made = (build?.outputs ?? []).map(below);
   const isIn = (path: string, directory: string) => `${path}/`.startsWith(`${directory}/`);
   // A tool may make another directory than its default. The one that the command runs counts, and those that the app names.
   const isNamed = (name: string) => scan.files.some((file) => project.read(file)?.includes(name));
   const isUsed = (output: string) => entry === null || isIn(entry, output) || isNamed(posix.basename(output));
-  const outputs = isBuilt && !framework?.copies ? all.filter(isUsed) : all;
+  const outputs = isBuilt && !framework?.copies ? made.filter(isUsed) : made;
   if (isBuilt && !outputs.some((output) => isIn(entry, output))) {
     outputs.push(entry.includes('/') ? below((start.entry ?? '').split('/')[0] ?? '') : entry);
   }
   const sources = isBuilt ? [] : scan.files.map((file) => topOf(file, project.app));
   const named = [...files.reads.map(({ value }) => value), ...start.argv.filter((word) => word !== start.entry)];
   const reads = named.map(below).filter(inContext);
-  const kept = withoutNested(
-    [...sources, ...reads].filter((path) => path !== 'package.json' && !outputs.includes(path)),
-  );
+  // Dependencies come with it. Without them, it still says what the files are: "type", "imports".
+  const isHere = (path: string) => path === 'package.json' && chooseModules(look) !== 'none';
+  const all = [...sources, ...reads, 'package.json'];
+  const kept = withoutNested(all.filter((path) => !isHere(path) && !outputs.includes(path)));
   // What a migration reads is not known, nor what a server of the app's own reads of a framework.
   const isUncertain =
     entry === null ||
