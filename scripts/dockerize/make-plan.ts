@@ -82,7 +82,7 @@ function findManifests({ project, workspace, manager, needs }: Look): Plan['mani
   const others = needs.inputs.filter((path) => !atRoot.includes(path));
   const members = (workspace?.needed ?? []).filter(({ path }) => path !== '');
   return [
-    { files: ['package.json', manager.value.lockfile, ...atRoot], to: './' },
+    { files: [...new Set(['package.json', manager.value.lockfile, ...atRoot])], to: './' },
     ...members.map(({ path }) => ({ files: [`${path}/package.json`], to: `${path}/` })),
     ...others.map((path) => ({ files: [path], to: project.has(path) ? `${posix.dirname(path)}/` : `./${path}` })),
   ];
@@ -149,8 +149,10 @@ function findCopies(look: Look): Pick<Plan, 'copies' | 'copiesContext'> {
   const isBuilt = entry !== null && !inContext(entry);
   const sources = isBuilt ? [] : scan.files.map((file) => topOf(file, project.app));
   const named = [...files.reads.map(({ value }) => value), ...start.argv.filter((word) => word !== start.entry)];
-  const wanted = [...sources, ...named.map(below).filter(inContext)];
-  const kept = withoutNested(wanted.filter((path) => path !== 'package.json' && !outputs.includes(path)));
+  const wanted = [...sources, ...named.map(below).filter(inContext), 'package.json'];
+  // Dependencies come with package.json. Without them, it still says what the files are: "type", "imports".
+  const isHere = (path: string) => path === 'package.json' && chooseModules(look) !== 'none';
+  const kept = withoutNested(wanted.filter((path) => !isHere(path) && !outputs.includes(path)));
   // What a migration reads is not known, nor what a server of the app's own reads of a framework.
   const isUnknown = entry === null || framework?.copies != null || start.before.length > 0;
   const copiesContext =

@@ -27,6 +27,14 @@ export function findPackageManager(project: Project): Fact<PackageManager> {
   if (bun && (!manager || declared.name === 'bun')) {
     throw usageError(`Bun is not supported yet (${bun}).`, `Try "${MAKE_LOCKFILE.npm}", and delete ${bun}.`);
   }
+  const { dependencies, devDependencies, optionalDependencies, workspaces } = project.rootManifest;
+  const isAlone = Object.keys({ ...dependencies, ...devDependencies, ...optionalDependencies }).length === 0;
+  // Without dependencies nothing is installed.
+  if (!lockfile && isAlone && !workspaces)
+    return fact(
+      { name: 'npm', version: null, lockfile: 'package.json', isPlugAndPlay: false },
+      'no dependencies, so no lockfile',
+    );
   if (!lockfile || !manager) {
     const hint = `Run "${MAKE_LOCKFILE[declared.name] ?? MAKE_LOCKFILE.npm}" there, and commit the lockfile.`;
     throw usageError(`There is no lockfile in ${project.directory}: each build could install other versions.`, hint);

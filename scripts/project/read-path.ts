@@ -92,7 +92,8 @@ export function readPath(node: Node, file: string, findValue: FindValue, depth =
       if (name === 'URL' && second) return joined([{ ...second }, first], (a, b) => posix.join(a, '..', b));
       if (/(^|\.)(fileURLToPath|URL|String|toString|normalize)$/.test(name)) return read(first);
       if (/(^|\.)dirname$/.test(name)) return joined([first, '..'], posix.join);
-      if (/(^|\.)join$/.test(name)) return joined(inner.arguments, posix.join);
+      // path.join(__dirname, '/views') stays below.
+      if (/(^|\.)join$/.test(name)) return joined(inner.arguments, (a, b) => posix.join(a || '.', b));
       return /(^|\.)resolve$/.test(name)
         ? joined(inner.arguments, (a, b) => posix.join(posix.isAbsolute(b) ? '' : a, b))
         : null;

@@ -21,6 +21,7 @@ const manifestSchema = z.object({
     .union([z.string(), z.record(z.string(), z.string())])
     .optional()
     .catch(undefined),
+  exports: z.unknown().optional(),
   scripts: names.default({}),
   dependencies: names.default({}),
   devDependencies: names.default({}),

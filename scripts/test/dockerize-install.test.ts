@@ -112,10 +112,15 @@ describe('findPackageManager', () => {
   });
 
   it.each([
-    ['no lockfile', {}, /no lockfile in \/project/, /"npm install --package-lock-only --package-lock"/],
+    [
+      'no lockfile',
+      { 'package.json': { dependencies: { a: '1' } } },
+      /no lockfile in \/project/,
+      /"npm install --package-lock-only --package-lock"/,
+    ],
     [
       'no lockfile of pnpm',
-      { 'package.json': { packageManager: 'pnpm@9.1.0' } },
+      { 'package.json': { packageManager: 'pnpm@9.1.0', devDependencies: { a: '1' } } },
       /no lockfile/,
       /"pnpm install --lockfile-only"/,
     ],

@@ -18,6 +18,8 @@ describe('reads', () => {
   test.each([
     [`app.use(express.static('views'))`],
     [`app.use(express.static(path.join(__dirname, '../views')))`],
+    [`app.use(express.static(path.join(__dirname, '/../views/')))`],
+    [`app.use(express.static(path.join(process.cwd(), '/views')))`],
     [`app.set('view engine', 'ejs')`],
     ['fs.readFileSync(`views/${name}.html`)'],
     [`fastify.register(fastifyStatic, { root: join(import.meta.dirname, '..', 'views') })`],
@@ -44,6 +46,11 @@ describe('reads', () => {
     const source = `const files = ['./a.md', 'index.js']; JSON.parse(readFileSync('b.json'))`;
     const all = { 'index.js': source, 'a.md': '', 'b.json': { c: './c.md', d: 'd.md' }, 'c.md': '' };
     expect(find(all, 'index.js', []).reads).toStrictEqual(['b.json', 'a.md', 'c.md']);
+  });
+
+  test('JSON that JavaScript imports', () => {
+    const files = { 'server/index.js': `require('../src/schema.json')`, 'src/schema.json': '{}', 'src/b.json': '{}' };
+    expect(find(files, 'server/index.js', ['dist']).reads).toStrictEqual(['src/schema.json']);
   });
 
   test('beside an output that keeps the directory src', () => {

@@ -105,6 +105,14 @@ const starts: [string, object, Record<string, string | object>, string[], string
     ['dist'],
   ],
   [
+    'a package that is used as it is written',
+    { exports: { '.': './src/index.ts' }, main: 'src/index.ts', devDependencies: { typescript: '^5' } },
+    { ...SRC, ...tsconfig({ outDir: 'dist' }) },
+    ['src/index.ts'],
+    null,
+    [],
+  ],
+  [
     'tsx as a production dependency',
     { scripts: { start: 'tsx src/index.ts' }, dependencies: { tsx: '4' } },
     SRC,

@@ -92,6 +92,17 @@ test("a port other than the app's default is set", async () => {
   expect(await read(copy, 'Dockerfile.multi')).toMatch(/^ENV PORT=8080$[\s\S]*^EXPOSE 8080$/m);
 });
 
+test('without dependencies, no lockfile is needed: nothing is installed, and package.json is copied', async () => {
+  const copy = await copyOf(join(PROJECTS, 'no-build'));
+  await writeFile(join(copy, 'package.json'), '{ "type": "module", "main": "a.js" }');
+  await writeFile(join(copy, 'a.js'), 'server.listen(8080);\n');
+  await rm(join(copy, 'package-lock.json'));
+  await writeFiles(copy);
+  const text = await read(copy, 'Dockerfile');
+  expect(text).toMatch(/COPY a.js .\/a.js\nCOPY package.json .\/package.json/);
+  expect(text).not.toContain('npm');
+});
+
 test('--dry-run prints the Dockerfile, and writes nothing', async () => {
   const copy = await copyOf(join(PROJECTS, 'commonjs'));
   const before = await snapshot(copy);

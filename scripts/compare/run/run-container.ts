@@ -147,8 +147,20 @@ const NOT_TRIED_AGAIN: RequestFailure['failure'][] = ['not-http', 'endless-heade
 
 /** A container's last lines. That they cannot be read does not replace the error that they belong to. */
 export async function readLastLines(engine: Engine, id: string): Promise<string[]> {
-  const lines = await engine.logs(id, LOG_LINES).catch((error) => [`Its log cannot be read: ${summarizeError(error)}`]);
-  return lines.map((line) => shorten(line, LOG_LINE_LENGTH));
+  const lines = await engine
+    .logs(id, 10 * LOG_LINES)
+    .catch((error) => [`Its log cannot be read: ${summarizeError(error)}`]);
+  return selectLines(lines).map((line) => shorten(line, LOG_LINE_LENGTH));
+}
+
+/** The lines of a log that say most: from its last error on, without the stack inside Node; else the last ones. */
+export function selectLines(lines: string[]): string[] {
+  const start = lines.findLastIndex((line) => /^(Uncaught )?\w*Error\b[^:]*: /.test(line));
+  if (start < 0) return lines.slice(-LOG_LINES);
+  return lines
+    .slice(start)
+    .filter((line) => !/^ +at .*\(?node:internal/.test(line))
+    .slice(0, LOG_LINES);
 }
 
 /** The exit code of a container after SIGTERM, or that it still runs after the time that `docker stop` would give it. */

@@ -42,10 +42,12 @@ export function findBuild(project: Project, framework: Framework | null) {
 
 /** tsc, for TypeScript that nothing builds and that Node does not run as it is. */
 function findCompiler(project: Project, started: string[]): string | null {
-  const { dependencies, devDependencies } = project.manifest;
+  const { dependencies, devDependencies, main, exports } = project.manifest;
   const config = readCompilation(project, posix.join(project.app, 'tsconfig.json'));
   const hasCompiler = 'typescript' in { ...dependencies, ...devDependencies, ...project.rootManifest.devDependencies };
-  const runsSource = started.some((file) => project.has(posix.join(project.app, file)));
+  // Nor does a package of a workspace that is used as it is written: "exports": "./src/index.ts".
+  const used = started[0] ? started : (JSON.stringify([main, exports]).match(/[^"]+\.tsx?(?=")/g) ?? []);
+  const runsSource = used.some((file) => project.has(posix.join(project.app, file)));
   if (!hasCompiler || !config?.emits || runsSource) return null;
   return config.outDir === project.app ? 'npx tsc --outDir dist' : 'npx tsc';
 }

@@ -102,7 +102,12 @@ function findReads(project: Project, scan: SourceScan, outputs: string[], writte
     if (/^[\w./-]{1,99}\.\w+$/.test(word) && project.has(posix.join(project.app, word)))
       add(posix.normalize(word), source);
   };
-  for (const [file, { words }] of scan.sources) for (const word of words) addFile(word, file);
+  for (const [file, { words }] of scan.sources) {
+    for (const word of words) addFile(word, file);
+    // What JavaScript imports: require('../data.json'). Of TypeScript it is in the output.
+    const imported = /\.[cm]?tsx?$/.test(file) ? [] : [...words].filter((word) => /^\.\.?\/.*\.json$/.test(word));
+    for (const word of imported) addFile(posix.relative(project.app, posix.join(posix.dirname(file), word)), file);
+  }
   for (const path of reads.keys()) {
     const text = /\.(json|js|ya?ml)$/.test(path) ? project.read(posix.join(project.app, path)) : null;
     for (const [, word = ''] of text?.slice(0, 100_000).matchAll(/["']([^"'\s]+)["']/g) ?? []) addFile(word, path);

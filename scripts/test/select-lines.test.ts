@@ -1,0 +1,27 @@
+import { expect, test } from 'vitest';
+import { selectLines } from '../compare/run/run-container.ts';
+
+const ERROR = `node:fs:435
+Error: ENOENT: no such file or directory, open 'config.js'
+    at Object.openSync (node:internal/fs/utils:435:11)
+    at start (/app/server.js:17:21)
+    at Module.load (node:internal/modules/cjs/loader:1678:32) {
+  errno: -2,
+  code: 'ENOENT',
+  path: 'config.js'
+}
+Node.js v26.10.0`;
+
+test('the message of the last error is shown, however long its stack is', () => {
+  const before = Array.from({ length: 30 }, (_, at) => `line ${at}`);
+  const frames = Array.from({ length: 30 }, (_, at) => `    at f (node:internal/x:${at})`);
+  const lines = [...before, ...ERROR.split('\n').toSpliced(3, 0, ...frames)];
+  expect(selectLines(lines).slice(0, 2)).toEqual([ERROR.split('\n')[1], '    at start (/app/server.js:17:21)']);
+  expect(selectLines(lines).at(-1)).toBe('Node.js v26.10.0');
+});
+
+test('without an error, the last lines', () => {
+  const lines = Array.from({ length: 30 }, (_, at) => `line ${at}`);
+  expect(selectLines(lines).at(-1)).toBe('line 29');
+  expect(selectLines(lines).length).toBeLessThan(20);
+});
