@@ -33,10 +33,7 @@ export function findBuild(project: Project, framework: Framework | null) {
     source: script === null ? `${reason}, and no build script` : `${script} in package.json`,
     /** The directories that it makes, relative to the app. */
     outputs: outputs.filter((path) => !outputs.some((other) => path.startsWith(`${other}/`))),
-    /** Whether it makes what a browser runs. */
-    hasClient: tools.some(({ isBundler }) => isBundler),
-    /** The file that it makes of a source file; null when it makes none. */
-    compile: (source: string) => tools.map((tool) => tool.compile(source)).find((path) => path !== null) ?? null,
+    tools,
   };
 }
 

@@ -24,7 +24,6 @@ export interface Start {
   notes: string[];
 }
 
-/** What the user says. */
 type Given = { entry?: string; args?: string[] };
 type Candidate = [source: string, line: string];
 const PRODUCTION = 'start:prod start:production prod production start serve server start-server start:server';
@@ -34,8 +33,7 @@ const scripts = (names: string) =>
 const node = (path: string, source: string): Candidate => [source, `node ${quote([path])}`];
 const UNKNOWN = 'No script, Procfile, CMD, bin or main leads to a file that starts the app.';
 const CLIENT = 'The build makes files for a browser, and nothing says how a server starts.';
-const HINT =
-  'Name the file that runs in production: --entry dist/index.js. Static files need the image of a web server instead.';
+const HINT = 'Name the file that runs: --entry dist/index.js. Static files need the image of a web server instead.';
 
 /**
  * Finds what starts the app: production scripts, Procfile, its own Dockerfile, its framework, development tools translated to
@@ -75,7 +73,9 @@ function chooseStart(project: Project, build: Build | null, framework: Framework
     node(Object.values(typeof bin === 'string' ? [bin] : bin)[0] ?? '', 'bin in package.json'),
     node(main, 'main in package.json'),
     ...scripts('dev start:dev develop server'),
-    ...(build?.hasClient ? [] : FILES.split(' ').map((path) => node(path, `${path}, which exists`))),
+    ...(build?.tools.some(({ isBundler }) => isBundler)
+      ? []
+      : FILES.split(' ').map((path) => node(path, `${path}, which exists`))),
   ];
   return own ?? find(others, true);
 }
@@ -92,24 +92,22 @@ function readStart(project: Project, build: Build | null, [source, line]: Candid
         leftOut.push(`\`${argv.join(' ')}\` is left out of the start: ${argv[0]} is not a production dependency`);
       continue;
     }
-    const words = withoutVariables([...launch.flags, ...(entry ? [entry] : []), ...launch.args]);
+    const words = [...launch.flags, ...(entry ? [entry] : []), ...launch.args];
+    // Without variables of the environment, each with its flag: no shell expands them in the image.
+    const known = words.filter((word, at) => !`${word}${/^-[^=]*$/.test(word) ? words[at + 1] : ''}`.includes('${'));
     const kept = Object.entries(env).filter(([name, value]) => name !== 'NODE_ENV' && !value.includes('${'));
     const more = { env: Object.fromEntries(kept), before: [...before], notes: [...launch.notes, ...leftOut] };
-    start = { ...startOf(project, words, entry, source), ...more };
-    if (entry === null || argv[0] === 'node') before.push(words);
+    start = { ...startOf(project, known, entry, source), ...more };
+    if (entry === null || argv[0] === 'node') before.push(known);
   }
   return start;
 }
-
-/** Without variables of the environment, each with its flag: no shell expands them in the image. */
-const withoutVariables = (words: string[]) =>
-  words.filter((word, at) => !`${word}${/^-[^=]*$/.test(word) ? words[at + 1] : ''}`.includes('${'));
 
 /** The file that runs in the image: the one that is written, or what the build makes of it; null when there is none. */
 function findEntry(project: Project, build: Build | null, written: string, isTranslated: boolean): string | null {
   const path = posix.normalize(written === '.' ? (project.manifest.main ?? 'index.js') : written);
   const source = findFile(project, path);
-  const compiled = source && build?.compile(source);
+  const compiled = source && build?.tools.map((tool) => tool.compile(source)).find((each) => each !== null);
   if (compiled && (isTranslated || compiled === path)) return compiled;
   const isSame = source !== null && TYPESCRIPT.test(source) === TYPESCRIPT.test(path);
   if (source && (build === null || isSame) && !source.endsWith('.tsx')) return source;

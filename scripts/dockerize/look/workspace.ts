@@ -1,4 +1,3 @@
-import { usageError } from '../../lib/errors.ts';
 import { MissingFact } from '../../project/missing-fact.ts';
 import { type Project, withApp } from '../../project/read-project.ts';
 import { readImageCommand, readLine, tidy } from '../../project/script-commands.ts';
@@ -14,9 +13,7 @@ export function findWorkspace(project: Project, given: string | undefined) {
   if (members.length === 0 && given === undefined) return { project, workspace: null };
   const root: Member = { path: '', name: rootManifest.name ?? '', manifest: rootManifest };
   const app = given === undefined ? chooseApp(project, root, members) : findMember([...members, root], given);
-  if (!app && members.length === 0) throw usageError(`${project.directory} is not a workspace: it has no ${given}.`);
-  if (!app) throw missingApp(`${given} is not in the workspace.`, members);
-  // The root is not a dependency of any member, but may start any of them.
+  if (!app) throw missingApp(`${given} is not in the workspace.`, [root, ...members]);
   const needed = app === root ? [...members, root] : addUsed(members, app);
   const others = members.filter((member) => !needed.includes(member)).map(({ path }) => path);
   const tools = { ...rootManifest.devDependencies, ...rootManifest.dependencies };
@@ -28,7 +25,7 @@ const findMember = (members: Member[], given: string) =>
   members.find(({ path, name }) => name === given || path === tidy(given));
 
 function missingApp(message: string, members: Member[]) {
-  const choices = members.map(({ path }) => path);
+  const choices = members.map(({ path }) => path || '.');
   const hint = `Choose one: --workspace ${choices.slice(0, 12).join(', --workspace ')}`;
   return new MissingFact('workspace', message, { hint, choices });
 }
@@ -38,8 +35,8 @@ function chooseApp(project: Project, root: Member, members: Member[]): Member {
   const lines = ['start:prod', 'start', 'prod', 'serve', 'server'].map((name) => `npm run ${name}`);
   const commands = [...lines, readImageCommand(project)].flatMap((line) => readLine(project, line));
   const words = commands.flatMap(({ argv, directory }) => [directory, ...argv]);
-  const named = words.map((word) => findMember(members, word.replace(/^--?\w+=/, ''))).find((member) => member);
-  if (named) return named;
+  const named = words.flatMap((word) => findMember(members, word.replace(/^--?\w+=/, '')) ?? []);
+  if (named[0]) return named[0];
   const candidates = [root, ...members].filter((member) => isServer(withApp(project, member.path, member.manifest)));
   const [first] = candidates;
   if (!first) throw missingApp('No member of the workspace says how it is started.', members);
