@@ -37,7 +37,7 @@ async function copyProject(name: string): Promise<string> {
   return directory;
 }
 
-const dockerize = (...args: string[]) => startProgram('dockerize', ROOT, args).ended;
+const dockerize = (...args: string[]) => startProgram('dockerize', args).ended;
 
 /** The names of development dependencies that no package of the project has as a production dependency. */
 async function readDevDependencies(name: string): Promise<string[]> {
