@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { type ErrorCode, exitCodeOf, ToolError } from './errors.ts';
 import { printError } from './print.ts';
 
@@ -16,6 +17,8 @@ const PARENT_CHECK_MS = 500;
  */
 export function abortOnInterruption(): AbortSignal {
   const controller = new AbortController();
+  // Each program that runs listens, and there is no limit to these: setup looks at all images at once.
+  setMaxListeners(0, controller.signal);
   const interrupt = (code: ErrorCode) => controller.abort(new ToolError('Interrupted.', { code }));
   let [count, lastAt] = [0, 0];
   for (const [signal, code] of Object.entries(SIGNALS)) {

@@ -1,11 +1,9 @@
-import { chmod, cp, mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
-import { build } from 'esbuild';
+import { join } from 'node:path';
 import pLimit from 'p-limit';
-import { findChapterDirectories } from '../compare/discover/chapters.ts';
-import { CONFIG_NAME } from '../compare/model/budgets.ts';
 import { printable, shorten } from '../lib/format.ts';
+import { bundlePrograms } from './bundle-programs.ts';
 import { APPS } from './faults/apps.ts';
 import { DOCKERFILES } from './faults/dockerfiles.ts';
 import { DOCKERIZE } from './faults/dockerize-rows.ts';
@@ -84,7 +82,7 @@ async function tryRow(row: Row, places: TrialPaths, directory: string): Promise<
   }
 }
 
-/** Tries rows: a few at a time, more of those that only wait, and at the end those that must be alone. */
+/** Tries rows: a few at a time, more of those that only wait, then those that must be alone, and at the end those that only wait and leave something. */
 async function tryRows(rows: Row[], places: TrialPaths, directory: string): Promise<Result[]> {
   const [limit, limitWaiting] = [pLimit(JOBS), pLimit(WAITING_JOBS)];
   const results: Result[] = [];
@@ -97,12 +95,14 @@ async function tryRows(rows: Row[], places: TrialPaths, directory: string): Prom
     console.error(`${mark} ${printable(row.name)} (${result.seconds.toFixed(1)} s)`);
     results.push(result);
   };
-  const [alone, together] = [rows.filter((row) => row.alone), rows.filter((row) => !row.alone)];
+  const together = rows.filter((row) => !row.alone);
   // The first fills the cache with the sizes of the base image, which the others would all measure at once.
   const [first, ...others] = together;
   if (first) await tryAndPrint(first);
   await Promise.all(others.map((row) => (row.waits ? limitWaiting : limit)(() => tryAndPrint(row))));
-  for (const row of alone) await tryAndPrint(row);
+  for (const row of rows.filter(({ alone, waits }) => alone && !waits)) await tryAndPrint(row);
+  // They leave something only when they end: none finds what another one has left.
+  await Promise.all(rows.filter(({ alone, waits }) => alone && waits).map(tryAndPrint));
   return results;
 }
 
@@ -119,36 +119,20 @@ function printTable(results: Result[]): void {
   }
 }
 
-/**
- * Makes one file of compare, in a directory that looks like this repository. As a user starts it, tsx compiles it again:
- * for so many commands, that takes longer than the faults. Returns the file.
- */
-async function bundleCompare(directory: string): Promise<string> {
-  const outfile = join(directory, 'scripts/compare.mjs');
-  const entryPoints = [join(ROOT, 'scripts/compare.ts')];
-  await build({ entryPoints, outfile, bundle: true, platform: 'node', format: 'esm', packages: 'external' });
-  await symlink(join(ROOT, 'node_modules'), join(directory, 'node_modules'));
-  for (const name of [CONFIG_NAME, ...(await findChapterDirectories(ROOT))]) {
-    const filter = (path: string) => basename(path) !== 'node_modules';
-    await cp(join(ROOT, name), join(directory, name), { recursive: true, filter });
-  }
-  return outfile;
-}
-
 /** The programs that a user starts. Others, which setup would use to change this machine, refuse to. */
-async function writePrograms(directory: string, compare: string): Promise<void> {
+async function writePrograms(directory: string, bundled: string): Promise<void> {
   await mkdir(directory);
   const write = async (name: string, line: string) => {
     await writeFile(join(directory, name), `#!/bin/sh\n${line}\n`);
     await chmod(join(directory, name), 0o755);
   };
   const start = (name: string) => `exec '${process.execPath}' -- "$ROOT/scripts/start.mjs" ${name} "$@"`;
-  // A row may have a copy of the repository.
-  await write(
-    'compare',
-    `[ "$ROOT" != '${ROOT}' ] || exec '${process.execPath}' -- '${compare}' "$@"\n${start('compare')}`,
-  );
-  for (const name of ['setup', 'dockerize']) await write(name, start(name));
+  await write('setup', start('setup'));
+  for (const name of ['compare', 'dockerize']) {
+    // A row may have a copy of the repository.
+    const bundle = `exec '${process.execPath}' -- '${join(bundled, `scripts/${name}.mjs`)}' "$@"`;
+    await write(name, `[ "$ROOT" != '${ROOT}' ] || ${bundle}\n${start(name)}`);
+  }
   for (const name of ['apt-get', 'mmdebstrap', 'dockerd', 'service', 'systemctl', 'sudo'])
     await write(name, `echo 'A trial must not use ${name}.' >&2; exit 1`);
 }
@@ -168,7 +152,9 @@ async function main(args: string[]): Promise<number> {
   const directory = await realpath(await mkdtemp(join(tmpdir(), 'faults-')));
   const [programs, compiled] = [join(directory, 'programs'), join(directory, 'tsx')];
   try {
-    await writePrograms(programs, await bundleCompare(join(directory, 'tool')));
+    const bundled = join(directory, 'tool');
+    await bundlePrograms(bundled);
+    await writePrograms(programs, bundled);
     await mkdir(compiled);
     const begin = performance.now();
     const results = await tryRows(rows, { root: ROOT, programs, engineSocket, compiled }, directory);

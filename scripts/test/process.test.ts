@@ -199,6 +199,20 @@ test.each(['SIGTERM', 'SIGINT'] as const)('%s kills no program before the clean-
   await expect.poll(() => isAlive(grandchild), { timeout: 5000 }).toBe(false);
 });
 
+test('many programs at a time listen to one interruption without a warning, and none does once it has ended', async () => {
+  const script = `
+    import { getEventListeners } from 'node:events';
+    await startProgram(async (signal) => {
+      const one = () => spawnLines(process.execPath, ['-e', ''], { signal });
+      await Promise.all(Array.from({ length: 12 }, one));
+      console.log(getEventListeners(signal, 'abort').length, 'listen');
+      return 0;
+    });`;
+  const args = ['--import', 'tsx', '--input-type=module', '--eval', parent(script, '')];
+  const printed = await spawnOutput(process.execPath, args, { cwd: join(import.meta.dirname, '..') });
+  expect(printed).toMatchObject({ stdout: '0 listen', stderr: '' });
+});
+
 test.each([
   ['#12 [build 4/6] RUN npm ci', '[build 4/6] RUN npm ci'],
   ['#5 [2/4] RUN a   &&   b', '[2/4] RUN a && b'],

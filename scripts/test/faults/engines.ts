@@ -89,6 +89,6 @@ export const ENGINES: Row[] = [
   hangs('when it creates a container', AT.create),
   hangs('when it is asked for the logs', AT.logs, { files: { Dockerfile: inline('') } }),
   // 5 s for the client to end, and 15 s for the engine to say what is to be removed.
-  hangs('for good, at a build', AT.build, { leaves: LEAVES, within: 25 }, 'hang-all'),
-  hangs('when it removes a container', AT.remove, { leaves: LEAVES, within: 25 }),
+  hangs('for good, at a build', AT.build, { leaves: LEAVES, within: 25, waits: true }, 'hang-all'),
+  hangs('when it removes a container', AT.remove, { leaves: LEAVES, within: 25, waits: true }),
 ];

@@ -28,7 +28,7 @@ export interface Row extends Expectations {
   leaves?: RegExp;
   /** It must not share the machine: its time counts, or it changes what other invocations see. */
   alone?: boolean;
-  /** It only waits: others run beside it. */
+  /** It only waits: others run beside it, and where it must be alone, those that must be alone and wait as well. */
   waits?: boolean;
 }
 

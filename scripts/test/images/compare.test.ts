@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { BEHAVIOURS } from '../../compare/model/behaviours.ts';
 import { reportSchema } from '../../compare/model/report-schema.ts';
 import { INVOCATION_LABEL, TEMPORARY_IMAGES } from '../../engine/labels.ts';
-import { docker, ROOT, startCompare } from './test-engine.ts';
+import { docker, PROGRAMS, ROOT, startProgram } from './test-engine.ts';
 
 // compare as a person runs it, in a copy of the repository whose chapters the tests may break.
 
@@ -18,9 +18,10 @@ beforeAll(async () => {
   root = await mkdtemp(join(tmpdir(), 'repository-'));
   temporary = join(root, 'tmp');
   const filter = (path: string) => !/\/(node_modules|dist|\.turbo)$/.test(path);
-  for (const name of ['02-multi-stage', '03-distroless', 'scripts', 'package.json']) {
+  for (const name of ['02-multi-stage', '03-distroless', 'package.json']) {
     await cp(join(ROOT, name), join(root, name), { recursive: true, verbatimSymlinks: true, filter });
   }
+  await cp(join(PROGRAMS, 'scripts'), join(root, 'scripts'), { recursive: true });
   await symlink(join(ROOT, 'node_modules'), join(root, 'node_modules'));
   await mkdir(temporary);
 });
@@ -30,7 +31,7 @@ afterEach(() => {
 });
 
 function compare(...args: string[]) {
-  const started = startCompare(root, args, { INIT_CWD: root, TMPDIR: temporary });
+  const started = startProgram('compare', args, { INIT_CWD: root, TMPDIR: temporary }, root);
   running.push(started.child);
   return started;
 }
@@ -55,8 +56,7 @@ describe('compare', () => {
   });
   afterEach(async () => {
     expect(await traces()).toEqual(before);
-    // tsx keeps what it compiled for the next start.
-    expect((await readdir(temporary)).filter((name) => !name.startsWith('tsx-'))).toEqual([]);
+    expect(await readdir(temporary)).toEqual([]);
   });
 
   test('a broken variant is explained, the others are measured, exit 1', async () => {

@@ -1,11 +1,12 @@
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { rm } from 'node:fs/promises';
+import { mkdtemp, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
 import { findEngine } from '../../engine/find-engine.ts';
+import { bundlePrograms } from '../bundle-programs.ts';
 
 /**
  * Before the image tests: an engine must answer. A reaper removes what they made, however they end: it notices that its
@@ -21,6 +22,8 @@ export async function setup(project: TestProject): Promise<(() => Promise<void>)
   process.env.TEST_LABEL = `multi-stage-node.test-${process.env.TEST_INVOCATION}`;
   // The names that documents give to what they make, a line each.
   process.env.TEST_NAMES = join(tmpdir(), `multi-stage-node-test-${process.env.TEST_INVOCATION}`);
+  process.env.TEST_PROGRAMS = await realpath(await mkdtemp(join(tmpdir(), 'programs-')));
+  await bundlePrograms(process.env.TEST_PROGRAMS);
   const reaper = spawn(
     process.execPath,
     [
@@ -29,6 +32,7 @@ export async function setup(project: TestProject): Promise<(() => Promise<void>)
       process.env.TEST_INVOCATION,
       process.env.TEST_LABEL,
       process.env.TEST_NAMES,
+      process.env.TEST_PROGRAMS,
     ],
     { stdio: ['pipe', 'ignore', 'inherit'], detached: true, env: { ...process.env, TEST_INVOCATION: '' } },
   );

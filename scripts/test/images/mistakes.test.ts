@@ -9,7 +9,7 @@ import { imageOf, type Reports, readReports } from '../../docs/reports.ts';
 import { INVOCATION_LABEL } from '../../engine/labels.ts';
 import { CLAIMS } from '../mistake-claims.ts';
 import { buildPrivate, PRIVATE_PROJECT, writeNpmrc } from './private-project.ts';
-import { Bench, docker, engine, ROOT, startCompare } from './test-engine.ts';
+import { Bench, docker, engine, ROOT, startProgram } from './test-engine.ts';
 import { startRegistry } from './token-registry.ts';
 import { findTraces } from './traces.ts';
 
@@ -22,12 +22,11 @@ afterAll(() => bench.cleanUp());
 let copy = '';
 let temporary = '';
 
-/** Everything that compare has left, on the engine and in its temporary directory. tsx keeps what it compiled. */
+/** Everything that compare has left, on the engine and in its temporary directory. */
 async function traces(): Promise<string[]> {
   const filter = ['--filter', `label=${INVOCATION_LABEL}`, '--quiet', '--no-trunc'];
   const lists = await Promise.all([docker('ps', '--all', ...filter), docker('images', '--all', ...filter)]);
-  const files = (await readdir(temporary)).filter((name) => !name.startsWith('tsx-'));
-  return [...lists.join('\n').split('\n').filter(Boolean), ...files].sort();
+  return [...lists.join('\n').split('\n').filter(Boolean), ...(await readdir(temporary))].sort();
 }
 
 /** The files of the chapters, and when each was last changed. */
@@ -52,7 +51,7 @@ async function measure(directories: string[], ...options: string[]) {
     '--markdown',
     'report.md',
   ];
-  const { stdout, stderr, code } = await startCompare(ROOT, args, { INIT_CWD: copy, TMPDIR: temporary }).ended;
+  const { stdout, stderr, code } = await startProgram('compare', args, { INIT_CWD: copy, TMPDIR: temporary }).ended;
   const [json, markdown] = await Promise.all(
     ['json', 'md'].map((end) => readFile(join(copy, `report.${end}`), 'utf8')),
   );

@@ -6,7 +6,7 @@ import { measureContext } from '../../compare/build/measure-context.ts';
 import { type ImageReport, reportSchema } from '../../compare/model/report-schema.ts';
 import { TEMPORARY_IMAGES } from '../../engine/labels.ts';
 import { readIgnoreFile } from '../../lib/dockerignore.ts';
-import { Bench, docker, filesOf, ROOT, startCompare } from './test-engine.ts';
+import { Bench, docker, filesOf, startProgram } from './test-engine.ts';
 
 // compare on projects outside of the repository, run in the directory that has them.
 
@@ -44,7 +44,7 @@ async function readState(directory: string): Promise<string[]> {
 
 async function compare(...args: string[]) {
   const env = { INIT_CWD: current, MULTI_STAGE_TEST_TOKEN: 'tok-from-environment' };
-  const result = await startCompare(ROOT, args, env).ended;
+  const result = await startProgram('compare', args, env).ended;
   expect(result.stderr + result.stdout).not.toMatch(/\n\s+at /);
   return result;
 }

@@ -5,7 +5,7 @@ import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 
-const [docker, invocation, label, namesFile] = process.argv.slice(2);
+const [docker, invocation, label, namesFile, programs] = process.argv.slice(2);
 const filter = ['--filter', `label=${label}`];
 /** How long a process may take to clean up after SIGTERM, in milliseconds. */
 const GRACE_MS = 5000;
@@ -20,6 +20,7 @@ process.stdin.on('end', async () => {
   for (const name of namesOf('container ')) await run('rm', '--force', '--volumes', name);
   for (const name of namesOf('image ')) await run('rmi', name);
   rmSync(namesFile, { force: true });
+  rmSync(programs, { recursive: true, force: true });
   // Twice: the engine may still be creating what a client asked for before it ended.
   for (const pause of [0, 1000]) {
     await sleep(pause);

@@ -26,7 +26,7 @@ describe('npm run compare', () => {
     directory = await mkdtemp(join(tmpdir(), 'short-pass-'));
     before = await leftovers();
     const path = join(directory, 'report.json');
-    const { code, stderr } = await startCompare(ROOT, ['--json', path], {}).ended;
+    const { code, stderr } = await startCompare(['--json', path]).ended;
     expect(code, stderr).toBe(0);
     report = reportSchema.parse(JSON.parse(await readFile(path, 'utf8')));
   });

@@ -26,14 +26,20 @@ export function docker(...args: string[]): Promise<string> {
   return spawnText(engine.info.command, args, { env: dockerEnvironment() });
 }
 
-/** Starts compare as a user does, in a repository at `root`. */
-export const startCompare = (root: string, args: string[], env: NodeJS.ProcessEnv) =>
-  startProgram('compare', root, args, env);
+/** The directory with the programs as one file each. See bundle-programs.ts; the name comes from global-setup.ts. */
+export const PROGRAMS = process.env.TEST_PROGRAMS ?? '';
 
-/** Starts a program as its npm script does, in a repository at `root`. */
-export function startProgram(name: string, root: string, args: string[], env: NodeJS.ProcessEnv = {}) {
-  const child = spawn(process.execPath, ['--', 'scripts/start.mjs', name, ...args], {
-    cwd: root,
+/** Starts compare as its npm script does. */
+export const startCompare = (args: string[], env: NodeJS.ProcessEnv = {}) =>
+  start(ROOT, ['--', 'scripts/start.mjs', 'compare', ...args], env);
+
+/** Starts the one file of a program, in {@link PROGRAMS} or a directory that looks like it. */
+export const startProgram = (name: string, args: string[], env: NodeJS.ProcessEnv = {}, root = PROGRAMS) =>
+  start(root, ['--', `scripts/${name}.mjs`, ...args], env);
+
+function start(cwd: string, args: string[], env: NodeJS.ProcessEnv) {
+  const child = spawn(process.execPath, args, {
+    cwd,
     env: { ...process.env, GITHUB_STEP_SUMMARY: '', ...env },
   });
   const output = { stdout: '', stderr: '' };
