@@ -42,7 +42,8 @@ const HINT = 'Name the file that runs: --entry dist/index.js. Static files need 
 export function findStart(project: Project, build: Build | null, framework: Framework | null, given: Given): Start {
   const { entry, args } = given;
   const start = entry ? startOf(project, [entry], entry, '--entry') : chooseStart(project, build, framework);
-  if (start === null) throw new MissingFact('entry', build?.hasClient ? CLIENT : UNKNOWN, { hint: HINT });
+  if (start === null)
+    throw new MissingFact('entry', build?.tools.some(({ isBundler }) => isBundler) ? CLIENT : UNKNOWN, { hint: HINT });
   const end = Math.max(start.argv.indexOf(start.entry ?? ''), 0) + 1;
   return args ? { ...start, argv: [...start.argv.slice(0, end), ...args] } : start;
 }
