@@ -1,3 +1,4 @@
+import { findFramework } from '../project/frameworks.ts';
 import { findInstallNeeds } from '../project/install-needs.ts';
 import { readLockfile } from '../project/lockfile.ts';
 import { chooseNodeVersion } from '../project/node-version.ts';
@@ -5,7 +6,6 @@ import { findPackageManager } from '../project/package-manager.ts';
 import { readProject, withoutOutputs } from '../project/read-project.ts';
 import { scanSource } from '../project/scan-source.ts';
 import { findBuild } from './look/build-command.ts';
-import { findFramework } from './look/frameworks.ts';
 import { findDefaultPort, findHostVariable, findPort, readsPort } from './look/port.ts';
 import { findRuntimeFiles } from './look/runtime-files.ts';
 import { findHealthRoute, findMisplacedPackages, findSigtermHandler } from './look/service.ts';

@@ -1,4 +1,4 @@
-import type { Framework } from '../dockerize/look/frameworks.ts';
+import type { Framework } from '../project/frameworks.ts';
 import { type Project, readManifest } from '../project/read-project.ts';
 
 /** A framework of which nothing is known but its port. */

@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { findBuild } from '../dockerize/look/build-command.ts';
-import { findFramework } from '../dockerize/look/frameworks.ts';
 import { findStart } from '../dockerize/look/start-command.ts';
 import { findWorkspace } from '../dockerize/look/workspace.ts';
 import { lookAtProject } from '../dockerize/look-at-project.ts';
 import { makePlan } from '../dockerize/make-plan.ts';
+import { findFramework } from '../project/frameworks.ts';
 import { projectOf } from './dockerize-project.ts';
 
 const look = (

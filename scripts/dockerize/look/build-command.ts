@@ -1,9 +1,9 @@
 import { posix } from 'node:path';
 import { readOutput } from '../../project/build-tools.ts';
+import { existsInApp, type Framework } from '../../project/frameworks.ts';
 import type { Project } from '../../project/read-project.ts';
 import { findStartedFiles, readLine, tidy } from '../../project/script-commands.ts';
 import { readCompilation } from '../../project/tsconfig.ts';
-import { existsInApp, type Framework } from './frameworks.ts';
 
 export type Build = NonNullable<ReturnType<typeof findBuild>>;
 

@@ -1,11 +1,11 @@
 import { posix } from 'node:path';
 import type { Node } from 'oxc-parser';
 import { type Fact, fact, firstFact } from '../../project/fact.ts';
+import type { Framework } from '../../project/frameworks.ts';
 import { findComposeServices, findOwnStage } from '../../project/own-files.ts';
 import { nameOf, unwrap } from '../../project/read-path.ts';
 import type { Project } from '../../project/read-project.ts';
 import { findProperty, limitSteps, type SourceScan } from '../../project/scan-source.ts';
-import type { Framework } from './frameworks.ts';
 
 /** `PORT`, `APP_PORT`, `config.server.port`, but not the ports of databases and other services. */
 const PORT_NAME = /^(.*[._])?((app|server|api|http|node|web|service|listen|listening|express|backend)_?)?port$/i;

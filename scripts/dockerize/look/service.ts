@@ -1,11 +1,11 @@
 import { posix } from 'node:path';
 import { type Fact, fact, firstFact } from '../../project/fact.ts';
+import type { Framework } from '../../project/frameworks.ts';
 import { findComposeServices, findOwnStage } from '../../project/own-files.ts';
 import type { NamedSite } from '../../project/parse-source.ts';
 import { nameOf } from '../../project/read-path.ts';
 import type { Manifest, Project } from '../../project/read-project.ts';
 import { findProperty, type SourceScan } from '../../project/scan-source.ts';
-import type { Framework } from './frameworks.ts';
 
 /** The last part of a health check's path, the best first. */
 const NAMES =

@@ -1,9 +1,9 @@
+import { findFramework } from '../../project/frameworks.ts';
 import { MissingFact } from '../../project/missing-fact.ts';
 import { type Project, withApp } from '../../project/read-project.ts';
 import { readImageCommand, readLine, tidy } from '../../project/script-commands.ts';
 import { addUsed, findMembers, type Member } from '../../project/workspace-members.ts';
 import { findBuild } from './build-command.ts';
-import { findFramework } from './frameworks.ts';
 import { findStart } from './start-command.ts';
 
 /** Finds the workspace, its app, and what the app uses of it. `given` is a directory or a name. @throws {MissingFact} */

@@ -1,8 +1,8 @@
 import { posix } from 'node:path';
-import { usageError } from '../../lib/errors.ts';
-import type { Project } from '../../project/read-project.ts';
-import { findStartedFiles, tidy } from '../../project/script-commands.ts';
-import { majorOf, readToolSettings } from '../../project/tsconfig.ts';
+import { usageError } from '../lib/errors.ts';
+import type { Project } from './read-project.ts';
+import { findStartedFiles, tidy } from './script-commands.ts';
+import { majorOf, readToolSettings } from './tsconfig.ts';
 
 /** What a framework says of an app: what is built and what runs. Paths are relative to the app. */
 export type Framework = NonNullable<ReturnType<typeof findFramework>>;
