@@ -4,7 +4,8 @@ import { isPlain, plain, toShellLine } from '../lib/dockerfile-text.ts';
 import { commandsOf, type ManagerCommands, startManager } from '../project/manager-commands.ts';
 import { MissingFact } from '../project/missing-fact.ts';
 import { isCompiledNeedlessly } from '../project/native-packages.ts';
-import type { Member } from '../project/workspace-members.ts';
+import { findDevCommand } from '../project/npm-scripts.ts';
+import { findProductionMembers } from '../project/workspace-members.ts';
 import { findBuild } from './look/build-command.ts';
 import type { Given, Look } from './look-at-project.ts';
 import type { CopiedPath, HealthCheck, Plan, Shape } from './plan-model.ts';
@@ -51,7 +52,7 @@ export function makePlan(look: Look, shape: Shape, given: Given): Plan {
     command: toCommand(look, start.argv),
     isProgram: !needsNode(look, start.argv),
     hasTests: workspace === null && /^(?!.*no test specified)./.test(manifest.scripts.test ?? ''),
-    dev: workspace === null ? findDevCommand(manifest.scripts.dev) : null,
+    dev: workspace === null ? findDevCommand(manifest.scripts) : null,
   };
 }
 
@@ -114,17 +115,6 @@ function findBuildCommands({ project, workspace, manager, build }: Look): string
   });
 }
 
-/** The other packages of the workspace that the app needs when it runs. */
-function findProductionMembers({ workspace, project }: Look): Member[] {
-  const needed = workspace?.needed ?? [];
-  const found = new Set(needed.filter(({ path }) => path === project.app));
-  for (const { manifest } of found) {
-    const names = { ...manifest.dependencies, ...manifest.optionalDependencies, ...manifest.peerDependencies };
-    for (const member of needed) if (member.name in names) found.add(member);
-  }
-  return [...found].filter(({ path }) => path !== project.app && path !== '');
-}
-
 const fromBuild = (path: string, to = path): CopiedPath => ({ from: 'build', path, to });
 const fromContext = (path: string): CopiedPath => ({ from: 'context', path, to: path });
 const isIn = (path: string, directory: string) => `${path}/`.startsWith(`${directory}/`);
@@ -134,7 +124,8 @@ function findCopies(look: Look): Pick<Plan, 'copies' | 'copiesContext'> {
   const { project, framework, build, start, files, scan } = look;
   const inContext = (path: string) => project.has(path) || project.files.some((file) => file.startsWith(`${path}/`));
   const below = (path: string) => posix.join(project.app, path).replace(/^\.$/, '');
-  const members = findProductionMembers(look).flatMap(({ path, manifest }) => {
+  const needed = findProductionMembers(look.workspace?.needed ?? [], project.app);
+  const members = needed.flatMap(({ path, manifest }) => {
     const built = findBuild({ ...project, app: path, manifest }, null);
     return built ? built.outputs.map((output) => fromBuild(posix.join(path, output))) : [fromContext(path)];
   });
@@ -206,10 +197,3 @@ function toCommand(look: Look, words: string[], node: string[] = []): string[] {
 /** Whether Node starts a command. pnpm makes shell scripts of the programs of packages. */
 const needsNode = ({ manager }: Look, [first = '']: string[]) =>
   manager.value.name !== 'pnpm' || !first.startsWith('node_modules/.bin/');
-
-/** The command of the script `dev`, if it is one program that is a development dependency. */
-function findDevCommand(script = ''): string[] | null {
-  const words = script.split(' ');
-  const isKnown = /^(tsx|nodemon|ts-node-dev) /.test(`${script} `) && words.every((word) => /^[\w./@=-]+$/.test(word));
-  return isKnown ? [`node_modules/.bin/${words[0]}`, ...words.slice(1)] : null;
-}

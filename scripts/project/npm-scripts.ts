@@ -15,3 +15,10 @@ export function commandsOf(scripts: Record<string, string>, names: string[]): st
   }
   return commands;
 }
+
+/** The words of the script `dev`, if it is one program for development that starts the app again after each edit. */
+export function findDevCommand({ dev = '' }: Record<string, string>): string[] | null {
+  const words = dev.split(' ');
+  const isKnown = /^(tsx|nodemon|ts-node-dev)( |$)/.test(dev) && words.every((word) => /^[\w./@=-]+$/.test(word));
+  return isKnown ? [`node_modules/.bin/${words[0]}`, ...words.slice(1)] : null;
+}

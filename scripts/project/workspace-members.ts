@@ -37,3 +37,13 @@ export function addUsed(members: Member[], member: Member, seen = new Set<Member
   const others = members.filter(({ name }) => name in used);
   return [...others.flatMap((other) => (seen.has(other) ? [] : addUsed(members, other, seen))), member];
 }
+
+/** The members that an app needs when it runs, without the app itself. `needed` are those that it is built with. */
+export function findProductionMembers(needed: Member[], app: string): Member[] {
+  const found = new Set(needed.filter(({ path }) => path === app));
+  for (const { manifest } of found) {
+    const names = { ...manifest.dependencies, ...manifest.optionalDependencies, ...manifest.peerDependencies };
+    for (const member of needed) if (member.name in names) found.add(member);
+  }
+  return [...found].filter(({ path }) => path !== app && path !== '');
+}
