@@ -53,6 +53,8 @@ export const isCompiledNeedlessly = ({ isProduction, hasInstallScript, dependenc
 const OLD_PACKAGES: Record<string, string> = {
   'buffer-equal-constant-time': '<=1.0.1',
   'better-sqlite3': '<12.5.0',
+  // Its workers end with Node 26.
+  next: '<13.0.0',
   nan: '<2.24.0',
 };
 

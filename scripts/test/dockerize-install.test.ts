@@ -368,6 +368,12 @@ describe('chooseNodeVersion', () => {
     expect(chooseNodeVersion(project, undefined, packages).major).toBe(24);
   });
 
+  it('is not newer than an old Next builds with', () => {
+    const lock = npmLock({ 'node_modules/next': { version: '12.2.5' } });
+    const project = projectOf({ 'package-lock.json': lock });
+    expect(chooseNodeVersion(project, undefined, readPackages(project)).major).toBe(24);
+  });
+
   it('minds packages that a newer Node does not run', () => {
     const lock = npmLock({ 'node_modules/buffer-equal-constant-time': { version: '1.0.1' } });
     const project = projectOf({ 'package-lock.json': lock });
