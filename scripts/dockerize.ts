@@ -46,7 +46,18 @@ const factsShape = {
   args: option('--args <arguments>', 'arguments of the app', z.string().optional()),
 };
 
-const { port, path, expectStatus, env, envFile, secrets, buildArgs } = settingsShape;
+const { env, envFile, secrets, buildArgs } = settingsShape;
+const port = option(
+  '--port <port>',
+  'port that the app listens on (default: what the project says)',
+  settingsShape.port,
+);
+const path = option('--path <path>', 'path to request (default: the health route, or else /)', settingsShape.path);
+const expectStatus = option(
+  '--expect-status <code>',
+  'HTTP status to expect (default: 200 of a health route, else any below 500)',
+  settingsShape.expectStatus,
+);
 /** How the image is built and requested, as compare does it. */
 const verifyShape = { port, path, expectStatus, env, envFile, secrets, buildArgs };
 

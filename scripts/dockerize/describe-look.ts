@@ -21,7 +21,7 @@ export function describeLook(look: Look, plan: Plan): string[] {
   if (framework) add(framework.name, framework.source);
   if (build) add(`build: ${build.command ?? `the script ${build.script}`}`, build.source);
   else add('no build', 'package.json has no script that builds');
-  add(`start: node ${start.argv.join(' ')}`, start.source);
+  add(`start: ${plan.isProgram ? '' : 'node '}${start.argv.join(' ')}`, start.source);
   add(`port ${plan.port}`, port?.value === plan.port ? port.source : '--port');
   if (health) add(`health check: GET ${health.value}`, health.source);
   else add('health check: a TCP connection', 'no route in the source code has a name like /healthz');

@@ -106,7 +106,8 @@ const notVerified = (file: string) => `${file} is not verified.`;
 /** Prints what was verified, and what to do next. Returns the exit code. */
 function printResult(result: Verification, look: Look, { file, text }: { file: string; text: string }): number {
   const { checks, error, isBuilt } = result;
-  print(renderVerification(result, hasColour()));
+  // compare's option with this meaning has another name.
+  print(renderVerification(result, hasColour()).replaceAll('--no-run', '--no-verify'));
   if (error === null && checks.every(({ ok }) => ok !== false)) {
     const directory = dirname(file);
     printError(`${file} is verified. To build it: docker build -t ${basename(directory)} -f ${file} ${directory}`);

@@ -26,6 +26,7 @@ export function makePlan(look: Look, shape: Shape, given: Given): Plan {
   const compiles = needs.compiled !== null;
   const isOldGyp = packages.some(({ name, version }) => name === 'node-gyp' && lt(version, '10.0.0'));
   const setsPort = look.readsPort && Number(start.env.PORT ?? look.defaultPort) !== port;
+  const writes = findWrittenDirectories(look);
   const secretTarget = needs.secretFile?.value.endsWith('.yarnrc.yml') ? '/app/.yarnrc.yml' : '/root/.npmrc';
   return {
     shape,
@@ -43,7 +44,8 @@ export function makePlan(look: Look, shape: Shape, given: Given): Plan {
     ...findCopies(look),
     app,
     env: { ...look.hostVariable, ...start.env, ...framework?.env, ...(setsPort && { PORT: String(port) }) },
-    writes: findWrittenDirectories(look),
+    writes,
+    volumes: writes.filter((path) => !holdsFiles(look, path)),
     port,
     readsPort: look.readsPort,
     health: chooseHealthCheck(look, given),
@@ -171,6 +173,10 @@ function findWrittenDirectories({ project: { app }, files }: Look): string[] {
   const all = files.writes.map(({ value }) => inImage(value));
   return all.includes('.') ? ['.'] : withoutNested(all.filter(isPlain));
 }
+
+/** Whether a directory has files of the image: a volume would hide those of a newer image. */
+const holdsFiles = ({ project: { files } }: Look, path: string) =>
+  path === '.' || files.some((file) => isIn(file, path) && !/\/\.\w*(keep|ignore)$/.test(file));
 
 /** The first directory below the app that a file is in, or the file. A file elsewhere is itself. */
 function topOf(file: string, app: string): string {

@@ -39,8 +39,9 @@ export interface Plan {
   /** The directory of the app below /app; empty for /app itself. */
   app: string;
   env: Record<string, string>;
-  /** Directories that the app writes to; relative to /app, or absolute. */
+  /** Directories that the app writes to; relative to /app, or absolute. Volumes are those without files of the image. */
   writes: string[];
+  volumes: string[];
   port: number;
   /** Whether the app takes another port from PORT. */
   readsPort: boolean;

@@ -103,6 +103,18 @@ test('without dependencies, no lockfile is needed: nothing is installed, and pac
   expect(text).not.toContain('npm');
 });
 
+test('a directory that comes with files is no volume: it would hide those of a newer image', async () => {
+  const copy = await copyOf(join(PROJECTS, 'better-sqlite3'));
+  await writeFiles(copy);
+  expect(await read(copy, 'Dockerfile')).toContain('chown -R 1000:1000 /app/data\nVOLUME ["/app/data"]');
+  await mkdir(join(copy, 'data'), { recursive: true });
+  await writeFile(join(copy, 'data/countries.json'), '[]');
+  await rm(join(copy, 'Dockerfile'));
+  await writeFiles(copy);
+  expect(await read(copy, 'Dockerfile')).toContain('chown -R 1000:1000 /app/data');
+  expect(await read(copy, 'Dockerfile')).not.toContain('VOLUME');
+});
+
 test('--dry-run prints the Dockerfile, and writes nothing', async () => {
   const copy = await copyOf(join(PROJECTS, 'commonjs'));
   const before = await snapshot(copy);

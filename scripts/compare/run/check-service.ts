@@ -83,6 +83,9 @@ async function checkStop(container: RunningContainer): Promise<ServiceCheck> {
   const code = await waitForExit(container);
   const seconds = (performance.now() - begin) / 1000;
   const ok = typeof code === 'number' && seconds * 1000 <= STOP_LIMIT_MS;
-  const reason = typeof code === 'number' ? `it took ${seconds.toFixed(1)} s` : code;
+  const reason =
+    typeof code === 'number'
+      ? `it took ${seconds.toFixed(1)} s: a timer or an open connection may keep the app running`
+      : code;
   return { what: `stops ${ok ? `${seconds.toFixed(1)} s` : 'within 2 s'} after SIGTERM`, ok, reason };
 }

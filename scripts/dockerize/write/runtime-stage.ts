@@ -73,7 +73,7 @@ function writeCopies(plan: Plan, phrases: Phrases): string {
 function writeVolumes(plan: Plan): string {
   const { user } = CHAPTERS[plan.shape];
   const paths = plan.writes.map(inApp);
-  const volumes = paths.filter((path) => path !== inApp(plan.app));
+  const volumes = plan.volumes.map(inApp);
   const hasVolumes = volumes.length > 0;
   const [all, owner] = [paths.join(' '), `${user}:${user}`];
   const copy = `COPY --from=${hasBuildStage(plan) ? 'build' : 'deps'} --chown=${owner}`;
@@ -81,7 +81,7 @@ function writeVolumes(plan: Plan): string {
     `# The app writes here. ${hasVolumes ? 'A volume keeps the files when the container is replaced.' : 'Mount a volume to keep the files.'}`,
     ...(plan.shape === '03'
       ? paths.map((path) => `${copy} ${path} ${path}`)
-      : [`RUN mkdir -p ${all} && chown ${hasVolumes ? '-R ' : ''}${owner} ${all}`]),
+      : [`RUN mkdir -p ${all} && chown ${paths.includes(inApp(plan.app)) ? '' : '-R '}${owner} ${all}`]),
     ...(hasVolumes ? [`VOLUME ${execForm(volumes)}`] : []),
   ].join('\n');
 }
