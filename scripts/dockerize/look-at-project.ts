@@ -1,3 +1,4 @@
+import { readDockerFiles } from '../project/docker-files.ts';
 import { readLockfile } from '../project/lockfile.ts';
 import { readProject, withoutOutputs } from '../project/read-project.ts';
 import { scanSource } from '../project/scan-source.ts';
@@ -47,6 +48,7 @@ export function lookAtProject(directory: string, given: Given) {
   const needs = findInstallNeeds(project, manager.value, packages, manifests);
   const start = findStart(project, build, framework, given);
   const scan = scanSource(project, start.sourceEntry);
+  const dockerFiles = readDockerFiles(project);
   return {
     project,
     workspace,
@@ -58,12 +60,12 @@ export function lookAtProject(directory: string, given: Given) {
     build,
     start,
     scan,
-    port: findPort(project, scan, framework),
+    port: findPort(project, scan, framework, dockerFiles),
     defaultPort: findDefaultPort(scan, framework)?.value,
     readsPort: framework !== null || start.env.PORT !== undefined || readsPort(scan),
-    files: findRuntimeFiles(project, scan, build?.outputs ?? []),
-    health: findHealthRoute(project, scan, framework),
-    sigterm: findSigtermHandler(project, scan, framework),
+    files: findRuntimeFiles(project, scan, build?.outputs ?? [], dockerFiles),
+    health: findHealthRoute(project, scan, framework, dockerFiles),
+    sigterm: findSigtermHandler(scan, framework),
     misplaced: findMisplacedPackages(manifests, scan),
   };
 }

@@ -1,10 +1,9 @@
-import { type Node, parseSync, Visitor, type VisitorObject } from 'oxc-parser';
-import { keyOf, nameOf, unwrap } from './read-path.ts';
+import { type Node, parseSync, visitorKeys } from 'oxc-parser';
+import { keyOf, nameOf, unwrap } from './evaluate.ts';
 
-/** An expression of the source code, and where it is. */
+/** An expression of the source code. */
 export interface Site {
   file: string;
-  line: number;
   node: Node;
 }
 
@@ -16,15 +15,17 @@ export interface NamedSite extends Site {
 
 /** A source file, parsed once. */
 export interface SourceFile {
-  imports: { from: string; line: number; isType: boolean; isUnused: boolean; isOptional: boolean }[];
+  text: string;
+  /** An import of `isType` is not followed; one of `isUnused` may be removed by the compiler. */
+  imports: { from: string; start: number; isType: boolean; isUnused: boolean; isOptional: boolean }[];
   /** Modules that are named by an expression. */
-  dynamic: Site[];
+  dynamic: Node[];
   /** Calls, `new` and decorators. */
   calls: NamedSite[];
-  /** Constants, properties, assignments and defaults. */
+  /** Constants, functions, properties, assignments and defaults. */
   values: NamedSite[];
-  /** Expressions that may be paths, an outer one before those in it. */
-  paths: Site[];
+  /** The same by name, and by the end of it: `.port`, `.db.port`. */
+  named: Map<string, NamedSite>;
   /** Imported name → from where; what is exported with `*` has a name that begins with `*`. */
   bindings: Map<string, string>;
   /** The strings in the file, and `env.X` for each variable of the environment that it reads. */
@@ -33,143 +34,128 @@ export interface SourceFile {
 
 const CHARACTERS_LIMIT = 2_000_000;
 const DEPTH_LIMIT = 1000;
-/** Where only the type checker looks, and what may not run when the program starts. */
-const TYPES = [
-  'TSTypeAnnotation',
-  'TSTypeReference',
-  'TSTypeAliasDeclaration',
-  'TSInterfaceDeclaration',
-  'ImportDeclaration',
-];
-const CONDITIONS = [
-  'IfStatement',
-  'FunctionDeclaration',
-  'FunctionExpression',
-  'ArrowFunctionExpression',
-  'TryStatement',
-];
+/** Where only the type checker looks. */
+const TYPES = /^(TS(TypeAnnotation|TypeReference|TypeAliasDeclaration|InterfaceDeclaration)|ImportDeclaration)$/;
+/** What may not run when the program starts. */
+const CONDITIONS = /^(IfStatement|TryStatement|Function(Declaration|Expression)|ArrowFunctionExpression)$/;
+const ENV = /^(?:process\.|import\.meta\.)?(env\.\w+)$/;
 const NESTED =
   /[;,}](?!\s{0,99}else\b)|([([{])|([)\]}])|[!~?:=>+*-]|\b(?:if|for|while|else|do|typeof|new|await|with|extends)\b/g;
 
 /** Parses a file. Null when it cannot be, or is nested so deeply that the parser's stack would overflow and end the process. */
 export function parseSource(file: string, text: string): SourceFile | null {
+  if (text.length > CHARACTERS_LIMIT) return null;
   let [brackets, operators] = [0, 0];
-  for (const [token, opening] of text.length > CHARACTERS_LIMIT ? [] : text.matchAll(NESTED)) {
+  for (const [token, opening] of text.matchAll(NESTED)) {
     brackets = Math.max(0, brackets + (opening ? 1 : 0) - (/[)\]}]/.test(token) ? 1 : 0));
     operators = /[;,}]/.test(token) ? 0 : operators + 1;
     if (brackets > DEPTH_LIMIT || operators > 3 * DEPTH_LIMIT) return null;
   }
   try {
-    return text.length > CHARACTERS_LIMIT ? null : collect(file, text);
+    return collect(file, text);
   } catch {
     return null;
   }
 }
 
 function collect(file: string, text: string): SourceFile {
-  const { program } = parseSync(/\.\w+$/.test(file) ? file : `${file}.js`, text, { preserveParens: false });
-  const [imports, dynamic, calls]: [SourceFile['imports'], Site[], NamedSite[]] = [[], [], []];
-  const [values, paths, bindings]: [NamedSite[], Site[], SourceFile['bindings']] = [[], [], new Map()];
+  const { program, module } = parseSync(/\.\w+$/.test(file) ? file : `${file}.js`, text, { preserveParens: false });
+  const [imports, dynamic, bindings]: [SourceFile['imports'], Node[], SourceFile['bindings']] = [[], [], new Map()];
+  const [calls, values]: [NamedSite[], NamedSite[]] = [[], []];
   const [words, used] = [new Set<string>(), new Set<string>()];
-  // The names around a value. One that begins with = begins a name: a declaration in a function is not a property of it.
-  const names: string[] = [];
-  let [types, conditions, line, offset] = [0, 0, 1, 0];
-  // Nodes come almost in the order of the text.
-  const siteOf = (node: Node): Site => {
-    if (node.start < offset) [line, offset] = [1, 0];
-    for (let at = text.indexOf('\n', offset); at !== -1 && at < node.start; at = text.indexOf('\n', offset)) {
-      line++;
-      offset = at + 1;
+  /** `around` is the name of the value that the node is part of. */
+  const visit = (node: Node, around: string, isType: boolean, isOptional: boolean) => {
+    const addImport = (module: Node | undefined) => {
+      const from = module && literalOf(module);
+      if (from) imports.push({ from, start: node.start, isType: false, isUnused: false, isOptional });
+      else if (module) dynamic.push(module);
+    };
+    const [key, value] = namedValue(node);
+    const name = key?.startsWith('.') && around ? around + key : (key?.replace(/^\./, '') ?? around);
+    if (value) values.push({ file, node: value, name, args: [] });
+    switch (node.type) {
+      case 'CallExpression':
+      case 'NewExpression': {
+        const callee = (node.type === 'NewExpression' ? 'new ' : '') + nameOf(node.callee);
+        calls.push({ file, node, name: callee, args: node.arguments });
+        if (/^(require\.resolve|\w*[rR]equire)$/.test(callee)) addImport(node.arguments[0]);
+        break;
+      }
+      case 'ImportExpression':
+        addImport(node.source);
+        break;
+      case 'TSExternalModuleReference':
+        addImport(node.expression);
+        break;
+      case 'VariableDeclarator': {
+        const from = node.init && requiredBy(node.init);
+        const isEnv = node.init && ENV.test(`${nameOf(node.init)}.X`);
+        for (const [property, local] of from || isEnv ? pairsIn(node.id) : []) {
+          if (from) bindings.set(local, from);
+          else words.add(`env.${property}`);
+        }
+        break;
+      }
+      case 'MemberExpression':
+        words.add(ENV.exec(nameOf(node))?.[1] ?? '');
+        break;
+      case 'Literal':
+        words.add(String(node.value));
+        break;
+      case 'Identifier':
+      case 'JSXIdentifier':
+        if (!isType) used.add(node.name);
     }
-    return { file, line, node };
+    const [isInType, isInCondition] = [isType || TYPES.test(node.type), isOptional || CONDITIONS.test(node.type)];
+    for (const child of visitorKeys[node.type] ?? []) {
+      const nodes = [node[child as keyof Node] as unknown as Node | (Node | null)[] | null].flat();
+      for (const one of nodes) if (one) visit(one, name, isInType, isInCondition);
+    }
   };
-  const addPath = (node: Node) => void paths.push(siteOf(node));
-  const addImport = (node: Node | null | undefined, isType = false, isUnused = false) => {
-    const from = node && literalOf(node);
-    if (from) imports.push({ from, line: siteOf(node).line, isType, isUnused, isOptional: conditions > 0 });
-    else if (node) dynamic.push(siteOf(node));
-  };
-  const enterName = (name: string, node: Node | null) => {
-    names.push(name);
-    const path = names.slice(
-      Math.max(
-        0,
-        names.findLastIndex((one) => one.startsWith('=')),
-      ),
-    );
-    if (node) values.push({ ...siteOf(node), name: path.join('.').replace(/^=(this\.)?/, ''), args: [] });
-  };
-  const addCall = (node: Extract<Node, { type: 'CallExpression' | 'NewExpression' }>) => {
-    const name = (node.type === 'NewExpression' ? 'new ' : '') + nameOf(node.callee);
-    calls.push({ ...siteOf(node), name, args: node.arguments });
-    if (/^(require|require\.resolve|\w*[rR]equire)$/.test(name)) addImport(node.arguments[0]);
-    if (/(^|[.\s])(join|resolve|URL|dirname)$/.test(name)) addPath(node);
-  };
-  const visitor: VisitorObject = {
-    ImportExpression: ({ source }) => addImport(source),
-    ExportAllDeclaration: ({ source, exportKind }) => {
-      addImport(source, exportKind === 'type');
-      bindings.set(`* ${source.value}`, source.value);
-    },
-    ExportNamedDeclaration: ({ source, exportKind, specifiers }) => {
-      addImport(source, exportKind === 'type');
-      if (source) for (const { exported } of specifiers) bindings.set(keyOf(exported), source.value);
-    },
-    TSImportEqualsDeclaration: ({ moduleReference, id }) => {
-      if (moduleReference.type !== 'TSExternalModuleReference') return;
-      addImport(moduleReference.expression);
-      bindings.set(id.name, moduleReference.expression.value);
-    },
-    CallExpression: addCall,
-    NewExpression: addCall,
-    BinaryExpression: (node) => void (node.operator === '+' && addPath(node)),
-    TemplateLiteral: addPath,
-    MemberExpression: (node) => {
-      const name = nameOf(node);
-      if (/^(process\.|import\.meta\.)?env\.\w+$/.test(name)) words.add(name.slice(name.lastIndexOf('env.')));
-      if (name === 'import.meta.dirname') addPath(node);
-    },
-    Literal: (node) => {
-      if (typeof node.value === 'string') words.add(node.value);
-      if (/\.(db|sqlite3?)$/.test(String(node.value))) addPath(node);
-    },
-    Identifier: (node) => {
-      if (types === 0) used.add(node.name);
-      if (node.name === '__dirname') addPath(node);
-    },
-    JSXIdentifier: ({ name }) => void used.add(name),
-    VariableDeclarator: ({ id, init }) => {
-      const from = init && requiredBy(init);
-      for (const name of namesIn(id)) if (from) bindings.set(name, from);
-      const isEnv = init && /(^|\.)env$/.test(nameOf(init)) && id.type === 'ObjectPattern';
-      for (const one of isEnv ? id.properties : []) if (one.type === 'Property') words.add(`env.${keyOf(one.key)}`);
-      enterName(id.type === 'Identifier' ? `=${id.name}` : '=', id.type === 'Identifier' ? init : null);
-    },
-    Property: ({ key, value }) => enterName(keyOf(key), value),
-    PropertyDefinition: ({ key, value }) => enterName(keyOf(key), value),
-    AssignmentPattern: ({ left, right }) => enterName(`=${keyOf(left)}`, right),
-    AssignmentExpression: ({ left, right }) => enterName(`=${nameOf(left)}`, right),
-    ExportDefaultDeclaration: ({ declaration }) => enterName('=default', declaration),
-  };
-  const add = (type: string, exit: () => void, enter?: () => void) =>
-    Object.assign(visitor, enter && { [type]: enter }, { [`${type}:exit`]: exit });
-  const named =
-    'VariableDeclarator Property PropertyDefinition AssignmentPattern AssignmentExpression ExportDefaultDeclaration';
-  for (const type of named.split(' ')) add(type, () => void names.pop());
-  for (const type of TYPES) add(type, () => void types--, () => void types++); // biome-ignore format: one line each
-  for (const type of CONDITIONS) add(type, () => void conditions--, () => void conditions++); // biome-ignore format: as above
-  new Visitor(visitor).visit(program);
-  for (const node of program.body) {
-    const declared = node.type === 'ExportNamedDeclaration' ? node.declaration : node;
-    if (declared?.type === 'FunctionDeclaration' && declared.id)
-      values.push({ ...siteOf(declared), name: declared.id.name, args: [] });
-    if (node.type !== 'ImportDeclaration') continue;
-    const locals = node.specifiers.map(({ local }) => local.name);
-    const isUnused = locals.length > 0 && /tsx?$/.test(file) && !locals.some((name) => used.has(name));
-    addImport(node.source, node.importKind === 'type', isUnused);
-    for (const name of locals) bindings.set(name, node.source.value);
+  visit(program, '', false, false);
+  for (const { start, moduleRequest, entries } of module.staticImports) {
+    const [from, names] = [moduleRequest.value, entries.map(({ localName }) => localName.value)];
+    const isType = names.length > 0 && entries.every((one) => one.isType);
+    const isUnused = names.length > 0 && /tsx?$/.test(file) && !names.some((name) => used.has(name));
+    imports.push({ from, start, isType, isUnused, isOptional: false });
+    for (const name of names) bindings.set(name, from);
   }
-  return { imports, dynamic, calls, values, paths, bindings, words };
+  for (const { start, moduleRequest, exportName, isType } of module.staticExports.flatMap((one) => one.entries)) {
+    if (!moduleRequest) continue;
+    imports.push({ from: moduleRequest.value, start, isType, isUnused: false, isOptional: false });
+    bindings.set(exportName.name ?? `* ${moduleRequest.value}`, moduleRequest.value);
+  }
+  return { text, imports, dynamic, calls, values, named: indexNames(values), bindings, words };
+}
+
+/** The shortest name counts, and the first of them. */
+function indexNames(values: NamedSite[]): SourceFile['named'] {
+  const named: SourceFile['named'] = new Map();
+  for (const value of values.toSorted((a, b) => a.name.length - b.name.length)) {
+    const parts = value.name.split('.');
+    const ends = [1, 2, 3].map((count) => `.${parts.slice(-count).join('.')}`);
+    for (const name of [value.name, ...ends]) if (!named.has(name)) named.set(name, value);
+  }
+  return named;
+}
+
+/** The name and the value of what is named. A name with a dot belongs to the value around it. */
+function namedValue(node: Node): [name?: string, value?: Node | null] {
+  switch (node.type) {
+    case 'VariableDeclarator':
+      return node.id.type === 'Identifier' ? [node.id.name, node.init] : [''];
+    case 'Property':
+    case 'PropertyDefinition':
+      return [`.${keyOf(node.key)}`, node.value];
+    case 'AssignmentPattern':
+    case 'AssignmentExpression':
+      return [nameOf(node.left).replace(/^this\./, ''), node.right];
+    case 'FunctionDeclaration':
+      return node.id ? [node.id.name, node] : [];
+    case 'ExportDefaultDeclaration':
+      return ['default', node.declaration];
+  }
+  return [];
 }
 
 function literalOf(node: Node): string | null {
@@ -186,8 +172,9 @@ function requiredBy(node: Node): string | null {
   return nameOf(inner.callee) === 'require' ? literalOf(inner.arguments[0]) : requiredBy(inner.callee);
 }
 
-function namesIn(pattern: Node): string[] {
-  if (pattern.type === 'Identifier') return [pattern.name];
+/** The names that a declaration gives, with the properties that they are taken from: `{ property: name }`. */
+function pairsIn(pattern: Node): [property: string, name: string][] {
+  if (pattern.type === 'Identifier') return [['', pattern.name]];
   const properties = pattern.type === 'ObjectPattern' ? pattern.properties : [];
-  return properties.flatMap((one) => (one.type === 'Property' ? namesIn(one.value) : []));
+  return properties.flatMap((one) => (one.type === 'Property' ? [[keyOf(one.key), nameOf(one.value)]] : []));
 }

@@ -1,12 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import { findPort, readsPort } from '../dockerize/look/port.ts';
+import { readDockerFiles } from '../project/docker-files.ts';
 import { scanSource } from '../project/scan-source.ts';
 import { FRAMEWORK, projectOf } from './dockerize-project.ts';
 
 const find = (files: Record<string, string | object>) => {
   const project = projectOf(files);
   const scan = scanSource(project, 'index.ts');
-  return { port: findPort(project, scan, null), reads: readsPort(scan) };
+  return { port: findPort(project, scan, null, readDockerFiles(project)), reads: readsPort(scan) };
 };
 
 describe('in the source code', () => {
@@ -78,11 +79,11 @@ describe('elsewhere', () => {
 
   test('the default of the FRAMEWORK, and nothing', () => {
     const project = projectOf({ 'src/a.ts': '' });
-    expect(findPort(project, scanSource(project, null), FRAMEWORK)).toStrictEqual({
+    expect(findPort(project, scanSource(project, null), FRAMEWORK, readDockerFiles(project))).toStrictEqual({
       value: 3000,
       source: 'default of Next',
     });
-    expect(findPort(project, scanSource(project, null), null)).toBeNull();
+    expect(findPort(project, scanSource(project, null), null, readDockerFiles(project))).toBeNull();
   });
 
   test.each(['services: [', 'a: &a [*a, *a]\nservices: *a', 'services: { app: 5 }', ''])(

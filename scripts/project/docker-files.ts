@@ -1,0 +1,116 @@
+import { posix } from 'node:path';
+import { Copy, DockerfileParser, type Instruction, PropertyInstruction } from 'dockerfile-ast';
+import { expandVariables } from '../lib/expand-variables.ts';
+import { listOf, mapOf, readYaml, textOf } from './read-data.ts';
+import type { Project } from './read-project.ts';
+import { tidy } from './script-commands.ts';
+
+interface Found {
+  value: string;
+  /** `EXPOSE in Dockerfile` */
+  source: string;
+}
+
+/** What the project's own Dockerfile (its last stage) and Compose files say of the app, in this order. */
+export interface DockerFiles {
+  ports: Found[];
+  /** The paths of health checks: `/healthz`. */
+  checks: Found[];
+  /** What is copied, relative to the build context or, from another stage, to the working directory. */
+  copies: Found[];
+  /** Directories, relative to the working directory, or absolute. */
+  volumes: Found[];
+}
+
+const NAMES = ['Dockerfile', 'docker/Dockerfile', 'Dockerfile.prod', 'Dockerfile.production', '.docker/Dockerfile'];
+const COMPOSE = /^(docker\/)?(docker-)?compose[\w.-]*\.ya?ml$/;
+const TEXT_LIMIT = 500_000;
+const URL_PATH = /(?:localhost|127\.0\.0\.1|0\.0\.0\.0)(?::[\w${}:-]*)?(\/[\w./-]*)/;
+
+/** Reads the Docker files of a project, in the app's directory or at the root. */
+export function readDockerFiles(project: Project): DockerFiles {
+  const own = readDockerfile(project);
+  const services = project.files.filter((path) => COMPOSE.test(path)).flatMap((path) => readCompose(project, path));
+  return {
+    ...own,
+    ports: [...own.ports, ...services.flatMap(({ ports }) => ports)],
+    checks: [...own.checks, ...services.flatMap(({ checks }) => checks)],
+  };
+}
+
+function readDockerfile(project: Project): DockerFiles {
+  const path = [project.app, ''].flatMap((base) => NAMES.map((name) => posix.join(base, name))).find(project.has) ?? '';
+  const all = DockerfileParser.parse((project.read(path) ?? '').slice(0, TEXT_LIMIT)).getInstructions();
+  const variables = new Map<string, string | null>();
+  const expand = (text: string) => {
+    try {
+      return expandVariables(text, (name) => variables.get(name) ?? undefined);
+    } catch {
+      return text;
+    }
+  };
+  for (const one of all.filter((each) => each instanceof PropertyInstruction)) {
+    for (const each of one.getProperties()) variables.set(each.getName(), expand(each.getValue() ?? '').slice(0, 200));
+  }
+  const stage = all.slice(all.findLastIndex((one) => one.getKeyword() === 'FROM'));
+  // An earlier stage may be the base of the last one.
+  const find = (keyword: string) =>
+    [stage, all].map((part) => part.filter((one) => one.getKeyword() === keyword)).find((part) => part.length > 0) ??
+    [];
+  const contentOf = (one: Instruction) => one.getArgumentsContent() ?? '';
+  const wordsOf = (one: Instruction) => (contentOf(one).match(/[^\s"',[\]\\]+/g) ?? []).map(expand);
+  const toFound = (keyword: string, values: (string | undefined)[]) =>
+    values.flatMap((value) => (value ? [{ value, source: `${keyword} in ${path}` }] : []));
+  const home = find('WORKDIR').map(contentOf).at(-1) ?? '/app';
+  const copied = stage
+    .filter((one) => one instanceof Copy)
+    .flatMap((copy) => {
+      const words = wordsOf(copy)
+        .filter((word) => !word.startsWith('--'))
+        .slice(0, -1);
+      return copy.getFromFlag()
+        ? words.map((word) => /^\/(?:usr\/src\/app|[\w-]+)\/(.+)$/.exec(word)?.[1] ?? '')
+        : words;
+    });
+  const volumes = find('VOLUME')
+    .flatMap(wordsOf)
+    .map((word) => posix.resolve(home, word));
+  return {
+    ports: toFound(
+      'EXPOSE',
+      find('EXPOSE')
+        .flatMap(wordsOf)
+        .map((word) => word.split('/')[0]),
+    ),
+    checks: toFound(
+      'HEALTHCHECK',
+      find('HEALTHCHECK').map((one) => URL_PATH.exec(expand(contentOf(one)))?.[1]),
+    ),
+    copies: toFound(
+      'COPY',
+      copied.map((word) => tidy(word.replace(/^\//, ''))).filter((word) => !word.includes('*')),
+    ),
+    volumes: toFound(
+      'VOLUME',
+      volumes.map((one) => (one.startsWith(`${home}/`) ? posix.relative(home, one) : one)),
+    ),
+  };
+}
+
+/** What a Compose file says of the services that are built from the app's directory or the root. */
+function readCompose(project: Project, path: string) {
+  const services = Object.values(mapOf(readYaml(project.read(path)).services)).map(mapOf);
+  return services.flatMap(({ build, ports, expose, environment, healthcheck }) => {
+    const context = textOf(build) ?? textOf(mapOf(build).context) ?? '.';
+    if (!build || !['', project.app].includes(tidy(posix.dirname(path), context))) return [];
+    const variables = [listOf(environment), Object.entries(mapOf(environment)).map((pair) => pair.join('='))].flat();
+    const set = variables.map((pair) => /^PORT=["']?(?:\$\{PORT:?-)?(\d+)/.exec(pair)?.[1]).find(Boolean);
+    const targets = [ports, expose].flat().map((one) => mapOf(one).target ?? one);
+    const port = set ?? targets.map((one) => /(?:^|[:-])(\d+)\}?(?:\/tcp)?$/.exec(String(one))?.[1]).find(Boolean);
+    const check = URL_PATH.exec(listOf(mapOf(healthcheck).test).join(' '))?.[1];
+    return {
+      ports: port ? [{ value: port, source: `${set ? 'environment' : 'ports'} in ${path}` }] : [],
+      checks: check ? [{ value: check, source: `healthcheck in ${path}` }] : [],
+    };
+  });
+}
