@@ -5,40 +5,22 @@ import { listOf, mapOf, readYaml, textOf } from './read-data.ts';
 import type { Project } from './read-project.ts';
 import { tidy } from './script-commands.ts';
 
-interface Found {
-  value: string;
-  /** `EXPOSE in Dockerfile` */
-  source: string;
-}
-
-/** What the project's own Dockerfile (its last stage) and Compose files say of the app, in this order. */
-export interface DockerFiles {
-  ports: Found[];
-  /** The paths of health checks: `/healthz`. */
-  checks: Found[];
-  /** What is copied, relative to the build context or, from another stage, to the working directory. */
-  copies: Found[];
-  /** Directories, relative to the working directory, or absolute. */
-  volumes: Found[];
-}
+export type DockerFiles = ReturnType<typeof readDockerFiles>;
 
 const NAMES = ['Dockerfile', 'docker/Dockerfile', 'Dockerfile.prod', 'Dockerfile.production', '.docker/Dockerfile'];
 const COMPOSE = /^(docker\/)?(docker-)?compose[\w.-]*\.ya?ml$/;
 const TEXT_LIMIT = 500_000;
 const URL_PATH = /(?:localhost|127\.0\.0\.1|0\.0\.0\.0)(?::[\w${}:-]*)?(\/[\w./-]*)/;
 
-/** Reads the Docker files of a project, in the app's directory or at the root. */
-export function readDockerFiles(project: Project): DockerFiles {
+/** What the project's own Dockerfile (its last stage) and Compose files say of the app, in this order: values with a source. */
+export function readDockerFiles(project: Project) {
   const own = readDockerfile(project);
   const services = project.files.filter((path) => COMPOSE.test(path)).flatMap((path) => readCompose(project, path));
-  return {
-    ...own,
-    ports: [...own.ports, ...services.flatMap(({ ports }) => ports)],
-    checks: [...own.checks, ...services.flatMap(({ checks }) => checks)],
-  };
+  const ports = [...own.ports, ...services.flatMap((one) => one.ports)];
+  return { ...own, ports, checks: [...own.checks, ...services.flatMap((one) => one.checks)] };
 }
 
-function readDockerfile(project: Project): DockerFiles {
+function readDockerfile(project: Project) {
   const path = [project.app, ''].flatMap((base) => NAMES.map((name) => posix.join(base, name))).find(project.has) ?? '';
   const all = DockerfileParser.parse((project.read(path) ?? '').slice(0, TEXT_LIMIT)).getInstructions();
   const variables = new Map<string, string | null>();

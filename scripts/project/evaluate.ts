@@ -92,8 +92,20 @@ export function evaluate(node: Node, file: string, scope: Scope, depth = 0): Val
       const found = /(^|\.)env\./.test(name) ? null : scope.findValue(file, name.replace(/^this\./, ''));
       return found && found.node !== inner ? read(found.node, found.file) : null;
     }
+    case 'LogicalExpression': // The fallback comes first.
+      return first([inner.right, inner.left], read);
+    case 'ConditionalExpression':
+      return first([inner.alternate, inner.consequent], read);
+    case 'UnaryExpression':
+      return inner.operator === '+' ? read(inner.argument) : null;
+    case 'AssignmentPattern':
+      return read(inner.right);
+    case 'ArrayExpression': // [process.env.PORT, 3000].find(Boolean)
+      return first(inner.elements.slice(-1), read);
+    case 'ObjectExpression': // https://github.com/mozilla/node-convict, and options of a command line
+      return first([findProperty(inner, /^default$/)], read);
   }
-  return first(choicesOf(inner), read);
+  return null;
 }
 
 /** The first of some expressions that has a value. */
@@ -103,25 +115,6 @@ function first(nodes: (Node | null | undefined)[], read: (node: Node) => Value |
     if (value) return value;
   }
   return null;
-}
-
-/** What an expression may stand for, a fallback first. */
-function choicesOf(node: Node): (Node | null | undefined)[] {
-  switch (node.type) {
-    case 'LogicalExpression':
-      return [node.right, node.left];
-    case 'ConditionalExpression':
-      return [node.alternate, node.consequent];
-    case 'UnaryExpression':
-      return node.operator === '+' ? [node.argument] : [];
-    case 'AssignmentPattern':
-      return [node.right];
-    case 'ArrayExpression': // [process.env.PORT, 3000].find(Boolean)
-      return node.elements.slice(-1);
-    case 'ObjectExpression': // https://github.com/mozilla/node-convict, and options of a command line
-      return [findProperty(node, /^default$/)];
-  }
-  return [];
 }
 
 /** The path that a call makes of others. */

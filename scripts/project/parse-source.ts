@@ -1,5 +1,5 @@
 import { type Node, parseSync, visitorKeys } from 'oxc-parser';
-import { keyOf, nameOf, unwrap } from './evaluate.ts';
+import { keyOf, nameOf } from './evaluate.ts';
 
 /** An expression of the source code. */
 export interface Site {
@@ -13,24 +13,7 @@ export interface NamedSite extends Site {
   args: Node[];
 }
 
-/** A source file, parsed once. */
-export interface SourceFile {
-  text: string;
-  /** An import of `isType` is not followed; one of `isUnused` may be removed by the compiler. */
-  imports: { from: string; start: number; isType: boolean; isUnused: boolean; isOptional: boolean }[];
-  /** Modules that are named by an expression. */
-  dynamic: Node[];
-  /** Calls, `new` and decorators. */
-  calls: NamedSite[];
-  /** Constants, functions, properties, assignments and defaults. */
-  values: NamedSite[];
-  /** The same by name, and by the end of it: `.port`, `.db.port`. */
-  named: Map<string, NamedSite>;
-  /** Imported name → from where; what is exported with `*` has a name that begins with `*`. */
-  bindings: Map<string, string>;
-  /** The strings in the file, and `env.X` for each variable of the environment that it reads. */
-  words: Set<string>;
-}
+export type SourceFile = ReturnType<typeof collect>;
 
 const CHARACTERS_LIMIT = 2_000_000;
 const DEPTH_LIMIT = 1000;
@@ -38,7 +21,8 @@ const DEPTH_LIMIT = 1000;
 const TYPES = /^(TS(TypeAnnotation|TypeReference|TypeAliasDeclaration|InterfaceDeclaration)|ImportDeclaration)$/;
 /** What may not run when the program starts. */
 const CONDITIONS = /^(IfStatement|TryStatement|Function(Declaration|Expression)|ArrowFunctionExpression)$/;
-const ENV = /^(?:process\.|import\.meta\.)?(env\.\w+)$/;
+const ENV = /^(?:process\.|import\.meta\.)?env$/;
+const REQUIRED = /^(?:await\s+)?(?:require|import)\(\s*(['"`])([^'"`]+)\1\s*\)/;
 const NESTED =
   /[;,}](?!\s{0,99}else\b)|([([{])|([)\]}])|[!~?:=>+*-]|\b(?:if|for|while|else|do|typeof|new|await|with|extends)\b/g;
 
@@ -58,53 +42,40 @@ export function parseSource(file: string, text: string): SourceFile | null {
   }
 }
 
-function collect(file: string, text: string): SourceFile {
+function collect(file: string, text: string) {
   const { program, module } = parseSync(/\.\w+$/.test(file) ? file : `${file}.js`, text, { preserveParens: false });
-  const [imports, dynamic, bindings]: [SourceFile['imports'], Node[], SourceFile['bindings']] = [[], [], new Map()];
+  /** Imports and exports of other modules, not those of types alone. The compiler may remove what is not used. */
+  const imports: { from: string; start: number; isUnused: boolean }[] = [];
+  /** What is given to `require` and `import()`; optional in a function or under a condition. */
+  const required: { node: Node; isOptional: boolean }[] = [];
+  /** Calls, `new` and decorators; constants, functions, properties, assignments and defaults. */
   const [calls, values]: [NamedSite[], NamedSite[]] = [[], []];
-  const [words, used] = [new Set<string>(), new Set<string>()];
+  /** Imported name → from where; what is exported with `*` has a name that begins with `*`. */
+  const bindings = new Map<string, string>();
+  /** The strings in the file, and `env.X` for each variable of the environment that it reads. */
+  const words = new Set<string>();
+  const used = new Set<string>();
   /** `around` is the name of the value that the node is part of. */
   const visit = (node: Node, around: string, isType: boolean, isOptional: boolean) => {
-    const addImport = (module: Node | undefined) => {
-      const from = module && literalOf(module);
-      if (from) imports.push({ from, start: node.start, isType: false, isUnused: false, isOptional });
-      else if (module) dynamic.push(module);
-    };
     const [key, value] = namedValue(node);
     const name = key?.startsWith('.') && around ? around + key : (key?.replace(/^\./, '') ?? around);
     if (value) values.push({ file, node: value, name, args: [] });
-    switch (node.type) {
-      case 'CallExpression':
-      case 'NewExpression': {
-        const callee = (node.type === 'NewExpression' ? 'new ' : '') + nameOf(node.callee);
-        calls.push({ file, node, name: callee, args: node.arguments });
-        if (/^(require\.resolve|\w*[rR]equire)$/.test(callee)) addImport(node.arguments[0]);
-        break;
-      }
-      case 'ImportExpression':
-        addImport(node.source);
-        break;
-      case 'TSExternalModuleReference':
-        addImport(node.expression);
-        break;
-      case 'VariableDeclarator': {
-        const from = node.init && requiredBy(node.init);
-        const isEnv = node.init && ENV.test(`${nameOf(node.init)}.X`);
-        for (const [property, local] of from || isEnv ? pairsIn(node.id) : []) {
-          if (from) bindings.set(local, from);
-          else words.add(`env.${property}`);
-        }
-        break;
-      }
-      case 'MemberExpression':
-        words.add(ENV.exec(nameOf(node))?.[1] ?? '');
-        break;
-      case 'Literal':
-        words.add(String(node.value));
-        break;
-      case 'Identifier':
-      case 'JSXIdentifier':
-        if (!isType) used.add(node.name);
+    if (node.type === 'CallExpression' || node.type === 'NewExpression') {
+      const callee = (node.type === 'NewExpression' ? 'new ' : '') + nameOf(node.callee);
+      calls.push({ file, node, name: callee, args: node.arguments });
+      const isRequire = /^(require\.resolve|\w*[rR]equire)$/.test(callee);
+      if (isRequire && node.arguments[0]) required.push({ node: node.arguments[0], isOptional });
+    } else if (node.type === 'ImportExpression') required.push({ node: node.source, isOptional });
+    else if (node.type === 'TSExternalModuleReference') required.push({ node: node.expression, isOptional });
+    else if (node.type === 'MemberExpression' && ENV.test(nameOf(node.object)))
+      words.add(`env.${keyOf(node.property)}`);
+    else if (node.type === 'Literal') words.add(String(node.value));
+    else if (node.type === 'JSXIdentifier' || (node.type === 'Identifier' && !isType)) used.add(node.name);
+    else if (node.type === 'VariableDeclarator' && node.init) {
+      const [, , from] = REQUIRED.exec(text.slice(node.init.start, node.init.start + 300)) ?? [];
+      for (const local of from ? namesIn(node.id, 'value') : []) bindings.set(local, from ?? '');
+      const variables = ENV.test(nameOf(node.init)) ? namesIn(node.id, 'key') : [];
+      for (const variable of variables) words.add(`env.${variable}`);
     }
     const [isInType, isInCondition] = [isType || TYPES.test(node.type), isOptional || CONDITIONS.test(node.type)];
     for (const child of visitorKeys[node.type] ?? []) {
@@ -114,23 +85,33 @@ function collect(file: string, text: string): SourceFile {
   };
   visit(program, '', false, false);
   for (const { start, moduleRequest, entries } of module.staticImports) {
-    const [from, names] = [moduleRequest.value, entries.map(({ localName }) => localName.value)];
-    const isType = names.length > 0 && entries.every((one) => one.isType);
+    const names = entries.map(({ localName }) => localName.value);
     const isUnused = names.length > 0 && /tsx?$/.test(file) && !names.some((name) => used.has(name));
-    imports.push({ from, start, isType, isUnused, isOptional: false });
-    for (const name of names) bindings.set(name, from);
+    for (const name of names) bindings.set(name, moduleRequest.value);
+    if (names.length === 0 || entries.some((one) => !one.isType))
+      imports.push({ from: moduleRequest.value, start, isUnused });
   }
   for (const { start, moduleRequest, exportName, isType } of module.staticExports.flatMap((one) => one.entries)) {
     if (!moduleRequest) continue;
-    imports.push({ from: moduleRequest.value, start, isType, isUnused: false, isOptional: false });
     bindings.set(exportName.name ?? `* ${moduleRequest.value}`, moduleRequest.value);
+    if (!isType) imports.push({ from: moduleRequest.value, start, isUnused: false });
   }
-  return { text, imports, dynamic, calls, values, named: indexNames(values), bindings, words };
+  return { text, imports, required, calls, values, named: indexNames(values), bindings, words };
 }
 
-/** The shortest name counts, and the first of them. */
-function indexNames(values: NamedSite[]): SourceFile['named'] {
-  const named: SourceFile['named'] = new Map();
+/** The name and the value of what is named. A name with a dot belongs to the value around it. */
+function namedValue(node: Node): [name?: string, value?: Node | null] {
+  if (node.type === 'VariableDeclarator') return node.id.type === 'Identifier' ? [node.id.name, node.init] : [''];
+  if (node.type === 'Property' || node.type === 'PropertyDefinition') return [`.${keyOf(node.key)}`, node.value];
+  if (node.type === 'AssignmentPattern' || node.type === 'AssignmentExpression')
+    return [nameOf(node.left).replace(/^this\./, ''), node.right];
+  if (node.type === 'ExportDefaultDeclaration') return ['default', node.declaration];
+  return node.type === 'FunctionDeclaration' && node.id ? [node.id.name, node] : [];
+}
+
+/** Values by name, and by the end of it: `.port`, `.db.port`. The shortest name counts, and the first of them. */
+function indexNames(values: NamedSite[]) {
+  const named = new Map<string, NamedSite>();
   for (const value of values.toSorted((a, b) => a.name.length - b.name.length)) {
     const parts = value.name.split('.');
     const ends = [1, 2, 3].map((count) => `.${parts.slice(-count).join('.')}`);
@@ -139,42 +120,9 @@ function indexNames(values: NamedSite[]): SourceFile['named'] {
   return named;
 }
 
-/** The name and the value of what is named. A name with a dot belongs to the value around it. */
-function namedValue(node: Node): [name?: string, value?: Node | null] {
-  switch (node.type) {
-    case 'VariableDeclarator':
-      return node.id.type === 'Identifier' ? [node.id.name, node.init] : [''];
-    case 'Property':
-    case 'PropertyDefinition':
-      return [`.${keyOf(node.key)}`, node.value];
-    case 'AssignmentPattern':
-    case 'AssignmentExpression':
-      return [nameOf(node.left).replace(/^this\./, ''), node.right];
-    case 'FunctionDeclaration':
-      return node.id ? [node.id.name, node] : [];
-    case 'ExportDefaultDeclaration':
-      return ['default', node.declaration];
-  }
-  return [];
-}
-
-function literalOf(node: Node): string | null {
-  if (node.type === 'TemplateLiteral' && node.expressions.length === 0) return node.quasis[0]?.value.cooked ?? null;
-  return node.type === 'Literal' && typeof node.value === 'string' ? node.value : null;
-}
-
-/** The module of `require('x')`, `require('x').y` and `await import('x')`. */
-function requiredBy(node: Node): string | null {
-  const inner = unwrap(node);
-  if (inner.type === 'MemberExpression') return requiredBy(inner.object);
-  if (inner.type === 'ImportExpression') return literalOf(inner.source);
-  if (inner.type !== 'CallExpression' || !inner.arguments[0]) return null;
-  return nameOf(inner.callee) === 'require' ? literalOf(inner.arguments[0]) : requiredBy(inner.callee);
-}
-
-/** The names that a declaration gives, with the properties that they are taken from: `{ property: name }`. */
-function pairsIn(pattern: Node): [property: string, name: string][] {
-  if (pattern.type === 'Identifier') return [['', pattern.name]];
-  const properties = pattern.type === 'ObjectPattern' ? pattern.properties : [];
-  return properties.flatMap((one) => (one.type === 'Property' ? [[keyOf(one.key), nameOf(one.value)]] : []));
+/** The names that a declaration gives, or those of the properties that they are taken from: `{ key: value }`. */
+function namesIn(pattern: Node, part: 'key' | 'value'): string[] {
+  if (pattern.type === 'ObjectPattern')
+    return pattern.properties.flatMap((one) => (one.type === 'Property' ? keyOf(one[part]) : []));
+  return pattern.type === 'Identifier' && part === 'value' ? [pattern.name] : [];
 }

@@ -1,33 +1,13 @@
 import { isBuiltin } from 'node:module';
 import { posix } from 'node:path';
-import { evaluate, findProperty, type Scope, type Value } from './evaluate.ts';
-import { type NamedSite, parseSource, type Site, type SourceFile } from './parse-source.ts';
+import { evaluate, findProperty, type Value } from './evaluate.ts';
+import { parseSource, type Site, type SourceFile } from './parse-source.ts';
 import type { Project } from './read-project.ts';
 import { tidy } from './script-commands.ts';
 import { readSettings } from './tsconfig.ts';
 
 /** What a program's source code says. Paths are those of the project. */
-export interface SourceScan {
-  /** The entry point in the source code; null when all files of the app were read instead. */
-  entry: string | null;
-  /** The source files that were read: those that the entry point reaches, sorted. */
-  files: string[];
-  /** Packages that are imported at run time, and not only for their types, and where: `src/a.ts:3`. */
-  packages: Map<string, string>;
-  /** Those of them that are only imported in a function or under a condition. */
-  optional: Set<string>;
-  sources: Map<string, SourceFile>;
-  calls: NamedSite[];
-  values: NamedSite[];
-  /** Whether it imports modules that are named by an expression of which nothing is known: `require(name)`. */
-  isUncertain: boolean;
-  /** What an expression stands for; null when nothing of it is known. */
-  evaluate(site: Site, fits?: Scope['fits']): Value | null;
-  /** The file that a name of a file is imported from, or that a module is. */
-  importedFile(file: string, name: string): string | undefined;
-  /** Where an expression is: `src/a.ts:3`. */
-  placeOf(site: Site): string;
-}
+export type SourceScan = ReturnType<typeof scanSource>;
 
 const FILES_LIMIT = 5000;
 const EXTENSIONS = '.ts .tsx .mts .cts .js .jsx .mjs .cjs /index.ts /index.tsx /index.js /index.mjs /index.cjs'.split(
@@ -46,11 +26,11 @@ export const isProgramSource = (path: string) =>
   /\.[cm]?[jt]sx?$/.test(path) && !OTHER_DIRECTORIES.test(path) && !OTHER_FILES.test(path);
 
 /** Reads the source code that the entry point (relative to the app) reaches; all of the app's without one. */
-export function scanSource(project: Project, entry: string | null): SourceScan {
+export function scanSource(project: Project, entry: string | null) {
   const start = (entry !== null && resolveFile(project, posix.join(project.app, entry))) || null;
   const isProgram = (file: string) => isBelow(file, project.app) && isProgramSource(posix.relative(project.app, file));
   const always = new Set(start ? [start] : project.files.filter(isProgram));
-  // What is only imported under a condition comes last: the packages that it imports are optional, too.
+  // What is only imported in a function or under a condition comes last: the packages that it imports are optional, too.
   const later = new Set<string>();
   const resolveImport = createResolver(project);
   const sources = new Map<string, SourceFile>();
@@ -62,17 +42,16 @@ export function scanSource(project: Project, entry: string | null): SourceScan {
     `${file}:${sources.get(file)?.text.slice(0, offset).split('\n').length}`;
   const findValue = (file: string, name: string, seen = new Set<string>()): Site | null => {
     const source = sources.get(file);
-    const isSeen = seen.has(`${file} ${name}`);
-    const [first = '', ...rest] = name.split('.');
     const found = source?.named.get(name) ?? (seen.size > 0 ? source?.named.get(`.${name}`) : undefined);
+    if (found || !source || seen.has(`${file} ${name}`)) return found ?? null;
     seen.add(`${file} ${name}`);
-    if (found || !source || isSeen) return found ?? null;
+    const [first = '', ...rest] = name.split('.');
     const target = importedFile(file, first);
     if (target) return findValue(target, rest.join('.') || name, seen);
     const stars = [...source.bindings].filter(([key]) => key.startsWith('*'));
     return stars.map(([, from]) => findValue(resolveImport(file, from) ?? '', name, seen)).find(Boolean) ?? null;
   };
-  const evaluateSite: SourceScan['evaluate'] = ({ file, node }, fits) => {
+  const evaluateSite = ({ file, node }: Site, fits?: (text: string) => boolean) => {
     let steps = 0; // Values may refer to each other again and again.
     return evaluate(node, file, { fits, findValue: (at, name) => (steps++ < 200 ? findValue(at, name) : null) });
   };
@@ -80,44 +59,51 @@ export function scanSource(project: Project, entry: string | null): SourceScan {
     const source = sources.size < FILES_LIMIT ? parseSource(file, project.read(file) ?? '') : null;
     if (!source) return;
     sources.set(file, source);
-    for (const { from, start, isUnused, isOptional } of source.imports.filter((one) => !one.isType)) {
+    const follow = (targets: string[], isAlways: boolean) => {
+      for (const target of targets) (isAlways ? always : later).add(target);
+    };
+    const addImport = (from: string, offset: number, isAlways: boolean, isUnused = false) => {
       const target = resolveImport(file, from);
-      const isAlways = !isOptional && !isLater;
-      if (target) (isAlways ? always : later).add(target);
+      if (target) follow([target], isAlways);
       const name = /^(?:@[^/]+\/)?[^/@.#~][^/]*/.exec(from)?.[0];
-      if (!name || isUnused || target || isBuiltin(name) || /^[a-z]+:|[?!]/.test(from)) continue;
-      if (packages.has(name) && !(isAlways && optional.has(name))) continue;
-      packages.set(name, placeAt(file, start));
+      if (!name || isUnused || target || isBuiltin(name) || /^[a-z]+:|[?!]/.test(from)) return;
+      if (packages.has(name) && !(isAlways && optional.has(name))) return;
+      packages.set(name, placeAt(file, offset));
       optional[isAlways ? 'delete' : 'add'](name);
-    }
-    for (const node of source.dynamic) {
+    };
+    for (const { from, start: offset, isUnused } of source.imports) addImport(from, offset, !isLater, isUnused);
+    for (const { node, isOptional } of source.required) {
       const value = evaluateSite({ file, node });
       isUncertain ||= value === null;
-      for (const target of value ? findModules(project, value) : []) (isLater ? later : always).add(target);
+      if (value && /Literal$/.test(node.type) && value.from === null && !value.isPartial)
+        addImport(value.text, node.start, !isLater && !isOptional);
+      else if (value) follow(findModules(project, value), !isLater);
     }
-    // What a worker or a loader of plugins is given.
-    for (const {
-      args: [first, second],
-    } of source.calls.filter(({ name }) => LOADERS.test(name))) {
-      const node = findProperty(second, /^dir$/) ?? findProperty(first, /^filename$/) ?? first;
+    for (const { args } of source.calls.filter(({ name }) => LOADERS.test(name))) {
+      const node = findProperty(args[1], /^dir$/) ?? findProperty(args[0], /^filename$/) ?? args[0];
       const value = node ? evaluateSite({ file, node }) : null;
-      for (const target of value?.from ? findModules(project, value) : []) (isLater ? later : always).add(target);
+      if (value?.from) follow(findModules(project, value), !isLater);
     }
   };
   for (const file of always) readFile(file, false);
   for (const file of later) if (!always.has(file)) readFile(file, true);
+  const all = [...sources.values()];
   return {
+    /** The entry point in the source code; null when all files of the app were read instead. */
     entry: start,
     files: [...sources.keys()].sort(),
+    /** Packages that are imported at run time, and not only for their types, and where: `src/a.ts:3`. */
     packages,
     optional,
     sources,
-    calls: [...sources.values()].flatMap((one) => one.calls),
-    values: [...sources.values()].flatMap((one) => one.values),
+    calls: all.flatMap((one) => one.calls),
+    values: all.flatMap((one) => one.values),
+    /** Whether it imports modules that are named by an expression of which nothing is known: `require(name)`. */
     isUncertain,
     evaluate: evaluateSite,
+    /** The file that a name of a file is imported from, or that a module is. */
     importedFile,
-    placeOf: ({ file, node }) => placeAt(file, node.start),
+    placeOf: ({ file, node }: Site) => placeAt(file, node.start),
   };
 }
 
@@ -127,9 +113,8 @@ const isBelow = (file: string, directory: string) => directory === '' || file.st
 function findModules(project: Project, { from, text }: Value): string[] {
   const target = tidy(from === null ? project.app : posix.dirname(from), text);
   const file = resolveFile(project, target);
-  const isTooMuch = target === project.app;
-  const all = file || isTooMuch ? [] : project.files.filter((one) => isBelow(one, target) && isProgramSource(one));
-  return file ? [file] : all;
+  if (file || target === project.app) return file ? [file] : [];
+  return project.files.filter((one) => isBelow(one, target) && isProgramSource(one));
 }
 
 /** The file that an import means, without an extension or with that of the output: `./a`, `./a.js` → `a.ts`. */
