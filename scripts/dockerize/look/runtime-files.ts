@@ -8,15 +8,7 @@ import { isProgramSource, type SourceScan } from '../../project/scan-source.ts';
 import { tidy } from '../../project/script-commands.ts';
 import { type Fact, fact } from './fact.ts';
 
-/** What the program needs beside the output of the build. Paths are relative to the app; absolute ones are outside of it. */
-export interface RuntimeFiles {
-  /** Files and directories that it reads. */
-  reads: Fact<string>[];
-  /** Directories that it writes to; empty for the app's own directory. */
-  writes: Fact<string>[];
-  /** A path that could not be followed: everything should be copied. */
-  isUncertain: boolean;
-}
+export type RuntimeFiles = ReturnType<typeof findRuntimeFiles>;
 
 const endsWith = (names: string) => new RegExp(`(^|[.\\s])(${names.replaceAll(' ', '|').replaceAll('*', '\\w*')})$`);
 /** Calls whose arguments are paths that are read, and the names of other values that are. */
@@ -41,77 +33,83 @@ const KEPT =
 const NOT_READ =
   /(^|\/)(package(-lock)?\.json|yarn\.lock|pnpm-[\w-]+\.yaml|\.npmrc|\.yarnrc\.yml|tests?|__tests__|node_modules|\.env[^/]*|[^/]*\.(pem|key)|tsconfig[^/]*|Dockerfile[^/]*)(\/|$)/;
 
+/** What stands in the source code when a directory is read without being named: `app.set('view engine', 'ejs')`. */
+const IMPLIED = { 'view engine': 'views', config: 'config', '@feathersjs/configuration': 'config' };
+
 const isIn = (path: string, directory: string) => path === directory || path.startsWith(`${directory}/`);
 const parentsOf = (file: string) => file.split('/').map((_, at, all) => all.slice(0, at + 1).join('/'));
-const toFacts = (found: Map<string, string>) => [...found].map(([path, source]) => fact(path, source));
 
-/** Finds the files that the program reads and writes at run time. `outputs`: what the build makes, relative to the app. */
-export function findRuntimeFiles(
-  project: Project,
-  scan: SourceScan,
-  outputs: string[],
-  own: DockerFiles,
-): RuntimeFiles {
-  const writes = findWrites(project, scan, outputs, own);
-  return {
-    reads: toFacts(findReads(project, scan, outputs, own)),
-    writes: toFacts(writes),
-    isUncertain: scan.isUncertain,
-  };
-}
-
-function findReads(project: Project, scan: SourceScan, outputs: string[], own: DockerFiles) {
-  const reads = new Map<string, string>();
-  const [places, sources] = [new Set(project.files.flatMap(parentsOf)), new Set(scan.files)];
-  const sourcePlaces = new Set(scan.files.flatMap(parentsOf));
+/**
+ * Finds the files that the program reads, and the directories that it writes to: relative to the app (empty for its own), or
+ * absolute. `outputs`: what the build makes, relative to the app.
+ */
+export function findRuntimeFiles(project: Project, scan: SourceScan, outputs: string[], own: DockerFiles) {
+  const [reads, writes] = [new Map<string, string>(), new Map<string, string>()];
+  const [places, sources] = [project.files, scan.files].map((files) => new Set(files.flatMap(parentsOf)));
+  const toPath = (path: string) => posix.join(project.app, path);
   const isBuilt = (path: string) => outputs.some((output) => isIn(path, output));
-  const exists = (path: string) => path === '' || places.has(posix.join(project.app, path));
-  const add = (path: string, source: string | Site) => {
-    const inProject = posix.join(project.app, path);
-    const isSource = sources.has(inProject) || (outputs.length > 0 && sourcePlaces.has(inProject));
-    const isKnown =
-      isSource || isBuilt(path) || NOT_READ.test(path) || [...reads.keys()].some((one) => isIn(path, one));
-    if (path === '' || path.startsWith('..') || isKnown || !exists(path)) return;
+  const exists = (path: string) => path === '' || places?.has(toPath(path));
+  const isPartOf = (path: string, found: Map<string, string>) =>
+    [...found.keys()].some((one) => one !== '' && isIn(path, one));
+  const addRead = (path: string, source: string | Site) => {
+    const isSource = sources?.has(toPath(path)) && (outputs.length > 0 || scan.sources.has(toPath(path)));
+    if (path === '' || path.startsWith('..') || !exists(path) || isBuilt(path)) return;
+    if (isSource || NOT_READ.test(path) || isPartOf(path, reads)) return;
     for (const one of reads.keys()) if (isIn(one, path)) reads.delete(one);
     reads.set(path, typeof source === 'string' ? source : scan.placeOf(source));
   };
-  for (const call of scan.calls) {
-    if (
-      /\.(set|engine)$/.test(call.name) &&
-      call.args[0]?.type === 'Literal' &&
-      /^(view engine|ejs|pug|hbs|html)$/.test(String(call.args[0].value))
-    )
-      add('views', call);
+  const addWrite = (path: string, source: string | Site) => {
+    if (SYSTEM.test(path) || toPath(path).startsWith('..') || isBuilt(path) || isPartOf(path, writes)) return;
+    writes.set(path, typeof source === 'string' ? source : scan.placeOf(source));
+  };
+  const addWritten = (given: Value, isFile: boolean, site: Site) => {
+    const value = { ...given, text: given.text.replace(/^(file|sqlite):(\/\/)?/, '').replace(/\?.*/, '') };
+    const path = locate(value, project.app, outputs)[0] ?? '';
+    if (isFile && !value.isPartial) addWrite(tidy(path, '..'), site);
+    else if (path !== '') addWrite(path, site);
+  };
+  for (const { name, file, args } of scan.calls.filter((call) => WRITERS.test(call.name))) {
+    const node = findProperty(args[0], WRITE_OPTIONS) ?? args[0];
+    const value = node && scan.evaluate({ file, node });
+    const isFile = !/mkdir|ensureDir/.test(name) && /\.\w+$/.test(value?.text ?? '');
+    if (value && (isFile || value.isPartial || DIRECTORIES.test(name))) addWritten(value, isFile, { file, node });
   }
   for (const { value, isRead, ...site } of findPaths(scan)) {
-    if (!isRead && (value.from === null || DATABASE.test(value.text))) continue;
     const path = locate(value, project.app, outputs).find((one) => exists(one) || isBuilt(one));
-    if (path) add(path, site);
+    if (DATABASE.test(value.text)) addWritten(value, true, site);
+    else if (path && (isRead || value.from !== null)) addRead(path, site);
   }
-  // https://github.com/node-config/node-config reads its directory by itself.
-  const configured = scan.packages.get('config') ?? scan.packages.get('@feathersjs/configuration');
-  if (configured) add('config', configured);
+  for (const { value, source } of [...findPrismaDatabase(project), ...own.volumes, ...findEmptyDirectories(project)])
+    addWrite(value, source);
   // The name of a file, in the source code or in a configuration that it reads: it may be read elsewhere.
-  const addFile = (word: string, source: string) => {
-    const isFile = /^[\w./-]{1,99}\.\w+$/.test(word) && project.has(posix.join(project.app, word));
-    if (isFile) add(posix.normalize(word), source);
+  const addWords = (words: Iterable<string>, source: string) => {
+    for (const word of words) {
+      if (/^[\w./-]{1,99}\.\w+$/.test(word) && project.has(toPath(word))) addRead(posix.normalize(word), source);
+    }
   };
-  for (const [file, { words }] of scan.sources) for (const word of words) addFile(word, file);
+  for (const [file, { words }] of scan.sources) {
+    for (const [word, path] of Object.entries(IMPLIED)) if (words.has(word)) addRead(path, file);
+    addWords(words, file);
+  }
   for (const path of reads.keys()) {
-    const text = /\.(json|js|ya?ml)$/.test(path) ? project.read(posix.join(project.app, path)) : null;
-    for (const [, word = ''] of text?.slice(0, 100_000).matchAll(/["']([^"'\s]+)["']/g) ?? []) addFile(word, path);
+    const text = /\.(json|js|ya?ml)$/.test(path) ? project.read(toPath(path))?.slice(0, 100_000) : '';
+    addWords(
+      [...(text ?? '').matchAll(/["']([^"'\s]+)["']/g)].map(([, word = '']) => word),
+      path,
+    );
   }
   for (const { value, source } of own.copies)
-    if (!isProgramSource(value)) add(posix.relative(project.app, value), source);
-  return reads;
+    if (!isProgramSource(value)) addRead(posix.relative(project.app, value), source);
+  const toFacts = (found: Map<string, string>) => [...found].map(([path, source]) => fact(path, source));
+  return { reads: toFacts(reads), writes: toFacts(writes), isUncertain: scan.isUncertain };
 }
 
 /** What may be a path, with its value: calls, their arguments, and values. `isRead` when its place says that it is one. */
 function findPaths(scan: SourceScan) {
   const sites = [
-    ...scan.calls.flatMap(({ name, file, node, args }) => [
-      { file, node, args, isRead: true },
-      ...args.map((one) => ({ file, node: one, args: [], isRead: READERS.test(name) })),
+    ...scan.calls.flatMap((call) => [
+      { ...call, isRead: true },
+      ...call.args.map((node) => ({ ...call, node, args: [], isRead: READERS.test(call.name) })),
     ]),
     ...scan.values.map((site) => ({ ...site, isRead: READ_NAMES.test(site.name) })),
   ];
@@ -122,37 +120,6 @@ function findPaths(scan: SourceScan) {
     if (value || parts.has(node)) for (const one of args) parts.add(one);
     return value ? [{ file, node, isRead, value }] : [];
   });
-}
-
-function findWrites(project: Project, scan: SourceScan, outputs: string[], own: DockerFiles) {
-  const writes = new Map<string, string>();
-  const add = (path: string, source: string | Site) => {
-    const isOutside = SYSTEM.test(path) || posix.join(project.app, path).startsWith('..');
-    const isKnown = [...writes.keys()].some((one) => one !== '' && isIn(path, one));
-    if (isOutside || isKnown || outputs.some((output) => isIn(path, output))) return;
-    writes.set(path, typeof source === 'string' ? source : scan.placeOf(source));
-  };
-  const addValue = (given: Value, isFile: boolean, site: Site) => {
-    const value = { ...given, text: given.text.replace(/^(file|sqlite):(\/\/)?/, '').replace(/\?.*/, '') };
-    const path = locate(value, project.app, outputs)[0] ?? '';
-    if (isFile && !value.isPartial) add(tidy(path, '..'), site);
-    else if (path !== '') add(path, site);
-  };
-  for (const {
-    name,
-    file,
-    args: [first],
-  } of scan.calls.filter((call) => WRITERS.test(call.name))) {
-    const node = findProperty(first, WRITE_OPTIONS) ?? first;
-    const value = node && scan.evaluate({ file, node });
-    const isFile = !/mkdir|ensureDir/.test(name) && /\.\w+$/.test(value?.text ?? '');
-    const isPath = isFile || value?.isPartial || DIRECTORIES.test(name);
-    if (node && value && isPath) addValue(value, isFile, { file, node });
-  }
-  for (const { value, ...site } of findPaths(scan)) if (DATABASE.test(value.text)) addValue(value, true, site);
-  for (const { value, source } of [...findPrismaDatabase(project), ...own.volumes, ...findEmptyDirectories(project)])
-    add(value, source);
-  return writes;
 }
 
 /** Directories that Git keeps without a file of their own: `uploads/.gitkeep`. */
