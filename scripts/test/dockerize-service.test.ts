@@ -54,7 +54,6 @@ describe('health routes', () => {
       'healthcheck in compose.yaml',
       { 'compose.yaml': 'services: { a: { build: ., healthcheck: { test: [CMD, curl, "http://127.0.0.1:1/up"] } } }' },
     ],
-    ['probe in k8s/a.yaml', { 'k8s/a.yaml': 'livenessProbe:\n  httpGet:\n    port: 1\n    path: /up\n' }],
   ])('%s', (source, files) => {
     expect(find({ 'index.ts': '', ...files })).toStrictEqual({ value: '/up', source });
   });

@@ -33,9 +33,6 @@ const KEPT =
 const NOT_READ =
   /(^|\/)(package(-lock)?\.json|yarn\.lock|pnpm-[\w-]+\.yaml|\.npmrc|\.yarnrc\.yml|tests?|__tests__|node_modules|\.env[^/]*|[^/]*\.(pem|key)|tsconfig[^/]*|Dockerfile[^/]*)(\/|$)/;
 
-/** What stands in the source code when a directory is read without being named: `app.set('view engine', 'ejs')`. */
-const IMPLIED = { 'view engine': 'views', config: 'config', '@feathersjs/configuration': 'config' };
-
 const isIn = (path: string, directory: string) => path === directory || path.startsWith(`${directory}/`);
 const parentsOf = (file: string) => file.split('/').map((_, at, all) => all.slice(0, at + 1).join('/'));
 
@@ -88,9 +85,12 @@ export function findRuntimeFiles(project: Project, scan: SourceScan, outputs: st
     }
   };
   for (const [file, { words }] of scan.sources) {
-    for (const [word, path] of Object.entries(IMPLIED)) if (words.has(word)) addRead(path, file);
+    if (words.has('view engine')) addRead('views', file);
     addWords(words, file);
   }
+  // https://github.com/node-config/node-config reads its directory by itself.
+  const configured = scan.packages.get('config') ?? scan.packages.get('@feathersjs/configuration');
+  if (configured) addRead('config', configured);
   for (const path of reads.keys()) {
     const text = /\.(json|js|ya?ml)$/.test(path) ? project.read(toPath(path))?.slice(0, 100_000) : '';
     addWords(

@@ -1,4 +1,5 @@
 import { posix } from 'node:path';
+import type { Node } from 'oxc-parser';
 import type { DockerFiles } from '../../project/docker-files.ts';
 import { findProperty, nameOf } from '../../project/evaluate.ts';
 import type { NamedSite } from '../../project/parse-source.ts';
@@ -21,8 +22,7 @@ const ROUTE_FILES = [
   /^(?:(?:src\/)?pages|server\/routes|server(?=\/api\/))\/(.+?)(?:\/index|\.get)?\.[jt]s$/,
   /^app\/routes\/([^_].*?)(?:\/route)?\.[jt]sx?$/,
 ];
-const PROBE =
-  /(?:liveness|readiness)Probe: *\n *httpGet: *\n(?: *(?:port|scheme|host): .*\n)* *path: *["']?(\/[\w./-]*)/;
+const METHODS = /\.(get|all|head|use)$/;
 
 /** Finds a route that says whether the program is well: of the project's own health check, else one that its source code has. */
 export function findHealthRoute(
@@ -36,7 +36,7 @@ export function findHealthRoute(
     (one) => rank(one) >= 0 && PREFIXES.test(posix.dirname(one.value)),
   );
   const [best] = known.sort((a, b) => rank(a) - rank(b) || a.value.length - b.value.length);
-  return firstFact(...own.checks, best, ...findProbes(project));
+  return firstFact(...own.checks, best);
 }
 
 /** Finds what ends the program on SIGTERM; null when nothing does, and PID 1 ignores the signal. */
@@ -76,52 +76,37 @@ function findFileRoutes(project: Project, framework: Framework | null): Fact<str
 
 /** The routes of Express, Fastify, Koa, Hono and Nest, with the prefixes under which their routers are mounted. */
 function findRoutes(scan: SourceScan): Fact<string>[] {
-  const textOf = ({ file, args }: NamedSite, node = args[0]) => {
-    const isText = node?.type === 'Literal' || node?.type === 'TemplateLiteral';
-    const value = isText ? scan.evaluate({ file, node }) : null;
+  const textOf = (file: string, node: Node | undefined) => {
+    const value = node && /Literal$/.test(node.type) ? scan.evaluate({ file, node }) : null;
     return value?.isPartial === false ? value.text : '';
   };
-  const rootOf = (name: string) => name.split('.')[0] ?? '';
-  const mounting = scan.calls.filter(({ name, args }) => /\.(use|route|register|mount)$/.test(name) && args.length > 0);
-  const mounts = mounting.slice(0, 500).map((call) => {
-    const names = call.args.map((one) => {
-      const callee = one.type === 'CallExpression' ? one.callee : one;
-      const isRequire = one.type === 'CallExpression' && nameOf(callee) === 'require';
-      return isRequire ? textOf(call, one.arguments[0]) : rootOf(nameOf(callee));
-    });
-    return { call, names, targets: names.map((name) => scan.importedFile(call.file, name)) };
-  });
-  const prefixOf = (file: string, router: string, depth = 0): string => {
-    const mount = mounts.find(({ call, names, targets }) =>
-      call.file === file ? names.includes(router) && rootOf(call.name) !== router : targets.includes(file),
-    );
-    if (!mount || depth > 5) return '';
-    const { call } = mount;
-    const prefix = textOf(call, findProperty(call.args[1], /^prefix$/) ?? call.args[0]);
-    return posix.join(prefixOf(call.file, rootOf(call.name), depth + 1), prefix);
+  const rootOf = (name: string) => name.split(/[.(]/)[0] ?? '';
+  const routerOf = (file: string, node: Node) => {
+    const name = rootOf(nameOf(node));
+    const from = name === 'require' && node.type === 'CallExpression' ? textOf(file, node.arguments[0]) : name;
+    return scan.importedFile(file, from) ?? `${file} ${name}`;
   };
-  const global =
-    scan.calls.filter(({ name }) => name.endsWith('.setGlobalPrefix')).map((call) => textOf(call))[0] ?? '';
-  let controller: NamedSite | undefined;
-  return scan.calls.flatMap((call) => {
-    const toFact = (...parts: string[]) => {
-      const path = posix.join('/', ...parts).replace(/(.)\/$/, '$1');
-      return NAMES.includes(posix.basename(path)) ? [fact(path, scan.placeOf(call))] : [];
-    };
-    if (call.name === 'Controller') controller = call;
-    if (call.name === 'Get' && controller?.file === call.file) return toFact(global, textOf(controller), textOf(call));
-    const isRoute = call.name.endsWith('.route');
-    if (!isRoute && (call.args.length < 2 || !/\.(get|all|head|use)$/.test(call.name))) return [];
-    const path = textOf(call, isRoute ? findProperty(call.args[0], /^(url|path)$/) : call.args[0]);
-    return path.startsWith('/') ? toFact(prefixOf(call.file, rootOf(call.name)), path) : [];
-  });
-}
-
-/** The paths of probes in the manifests of Kubernetes. */
-function findProbes({ files, read }: Project): Fact<string>[] {
-  const paths = files.filter((file) => /(^|\/)(k8s|kubernetes|manifests?|deploy\w*|helm|chart)\/.*\.ya?ml$/.test(file));
-  return paths.slice(0, 50).flatMap((file) => {
-    const path = PROBE.exec(read(file) ?? '')?.[1];
-    return path ? [fact(path, `probe in ${file}`)] : [];
+  const mounting = scan.calls.filter(({ name }) => /\.(use|route|register|mount)$/.test(name)).slice(0, 500);
+  const mounts = mounting.map((call) => ({ ...call, routers: call.args.map((one) => routerOf(call.file, one)) }));
+  const prefixOf = (file: string, router: string, depth = 0): string => {
+    const isOf = (one: NamedSite) => one.file === file && rootOf(one.name) === router;
+    const names = [file, `${file} ${router}`];
+    const mount = mounts.find((one) => one.routers.some((name) => names.includes(name)) && !isOf(one));
+    if (!mount || depth > 5) return '';
+    const prefix = textOf(mount.file, findProperty(mount.args[1], /^prefix$/) ?? mount.args[0]);
+    return posix.join(prefixOf(mount.file, rootOf(mount.name), depth + 1), prefix);
+  };
+  let [global, controller, controllerFile] = ['', '', ''];
+  return scan.calls.flatMap(({ name, file, node, args }) => {
+    const [first] = args;
+    const isRoute = name.endsWith('.route');
+    const own = textOf(file, isRoute ? findProperty(first, /^(url|path)$/) : first);
+    if (name.endsWith('.setGlobalPrefix')) global = own;
+    if (name === 'Controller') [controller, controllerFile] = [own, file];
+    const isOfController = name === 'Get' && file === controllerFile;
+    if (!isOfController && (!own.startsWith('/') || !(isRoute || (args.length > 1 && METHODS.test(name))))) return [];
+    const prefix = isOfController ? posix.join(global, controller) : prefixOf(file, rootOf(name));
+    const path = posix.join('/', prefix, own).replace(/(.)\/$/, '$1');
+    return NAMES.includes(posix.basename(path)) ? [fact(path, scan.placeOf({ file, node }))] : [];
   });
 }
