@@ -1,7 +1,7 @@
 import { posix } from 'node:path';
 import type { DockerFiles } from '../../project/docker-files.ts';
 import { findProperty } from '../../project/evaluate.ts';
-import type { NamedSite, Site } from '../../project/parse-source.ts';
+import type { Site } from '../../project/parse-source.ts';
 import type { Project } from '../../project/read-project.ts';
 import type { SourceScan } from '../../project/scan-source.ts';
 import { type Fact, fact, firstFact } from './fact.ts';
@@ -14,26 +14,22 @@ const OTHER_SERVICE =
 const LISTENERS = /(^|[.\s])(listen|serve|startStandaloneServer|createServer|WebSocketServer|Server)$/;
 const EXAMPLES =
   /^((\.env|example\.env|sample\.env|\.env\.(example|sample|defaults|template|dist|production|development\.example))|config\/(production|default)\.json)$/;
+/** In a script: `PORT=3000 node .`, `${PORT:=3000}`. */
+const SET = /(?:^|[\s{])PORT(?:=|:[=-])["']?(\d+)/;
 /** `PORT=3000`, or `"port": 3000` (https://github.com/node-config/node-config). */
 const EXAMPLE = /^(?:export | {2}|\t)?"?(?:(?:APP|SERVER|API|HTTP)_)?PORT"? *[=:] *["']?(\d+)/im;
 
 const isPortName = (name: string) => name.length < 100 && PORT_NAME.test(name) && !OTHER_SERVICE.test(name);
 const isPort = (text = '') => /^\d{1,5}$/.test(text) && Number(text) > 0 && Number(text) < 65_536;
 const portFact = (text: string | undefined, source: string) => (isPort(text) ? fact(Number(text), source) : null);
-const textOf = ({ args: [node] }: NamedSite) => (node?.type === 'Literal' ? String(node.value) : '');
 
 /** Whether the program reads the variable PORT of its environment, so that the image can set it. */
 export function readsPort(scan: SourceScan): boolean {
-  const isRead = [...scan.sources.values()].some(({ words }) => words.has('env.PORT'));
-  // A schema of the environment (zod, envalid, joi, convict), or a configuration service that is asked by name.
-  const isDeclared = scan.values.some(
-    ({ name, node }) =>
-      (/(^|\.)PORT$/.test(name) && /^Call|^AssignmentP/.test(node.type)) ||
-      (/\.env$/.test(name) && node.type === 'Literal' && node.value === 'PORT'),
+  // A configuration that is asked by name, or a schema of the environment (zod, envalid, joi).
+  const isNamed = [...scan.sources.values()].some(({ words }) => words.has('env.PORT') || words.has('PORT'));
+  return (
+    isNamed || scan.values.some(({ name, node }) => /(^|\.)PORT$/.test(name) && /^Call|^AssignmentP/.test(node.type))
   );
-  const isAsked = (call: NamedSite) =>
-    /(^|\.)(get\w*|env|has|required?|default)$/.test(call.name) && textOf(call) === 'PORT';
-  return isRead || isDeclared || scan.calls.some(isAsked);
 }
 
 /** The port that the program listens on without PORT. */
@@ -47,22 +43,16 @@ const defaultOf = (framework: Framework | null) =>
   framework && portFact(String(framework.port), `default of ${framework.name}`);
 
 /** Finds the port that the program listens on. A port that nothing can change comes first, then what the project declares. */
-export function findPort(
-  project: Project,
-  scan: SourceScan,
-  framework: Framework | null,
-  { ports }: DockerFiles,
-): Fact<number> | null {
+export function findPort(project: Project, scan: SourceScan, framework: Framework | null, { ports }: DockerFiles) {
   const { listened, named, plain, all } = findInSource(scan);
   const source = listened ?? named;
   // Only PORT is set in the image: another variable keeps its default.
-  const isFixed =
-    !ports.some(({ value }) => all.has(value)) && !readsPort(scan) && (listened !== null || framework === null);
-  if (source && isFixed) return source;
+  const isFixed = !ports.some(({ value }) => all.has(value)) && !readsPort(scan);
+  if (source && isFixed && (listened || !framework)) return source;
   const isFrameworkFirst = framework !== null && listened === null && framework.name !== '@nestjs/core';
-  const declared = ports.map((one) => portFact(one.value, one.source));
-  const last = isFrameworkFirst ? null : source;
-  return firstFact(...declared, findInScripts(project), last, findInExamples(project), defaultOf(framework), plain);
+  const declared = [...ports.map((one) => portFact(one.value, one.source)), ...findInScripts(project)];
+  const others = [...findInExamples(project), defaultOf(framework), plain];
+  return firstFact(...declared, isFrameworkFirst ? null : source, ...others);
 }
 
 /** The ports of the source code: of a call that listens, of a value with such a name, and of a name that may be of anything. */
@@ -77,30 +67,28 @@ function findInSource(scan: SourceScan) {
   const listened = scan.calls
     .filter(({ name }) => LISTENERS.test(name))
     .flatMap(({ name, file, args }) => {
-      const options = args.flatMap(
-        (one) => findProperty(one, /^port$/i) ?? findProperty(findProperty(one, /^listen$/), /^port$/) ?? [],
-      );
-      const node = options[0] ?? (/listen$/.test(name) ? args[0] : undefined);
-      return node ? [{ file, node }] : [];
+      const options = args.flatMap((one) => findProperty(one, /^port$/i) ?? []);
+      const nodes = [...options, ...(/listen$/.test(name) ? args : [])].slice(0, 1);
+      return nodes.map((node) => ({ file, node }));
     });
-  const asked = scan.calls.filter((call) => /(^|\.)(set|get\w*)$/.test(call.name) && isPortName(textOf(call)));
+  const asked = scan.calls
+    .filter(
+      ({ name, args: [key] }) =>
+        /(^|\.)(set|get\w*)$/.test(name) && key?.type === 'Literal' && isPortName(String(key.value)),
+    )
+    .flatMap(({ file, args }) => args.slice(1, 2).map((node) => ({ file, node })));
   const ports = scan.values.filter(({ name }) => isPortName(name));
-  const isPlain = ({ node }: Site) => node.type === 'Literal';
-  const named = [
-    ...ports.filter((one) => !isPlain(one)),
-    ...asked.flatMap(({ file, args: [, node] }) => (node ? [{ file, node }] : [])),
-  ];
-  return { listened: find(listened), named: find(named), plain: find(ports.filter(isPlain)), all };
+  const plain = ports.filter(({ node }) => node.type === 'Literal');
+  const named = ports.filter(({ node }) => node.type !== 'Literal');
+  return { listened: find(listened), named: find([...named, ...asked]), plain: find(plain), all };
 }
 
-function findInScripts({ manifest }: Project): Fact<number> | null {
+function findInScripts({ manifest }: Project) {
   const scripts = Object.entries(manifest.scripts).filter(([name]) => /^(start|serve|preview)/.test(name));
-  const read = (line: string) => /(?:^|[\s{])PORT(?:=|:[=-])["']?(\d+)/.exec(line)?.[1];
-  return firstFact(...scripts.map(([name, line]) => portFact(read(line), `script ${name} in package.json`)));
+  return scripts.map(([name, line]) => portFact(SET.exec(line)?.[1], `script ${name} in package.json`));
 }
 
-function findInExamples(project: Project): Fact<number> | null {
-  const isExample = (path: string) => [project.app, ''].some((base) => EXAMPLES.test(posix.relative(base, path)));
-  const paths = project.files.filter(isExample);
-  return firstFact(...paths.map((path) => portFact(EXAMPLE.exec(project.read(path) ?? '')?.[1], `PORT in ${path}`)));
+function findInExamples({ app, files, read }: Project) {
+  const paths = files.filter((path) => EXAMPLES.test(path) || EXAMPLES.test(posix.relative(app, path)));
+  return paths.map((path) => portFact(EXAMPLE.exec(read(path) ?? '')?.[1], `PORT in ${path}`));
 }

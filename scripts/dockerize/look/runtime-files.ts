@@ -8,8 +8,6 @@ import { isProgramSource, type SourceScan } from '../../project/scan-source.ts';
 import { tidy } from '../../project/script-commands.ts';
 import { type Fact, fact } from './fact.ts';
 
-export type RuntimeFiles = ReturnType<typeof findRuntimeFiles>;
-
 const endsWith = (names: string) => new RegExp(`(^|[.\\s])(${names.replaceAll(' ', '|').replaceAll('*', '\\w*')})$`);
 /** Calls whose arguments are paths that are read, and the names of other values that are. */
 const READERS = endsWith(
@@ -36,32 +34,28 @@ const NOT_READ =
 const isIn = (path: string, directory: string) => path === directory || path.startsWith(`${directory}/`);
 const parentsOf = (file: string) => file.split('/').map((_, at, all) => all.slice(0, at + 1).join('/'));
 
-/**
- * Finds the files that the program reads, and the directories that it writes to: relative to the app (empty for its own), or
- * absolute. `outputs`: what the build makes, relative to the app.
- */
+/** Finds the files that the program reads, and the directories that it writes to: relative to the app (empty for its own), or absolute. */
 export function findRuntimeFiles(project: Project, scan: SourceScan, outputs: string[], own: DockerFiles) {
   const [reads, writes] = [new Map<string, string>(), new Map<string, string>()];
   const [places, sources] = [project.files, scan.files].map((files) => new Set(files.flatMap(parentsOf)));
   const toPath = (path: string) => posix.join(project.app, path);
-  const isBuilt = (path: string) => outputs.some((output) => isIn(path, output));
+  const isBelow = (path: string, all: Iterable<string>) => [...all].some((one) => one !== '' && isIn(path, one));
   const exists = (path: string) => path === '' || places?.has(toPath(path));
-  const isPartOf = (path: string, found: Map<string, string>) =>
-    [...found.keys()].some((one) => one !== '' && isIn(path, one));
+  const placeOf = (source: string | Site) => (typeof source === 'string' ? source : scan.placeOf(source));
   const addRead = (path: string, source: string | Site) => {
     const isSource = sources?.has(toPath(path)) && (outputs.length > 0 || scan.sources.has(toPath(path)));
-    if (path === '' || path.startsWith('..') || !exists(path) || isBuilt(path)) return;
-    if (isSource || NOT_READ.test(path) || isPartOf(path, reads)) return;
+    if (/^(\.\.|$)/.test(path) || NOT_READ.test(path) || isSource || !exists(path)) return;
+    if (isBelow(path, outputs) || isBelow(path, reads.keys())) return;
     for (const one of reads.keys()) if (isIn(one, path)) reads.delete(one);
-    reads.set(path, typeof source === 'string' ? source : scan.placeOf(source));
+    reads.set(path, placeOf(source));
   };
   const addWrite = (path: string, source: string | Site) => {
-    if (SYSTEM.test(path) || toPath(path).startsWith('..') || isBuilt(path) || isPartOf(path, writes)) return;
-    writes.set(path, typeof source === 'string' ? source : scan.placeOf(source));
+    const isOutside = SYSTEM.test(path) || toPath(path).startsWith('..');
+    if (!isOutside && !isBelow(path, outputs) && !isBelow(path, writes.keys())) writes.set(path, placeOf(source));
   };
   const addWritten = (given: Value, isFile: boolean, site: Site) => {
     const value = { ...given, text: given.text.replace(/^(file|sqlite):(\/\/)?/, '').replace(/\?.*/, '') };
-    const path = locate(value, project.app, outputs)[0] ?? '';
+    const [path = ''] = locate(value, project.app, outputs);
     if (isFile && !value.isPartial) addWrite(tidy(path, '..'), site);
     else if (path !== '') addWrite(path, site);
   };
@@ -72,34 +66,27 @@ export function findRuntimeFiles(project: Project, scan: SourceScan, outputs: st
     if (value && (isFile || value.isPartial || DIRECTORIES.test(name))) addWritten(value, isFile, { file, node });
   }
   for (const { value, isRead, ...site } of findPaths(scan)) {
-    const path = locate(value, project.app, outputs).find((one) => exists(one) || isBuilt(one));
+    const path = locate(value, project.app, outputs).find((one) => exists(one) || isBelow(one, outputs));
     if (DATABASE.test(value.text)) addWritten(value, true, site);
     else if (path && (isRead || value.from !== null)) addRead(path, site);
   }
-  for (const { value, source } of [...findPrismaDatabase(project), ...own.volumes, ...findEmptyDirectories(project)])
-    addWrite(value, source);
+  const others = [...findPrismaDatabase(project), ...own.volumes, ...findEmptyDirectories(project)];
+  for (const { value, source } of others) addWrite(value, source);
   // The name of a file, in the source code or in a configuration that it reads: it may be read elsewhere.
-  const addWords = (words: Iterable<string>, source: string) => {
-    for (const word of words) {
-      if (/^[\w./-]{1,99}\.\w+$/.test(word) && project.has(toPath(word))) addRead(posix.normalize(word), source);
-    }
+  const addWord = (word: string, source: string) => {
+    const isFile = /^[\w./-]{1,99}\.\w+$/.test(word) && project.has(toPath(word));
+    if (isFile || word === 'view engine') addRead(isFile ? posix.normalize(word) : 'views', source);
   };
-  for (const [file, { words }] of scan.sources) {
-    if (words.has('view engine')) addRead('views', file);
-    addWords(words, file);
-  }
+  for (const [file, { words }] of scan.sources) for (const word of words) addWord(word, file);
   // https://github.com/node-config/node-config reads its directory by itself.
   const configured = scan.packages.get('config') ?? scan.packages.get('@feathersjs/configuration');
   if (configured) addRead('config', configured);
   for (const path of reads.keys()) {
-    const text = /\.(json|js|ya?ml)$/.test(path) ? project.read(toPath(path))?.slice(0, 100_000) : '';
-    addWords(
-      [...(text ?? '').matchAll(/["']([^"'\s]+)["']/g)].map(([, word = '']) => word),
-      path,
-    );
+    const text = /\.(json|js|ya?ml)$/.test(path) ? project.read(toPath(path)) : null;
+    for (const [, word = ''] of text?.slice(0, 100_000).matchAll(/["']([^"'\s]+)["']/g) ?? []) addWord(word, path);
   }
-  for (const { value, source } of own.copies)
-    if (!isProgramSource(value)) addRead(posix.relative(project.app, value), source);
+  const copies = own.copies.filter(({ value }) => !isProgramSource(value));
+  for (const { value, source } of copies) addRead(posix.relative(project.app, value), source);
   const toFacts = (found: Map<string, string>) => [...found].map(([path, source]) => fact(path, source));
   return { reads: toFacts(reads), writes: toFacts(writes), isUncertain: scan.isUncertain };
 }
@@ -124,27 +111,21 @@ function findPaths(scan: SourceScan) {
 
 /** Directories that Git keeps without a file of their own: `uploads/.gitkeep`. */
 function findEmptyDirectories({ app, files }: Project): Fact<string>[] {
+  const hasFiles = (directory: string) => files.some((one) => isIn(one, directory) && !/\/\.\w+$/.test(one));
   return files.flatMap((file) => {
-    const directory = KEPT.exec(posix.relative(app, file))?.[1];
-    const inside = files.filter((one) => directory && isIn(one, posix.join(app, directory)));
-    return directory && inside.every((one) => /\/\.\w+$/.test(one)) ? [fact(directory, file)] : [];
+    const [, directory] = KEPT.exec(posix.relative(app, file)) ?? [];
+    return directory && !hasFiles(posix.join(app, directory)) ? [fact(directory, file)] : [];
   });
 }
 
-/**
- * Where a path is at run time, relative to the app. A source file may lie in the output with or without the first of its
- * directories (`src/a.ts` → `dist/a.js`, `dist/src/a.js`), or in one bundle. Without outputs it stays where it is.
- */
+/** Where a path may be at run time, relative to the app: `src/a.ts` becomes `dist/a.js`, `dist/src/a.js`, or part of a bundle. */
 function locate({ from, text }: Value, app: string, outputs: string[]): string[] {
   // Up to the first pattern: entities/**/*.ts
   const fixed = text.includes('*') ? text.slice(0, text.lastIndexOf('/', text.indexOf('*')) + 1) : text;
   if (from === null || posix.isAbsolute(fixed)) return [tidy(fixed)];
   const directory = posix.relative(app, posix.dirname(from));
-  const built = outputs.flatMap((output) => [
-    tidy(output, directory.replace(/^[^/]*\/?/, '')),
-    tidy(output, directory),
-    output,
-  ]);
+  const moved = [directory.replace(/^[^/]*\/?/, ''), directory, ''];
+  const built = outputs.flatMap((output) => moved.map((one) => tidy(output, one)));
   const isCompiled = /\.[cm]?tsx?$/.test(from) && outputs.length > 0;
   return [...(isCompiled ? [] : [directory]), ...built].map((one) => tidy(one, fixed));
 }

@@ -2,7 +2,6 @@ import { posix } from 'node:path';
 import type { Node } from 'oxc-parser';
 import type { DockerFiles } from '../../project/docker-files.ts';
 import { findProperty, nameOf } from '../../project/evaluate.ts';
-import type { NamedSite } from '../../project/parse-source.ts';
 import type { Manifest, Project } from '../../project/read-project.ts';
 import type { SourceScan } from '../../project/scan-source.ts';
 import { type Fact, fact, firstFact } from './fact.ts';
@@ -22,20 +21,13 @@ const ROUTE_FILES = [
   /^(?:(?:src\/)?pages|server\/routes|server(?=\/api\/))\/(.+?)(?:\/index|\.get)?\.[jt]s$/,
   /^app\/routes\/([^_].*?)(?:\/route)?\.[jt]sx?$/,
 ];
-const METHODS = /\.(get|all|head|use)$/;
 
 /** Finds a route that says whether the program is well: of the project's own health check, else one that its source code has. */
-export function findHealthRoute(
-  project: Project,
-  scan: SourceScan,
-  framework: Framework | null,
-  own: DockerFiles,
-): Fact<string> | null {
-  const rank = ({ value }: Fact<string>) => NAMES.indexOf(value.split('/').at(-1) ?? '');
-  const known = [...findFileRoutes(project, framework), ...findRoutes(scan)].filter(
-    (one) => rank(one) >= 0 && PREFIXES.test(posix.dirname(one.value)),
-  );
-  const [best] = known.sort((a, b) => rank(a) - rank(b) || a.value.length - b.value.length);
+export function findHealthRoute(project: Project, scan: SourceScan, framework: Framework | null, own: DockerFiles) {
+  const rank = ({ value }: Fact<string>) => NAMES.indexOf(posix.basename(value));
+  const isKnown = (one: Fact<string>) => rank(one) >= 0 && PREFIXES.test(posix.dirname(one.value));
+  const routes = [...(framework ? findFileRoutes(project) : []), ...findRoutes(scan)].filter(isKnown);
+  const [best] = routes.sort((a, b) => rank(a) - rank(b) || a.value.length - b.value.length);
   return firstFact(...own.checks, best);
 }
 
@@ -57,16 +49,16 @@ export function findMisplacedPackages(manifests: Map<string, Manifest>, scan: So
   if (scan.entry === null) return [];
   const all = [...manifests.values()];
   const installed = all.map((one) => ({ ...one.dependencies, ...one.optionalDependencies, ...one.peerDependencies }));
-  const isMisplaced = (name: string) =>
-    !installed.some((one) => name in one) && all.some((one) => name in one.devDependencies);
-  const names = [...scan.packages].filter(([name]) => isMisplaced(name) && !scan.optional.has(name));
-  return names.map(([name, place]) => fact(name, place));
+  const always = [...scan.packages].filter(
+    ([name]) => !scan.optional.has(name) && !installed.some((one) => name in one),
+  );
+  const misplaced = always.filter(([name]) => all.some((one) => name in one.devDependencies));
+  return misplaced.map(([name, place]) => fact(name, place));
 }
 
-function findFileRoutes(project: Project, framework: Framework | null): Fact<string>[] {
-  if (framework === null) return [];
-  return project.files.flatMap((file) => {
-    const path = posix.relative(project.app, file);
+function findFileRoutes({ app, files }: Project): Fact<string>[] {
+  return files.flatMap((file) => {
+    const path = posix.relative(app, file);
     const found = ROUTE_FILES.map((pattern) => pattern.exec(path)?.[1]).find(Boolean);
     // React Router writes / as a dot, and [.] for a dot. Groups in parentheses are not part of the path.
     const route = path.startsWith('app/routes/') ? found?.replace(/\[|\]/g, '').replace(/\+?[./]/g, '/') : found;
@@ -87,11 +79,13 @@ function findRoutes(scan: SourceScan): Fact<string>[] {
     return scan.importedFile(file, from) ?? `${file} ${name}`;
   };
   const mounting = scan.calls.filter(({ name }) => /\.(use|route|register|mount)$/.test(name)).slice(0, 500);
-  const mounts = mounting.map((call) => ({ ...call, routers: call.args.map((one) => routerOf(call.file, one)) }));
+  const mounts = mounting.map((call) => {
+    const routers = call.args.map((one) => routerOf(call.file, one));
+    return { ...call, routers, owner: `${call.file} ${rootOf(call.name)}` };
+  });
   const prefixOf = (file: string, router: string, depth = 0): string => {
-    const isOf = (one: NamedSite) => one.file === file && rootOf(one.name) === router;
     const names = [file, `${file} ${router}`];
-    const mount = mounts.find((one) => one.routers.some((name) => names.includes(name)) && !isOf(one));
+    const mount = mounts.find((one) => one.routers.some((name) => names.includes(name)) && one.owner !== names[1]);
     if (!mount || depth > 5) return '';
     const prefix = textOf(mount.file, findProperty(mount.args[1], /^prefix$/) ?? mount.args[0]);
     return posix.join(prefixOf(mount.file, rootOf(mount.name), depth + 1), prefix);
@@ -104,7 +98,8 @@ function findRoutes(scan: SourceScan): Fact<string>[] {
     if (name.endsWith('.setGlobalPrefix')) global = own;
     if (name === 'Controller') [controller, controllerFile] = [own, file];
     const isOfController = name === 'Get' && file === controllerFile;
-    if (!isOfController && (!own.startsWith('/') || !(isRoute || (args.length > 1 && METHODS.test(name))))) return [];
+    const isCall = isRoute || (args.length > 1 && /\.(get|all|head|use)$/.test(name));
+    if (!isOfController && !(isCall && own.startsWith('/'))) return [];
     const prefix = isOfController ? posix.join(global, controller) : prefixOf(file, rootOf(name));
     const path = posix.join('/', prefix, own).replace(/(.)\/$/, '$1');
     return NAMES.includes(posix.basename(path)) ? [fact(path, scan.placeOf({ file, node }))] : [];
