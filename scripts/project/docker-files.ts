@@ -1,5 +1,5 @@
 import { posix } from 'node:path';
-import { Copy, DockerfileParser, type Instruction, PropertyInstruction } from 'dockerfile-ast';
+import { DockerfileParser, PropertyInstruction } from 'dockerfile-ast';
 import { expandVariables } from '../lib/expand-variables.ts';
 import { listOf, mapOf, readYaml, textOf } from './read-data.ts';
 import type { Project } from './read-project.ts';
@@ -23,10 +23,10 @@ export function readDockerFiles(project: Project) {
 function readDockerfile(project: Project) {
   const path = [project.app, ''].flatMap((base) => NAMES.map((name) => posix.join(base, name))).find(project.has) ?? '';
   const all = DockerfileParser.parse((project.read(path) ?? '').slice(0, TEXT_LIMIT)).getInstructions();
-  const variables = new Map<string, string | null>();
+  const variables = new Map<string, string>();
   const expand = (text: string) => {
     try {
-      return expandVariables(text, (name) => variables.get(name) ?? undefined);
+      return expandVariables(text, (name) => variables.get(name));
     } catch {
       return text;
     }
@@ -34,48 +34,26 @@ function readDockerfile(project: Project) {
   for (const one of all.filter((each) => each instanceof PropertyInstruction)) {
     for (const each of one.getProperties()) variables.set(each.getName(), expand(each.getValue() ?? '').slice(0, 200));
   }
-  const stage = all.slice(all.findLastIndex((one) => one.getKeyword() === 'FROM'));
-  // An earlier stage may be the base of the last one.
-  const find = (keyword: string) =>
-    [stage, all].map((part) => part.filter((one) => one.getKeyword() === keyword)).find((part) => part.length > 0) ??
-    [];
-  const contentOf = (one: Instruction) => one.getArgumentsContent() ?? '';
-  const wordsOf = (one: Instruction) => (contentOf(one).match(/[^\s"',[\]\\]+/g) ?? []).map(expand);
-  const toFound = (keyword: string, values: (string | undefined)[]) =>
-    values.flatMap((value) => (value ? [{ value, source: `${keyword} in ${path}` }] : []));
-  const home = find('WORKDIR').map(contentOf).at(-1) ?? '/app';
-  const copied = stage
-    .filter((one) => one instanceof Copy)
-    .flatMap((copy) => {
-      const words = wordsOf(copy)
-        .filter((word) => !word.startsWith('--'))
-        .slice(0, -1);
-      return copy.getFromFlag()
-        ? words.map((word) => /^\/(?:usr\/src\/app|[\w-]+)\/(.+)$/.exec(word)?.[1] ?? '')
-        : words;
-    });
-  const volumes = find('VOLUME')
-    .flatMap(wordsOf)
-    .map((word) => posix.resolve(home, word));
+  const last = all.slice(all.findLastIndex((one) => one.getKeyword() === 'FROM'));
+  // What the last stage does not say, one before it may: it may be its base.
+  const wordsOf = (keyword: string) => {
+    const [own = [], others = []] = [last, all].map((stage) => stage.filter((one) => one.getKeyword() === keyword));
+    const words = (own.length > 0 ? own : others).map(
+      (one) => one.getArgumentsContent()?.match(/[^\s"',[\]\\]+/g) ?? [],
+    );
+    return words.map((each) => each.map(expand));
+  };
+  const find = (keyword: string, words: string[], read: (word: string) => string | undefined) =>
+    words
+      .map((word) => ({ value: read(word) ?? '', source: `${keyword} in ${path}` }))
+      .filter(({ value }) => value !== '');
+  const home = wordsOf('WORKDIR').at(-1)?.[0] ?? '/app';
+  const copied = wordsOf('COPY').flatMap((words) => words.slice(0, -1));
   return {
-    ports: toFound(
-      'EXPOSE',
-      find('EXPOSE')
-        .flatMap(wordsOf)
-        .map((word) => word.split('/')[0]),
-    ),
-    checks: toFound(
-      'HEALTHCHECK',
-      find('HEALTHCHECK').map((one) => URL_PATH.exec(expand(contentOf(one)))?.[1]),
-    ),
-    copies: toFound(
-      'COPY',
-      copied.map((word) => tidy(word.replace(/^\//, ''))).filter((word) => !word.includes('*')),
-    ),
-    volumes: toFound(
-      'VOLUME',
-      volumes.map((one) => (one.startsWith(`${home}/`) ? posix.relative(home, one) : one)),
-    ),
+    ports: find('EXPOSE', wordsOf('EXPOSE').flat(), (word) => word.split('/')[0]),
+    checks: find('HEALTHCHECK', wordsOf('HEALTHCHECK').flat(), (word) => URL_PATH.exec(word)?.[1]),
+    copies: find('COPY', copied, (word) => tidy(word.replace(/^\/(usr\/src\/app\/|[\w-]+\/)?|.*\*.*|^--.*/, ''))),
+    volumes: find('VOLUME', wordsOf('VOLUME').flat(), (word) => posix.resolve(home, word).replace(`${home}/`, '')),
   };
 }
 

@@ -16,14 +16,16 @@ export interface Scope {
   fits?: (text: string) => boolean;
 }
 
+type Read = (node: Node) => Value | null;
+
 /** Limits of a number in a schema, which are not its value. */
 const LIMITS = /\.(min|max|gte?|lte?|int|length|positive|refine|transform|nonnegative)$/;
 
 /** An expression without what only the type checker reads, or only waits. */
-export function unwrap(node: Node): Node {
-  if (node.type === 'AwaitExpression') return unwrap(node.argument);
-  const isWrapped = /^TS(As|NonNull|Satisfies)Expression$|^ChainExpression$/.test(node.type) && 'expression' in node;
-  return isWrapped ? unwrap(node.expression as Node) : node;
+function unwrap(node: Node): Node {
+  const isWrapped = /^(Chain|TS(As|NonNull|Satisfies))Expression$/.test(node.type) && 'expression' in node;
+  if (isWrapped) return unwrap(node.expression as Node);
+  return node.type === 'AwaitExpression' ? unwrap(node.argument) : node;
 }
 
 /** The name of a callee or a member: `express.static`, `express().use`, `process.env.PORT`; `?` for what has none. */
@@ -62,14 +64,11 @@ export function evaluate(node: Node, file: string, scope: Scope, depth = 0): Val
     }
     case 'TemplateElement':
       return known(null, inner.value.cooked ?? '');
-    case 'TemplateLiteral': {
-      const parts = inner.quasis.flatMap((one, at) => [one, inner.expressions[at] ?? []].flat());
-      const isEmpty = (one: Node) => one.type === 'TemplateElement' && one.value.cooked === '';
+    case 'TemplateLiteral':
       return joinAll(
-        parts.filter((one) => !isEmpty(one)),
+        inner.quasis.flatMap((one, at) => [one, inner.expressions[at] ?? []].flat()),
         read,
       );
-    }
     case 'BinaryExpression':
       return inner.operator === '+' && !scope.fits ? joinAll([inner.left, inner.right], read) : null;
     case 'CallExpression':
@@ -109,7 +108,7 @@ export function evaluate(node: Node, file: string, scope: Scope, depth = 0): Val
 }
 
 /** The first of some expressions that has a value. */
-function first(nodes: (Node | null | undefined)[], read: (node: Node) => Value | null): Value | null {
+function first(nodes: (Node | null | undefined)[], read: Read): Value | null {
   for (const node of nodes) {
     const value = node && read(node);
     if (value) return value;
@@ -118,7 +117,7 @@ function first(nodes: (Node | null | undefined)[], read: (node: Node) => Value |
 }
 
 /** The path that a call makes of others. */
-function evaluatePath(name: string, args: Node[], read: (node: Node) => Value | null): Value | null {
+function evaluatePath(name: string, args: Node[], read: Read): Value | null {
   const [path, base] = args;
   const last = /\w*$/.exec(name)?.[0] ?? '';
   if (last === 'cwd') return known(null, '');
@@ -132,16 +131,13 @@ function evaluatePath(name: string, args: Node[], read: (node: Node) => Value | 
 }
 
 /** Joins values up to the first that is not known. A concatenated path is then cut to its directory. */
-function joinAll(
-  parts: Node[],
-  read: (node: Node) => Value | null,
-  join?: (a: string, b: string) => string,
-): Value | null {
+function joinAll(parts: Node[], read: Read, join?: (a: string, b: string) => string): Value | null {
   let [value = null, ...others] = parts.map((one) => read(one));
   for (const next of others) {
     if (!value || value.isPartial) break;
     const text = join ? join(value.text, next?.text ?? '') : value.text + next?.text;
-    value = next?.from === null ? { ...value, text, isPartial: next.isPartial } : { ...value, isPartial: true };
+    if (value.from === null && value.text === '') value = next;
+    else value = next?.from === null ? { ...value, text, isPartial: next.isPartial } : { ...value, isPartial: true };
   }
   if (!value || join) return value;
   const text = value.from === null ? value.text : value.text.replace(/^\/+/, '');

@@ -10,9 +10,8 @@ import { readSettings } from './tsconfig.ts';
 export type SourceScan = ReturnType<typeof scanSource>;
 
 const FILES_LIMIT = 5000;
-const EXTENSIONS = '.ts .tsx .mts .cts .js .jsx .mjs .cjs /index.ts /index.tsx /index.js /index.mjs /index.cjs'.split(
-  ' ',
-);
+const ENDS = '.ts .tsx .mts .cts .js .jsx .mjs .cjs'.split(' ');
+const EXTENSIONS = [...ENDS, ...ENDS.map((end) => `/index${end}`)];
 /** Calls that load a module, or those of a directory: of a worker, or of plugins. */
 const LOADERS = /(Worker|Piscina|fork|[rR]egister)$/;
 /** A name and a text in JSON, which may be the first of a list, or what an object says for Node. */
@@ -36,10 +35,10 @@ export function scanSource(project: Project, entry: string | null) {
   const sources = new Map<string, SourceFile>();
   const [packages, optional] = [new Map<string, string>(), new Set<string>()];
   let isUncertain = false;
-  const importedFile = (file: string, name: string) =>
-    resolveImport(file, sources.get(file)?.bindings.get(name) ?? name);
-  const placeAt = (file: string, offset: number) =>
-    `${file}:${sources.get(file)?.text.slice(0, offset).split('\n').length}`;
+  const bindingsOf = (file: string) => sources.get(file)?.bindings;
+  const importedFile = (file: string, name: string) => resolveImport(file, bindingsOf(file)?.get(name) ?? name);
+  const linesOf = (file: string, end: number) => sources.get(file)?.text.slice(0, end).split('\n') ?? [];
+  const placeAt = (file: string, offset: number) => `${file}:${linesOf(file, offset).length}`;
   const findValue = (file: string, name: string, seen = new Set<string>()): Site | null => {
     const source = sources.get(file);
     const found = source?.named.get(name) ?? (seen.size > 0 ? source?.named.get(`.${name}`) : undefined);
@@ -126,16 +125,16 @@ function resolveFile({ has }: Project, path: string): string | undefined {
 }
 
 /** What imports may be called, and where that is: `paths` and `baseUrl` of a tsconfig.json, `imports` of a package.json. */
-function readPatterns(project: Project, file: string, depth = 0): [from: string, to: string][] {
+function readPatterns(project: Project, file: string, depth = 0): (readonly [from: string, to: string])[] {
+  const directory = posix.dirname(file);
   const pairs = [...readSettings(project, file).matchAll(PAIR)].map(([, from = '', to = '']) => [from, to] as const);
-  const { baseUrl, extends: parent = '' } = Object.fromEntries(pairs);
-  const base = posix.join(posix.dirname(file), baseUrl ?? '.');
-  const own = pairs.map(([from, to]): [string, string] => [from, posix.join(base, to)]);
-  if (baseUrl) own.push(['*', posix.join(base, '*')]);
-  if (!parent.startsWith('.') || depth > 4) return own;
+  const { baseUrl = '', extends: parent = '' } = Object.fromEntries(pairs);
+  const own = [...pairs, ...(baseUrl ? [['*', '*'] as const] : [])];
+  const patterns = own.map(([from, to]) => [from, posix.join(directory, baseUrl, to)] as const);
+  if (!parent.startsWith('.') || depth > 4) return patterns;
   return [
-    ...own,
-    ...readPatterns(project, posix.join(posix.dirname(file), parent.replace(/(\.json)?$/, '.json')), depth + 1),
+    ...patterns,
+    ...readPatterns(project, posix.join(directory, parent.replace(/(\.json)?$/, '.json')), depth + 1),
   ];
 }
 
@@ -156,8 +155,8 @@ function createResolver(project: Project) {
       const [start = '', end] = pattern.split('*');
       if (end === undefined ? from !== start : !from.startsWith(start) || !from.endsWith(end)) continue;
       const path = to.replace('*', from.slice(start.length, from.length - (end?.length ?? 0)));
-      const found =
-        resolveFile(project, path) ?? resolveFile(project, path.replace(/(^|\/)(dist|build|lib)\//, '$1src/'));
+      const source = path.replace(/(^|\/)(dist|build|lib)\//, '$1src/');
+      const found = resolveFile(project, path) ?? resolveFile(project, source);
       if (found) return found;
     }
     return undefined;
