@@ -7,7 +7,8 @@ const NO_PLUG_AND_PLAY = "Yarn's Plug'n'Play is left out: the image has node_mod
 
 /** What was found, and where: a line each. What follows from it is in the Dockerfile. */
 export function describeLook(look: Look, plan: Plan): string[] {
-  const { workspace, manager, node, needs, framework, build, start, port, files, health, sigterm, misplaced } = look;
+  const { workspace, manager, node, needs, framework, build, start, port, host, files, health, sigterm, misplaced } =
+    look;
   const { name, version, isPlugAndPlay } = manager.value;
   const asked = node.facts.map(({ value, source }) => `${source} asks for ${value}`).join(', ');
   const lines: [what: string, source: string][] = [];
@@ -23,6 +24,7 @@ export function describeLook(look: Look, plan: Plan): string[] {
   else add('no build', 'package.json has no script that builds');
   add(`start: ${plan.isProgram ? '' : 'node '}${start.argv.join(' ')}`, start.source);
   add(`port ${plan.port}`, port?.value === plan.port ? port.source : '--port');
+  if (host) add(`listens on all addresses: ${host.value}=0.0.0.0`, host.source);
   if (health) add(`health check: GET ${health.value}`, health.source);
   else add('health check: a TCP connection', 'no route in the source code has a name like /healthz');
   if (sigterm) add('SIGTERM is handled', sigterm.source);

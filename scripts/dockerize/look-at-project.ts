@@ -1,3 +1,4 @@
+import { readDockerFiles } from '../project/docker-files.ts';
 import { findFramework } from '../project/frameworks.ts';
 import { findInstallNeeds } from '../project/install-needs.ts';
 import { readLockfile } from '../project/lockfile.ts';
@@ -47,6 +48,7 @@ export function lookAtProject(directory: string, given: Given) {
   const needs = findInstallNeeds(project, manager.value, packages, manifests);
   const start = findStart(project, build, framework, given);
   const scan = scanSource(project, start.sourceEntry);
+  const dockerFiles = readDockerFiles(project);
   return {
     project,
     workspace,
@@ -58,13 +60,13 @@ export function lookAtProject(directory: string, given: Given) {
     build,
     start,
     scan,
-    port: findPort(project, scan, framework),
+    port: findPort(project, scan, framework, dockerFiles),
     defaultPort: findDefaultPort(scan, framework)?.value,
-    hostVariable: findHostVariable(scan),
+    host: findHostVariable(scan),
     readsPort: framework !== null || start.env.PORT !== undefined || readsPort(scan),
-    files: findRuntimeFiles(project, scan, build?.outputs ?? []),
-    health: findHealthRoute(project, scan, framework),
-    sigterm: findSigtermHandler(project, scan, framework),
+    files: findRuntimeFiles(project, scan, build?.outputs ?? [], dockerFiles),
+    health: findHealthRoute(project, scan, framework, dockerFiles),
+    sigterm: findSigtermHandler(scan, framework),
     misplaced: findMisplacedPackages(manifests, scan),
   };
 }

@@ -43,7 +43,12 @@ export function makePlan(look: Look, shape: Shape, given: Given): Plan {
     build: findBuildCommands(look),
     ...findCopies(look),
     app,
-    env: { ...look.hostVariable, ...start.env, ...framework?.env, ...(setsPort && { PORT: String(port) }) },
+    env: {
+      ...(look.host && { [look.host.value]: '0.0.0.0' }),
+      ...start.env,
+      ...framework?.env,
+      ...(setsPort && { PORT: String(port) }),
+    },
     writes,
     volumes: writes.filter((path) => !holdsFiles(look, path)),
     port,

@@ -1,10 +1,9 @@
-import { type Node, parseSync, Visitor, type VisitorObject } from 'oxc-parser';
-import { keyOf, nameOf, unwrap } from './read-path.ts';
+import { type Node, parseSync, visitorKeys } from 'oxc-parser';
+import { keyOf, nameOf } from './evaluate.ts';
 
-/** An expression of the source code, and where it is. */
+/** An expression of the source code. */
 export interface Site {
   file: string;
-  line: number;
   node: Node;
 }
 
@@ -14,182 +13,117 @@ export interface NamedSite extends Site {
   args: Node[];
 }
 
-/** A source file, parsed once. */
-export interface SourceFile {
-  imports: { from: string; line: number; isType: boolean; isUnused: boolean; isOptional: boolean }[];
-  /** Modules that are named by an expression. */
-  dynamic: Site[];
-  /** Calls, `new` and decorators. */
-  calls: NamedSite[];
-  /** Constants, properties, assignments and defaults. */
-  values: NamedSite[];
-  /** Expressions that may be paths, an outer one before those in it. */
-  paths: Site[];
-  /** Imported name → from where; what is exported with `*` has a name that begins with `*`. */
-  bindings: Map<string, string>;
-  /** The strings in the file, and `env.X` for each variable of the environment that it reads. */
-  words: Set<string>;
-}
+export type SourceFile = ReturnType<typeof collect>;
 
 const CHARACTERS_LIMIT = 2_000_000;
 const DEPTH_LIMIT = 1000;
-/** Where only the type checker looks, and what may not run when the program starts. */
-const TYPES = [
-  'TSTypeAnnotation',
-  'TSTypeReference',
-  'TSTypeAliasDeclaration',
-  'TSInterfaceDeclaration',
-  'ImportDeclaration',
-];
-const CONDITIONS = [
-  'IfStatement',
-  'FunctionDeclaration',
-  'FunctionExpression',
-  'ArrowFunctionExpression',
-  'TryStatement',
-];
+/** Where only the type checker looks. */
+const TYPES = /^(TS(TypeAnnotation|TypeReference|TypeAliasDeclaration|InterfaceDeclaration)|ImportDeclaration)$/;
+/** What may not run when the program starts. */
+const CONDITIONS = /^(IfStatement|TryStatement|Function(Declaration|Expression)|ArrowFunctionExpression)$/;
+const ENV = /^(?:process\.|import\.meta\.)?env$/;
+const REQUIRED = /^(?:await\s+)?(?:require|import)\(\s*(['"`])([^'"`]+)\1\s*\)/;
 const NESTED =
   /[;,}](?!\s{0,99}else\b)|([([{])|([)\]}])|[!~?:=>+*-]|\b(?:if|for|while|else|do|typeof|new|await|with|extends)\b/g;
 
 /** Parses a file. Null when it cannot be, or is nested so deeply that the parser's stack would overflow and end the process. */
 export function parseSource(file: string, text: string): SourceFile | null {
+  if (text.length > CHARACTERS_LIMIT) return null;
   let [brackets, operators] = [0, 0];
   // A colour of a terminal is in a string: nowhere else may this character stand.
-  const code = text.replaceAll('\u001b[', '');
-  for (const [token, opening] of text.length > CHARACTERS_LIMIT ? [] : code.matchAll(NESTED)) {
+  for (const [token, opening] of text.replaceAll('\u001b[', '').matchAll(NESTED)) {
     brackets = Math.max(0, brackets + (opening ? 1 : 0) - (/[)\]}]/.test(token) ? 1 : 0));
     operators = /[;,}]/.test(token) ? 0 : operators + 1;
     if (brackets > DEPTH_LIMIT || operators > 3 * DEPTH_LIMIT) return null;
   }
   try {
-    return text.length > CHARACTERS_LIMIT ? null : collect(file, text);
+    return collect(file, text);
   } catch {
     return null;
   }
 }
 
-function collect(file: string, text: string): SourceFile {
-  const { program } = parseSync(/\.\w+$/.test(file) ? file : `${file}.js`, text, { preserveParens: false });
-  const [imports, dynamic, calls]: [SourceFile['imports'], Site[], NamedSite[]] = [[], [], []];
-  const [values, paths, bindings]: [NamedSite[], Site[], SourceFile['bindings']] = [[], [], new Map()];
-  const [words, used] = [new Set<string>(), new Set<string>()];
-  // The names around a value. One that begins with = begins a name: a declaration in a function is not a property of it.
-  const names: string[] = [];
-  let [types, conditions, line, offset] = [0, 0, 1, 0];
-  // Nodes come almost in the order of the text.
-  const siteOf = (node: Node): Site => {
-    if (node.start < offset) [line, offset] = [1, 0];
-    for (let at = text.indexOf('\n', offset); at !== -1 && at < node.start; at = text.indexOf('\n', offset)) {
-      line++;
-      offset = at + 1;
+function collect(file: string, text: string) {
+  const { program, module } = parseSync(/\.\w+$/.test(file) ? file : `${file}.js`, text, { preserveParens: false });
+  /** Imports and exports of other modules, not those of types alone. The compiler may remove what is not used. */
+  const imports: { from: string; start: number; isUnused: boolean }[] = [];
+  /** What is given to `require` and `import()`; optional in a function or under a condition. */
+  const required: { node: Node; isOptional: boolean }[] = [];
+  /** Calls, `new` and decorators; constants, functions, properties, assignments and defaults. */
+  const [calls, values]: [NamedSite[], NamedSite[]] = [[], []];
+  /** Imported name → from where; what is exported with `*` has a name that begins with `*`. */
+  const bindings = new Map<string, string>();
+  /** The strings in the file, and `env.X` for each variable of the environment that it reads. */
+  const words = new Set<string>();
+  const used = new Set<string>();
+  /** `around` is the name of the value that the node is part of. */
+  const visit = (node: Node, around: string, isType: boolean, isOptional: boolean) => {
+    const [key, value] = namedValue(node);
+    const name = key?.startsWith('.') && around ? around + key : (key?.replace(/^\./, '') ?? around);
+    if (value) values.push({ file, node: value, name, args: [] });
+    if (node.type === 'CallExpression' || node.type === 'NewExpression') {
+      const callee = (node.type === 'NewExpression' ? 'new ' : '') + nameOf(node.callee);
+      calls.push({ file, node, name: callee, args: node.arguments });
+      const isRequire = /^(require\.resolve|\w*[rR]equire)$/.test(callee);
+      if (isRequire && node.arguments[0]) required.push({ node: node.arguments[0], isOptional });
+    } else if (node.type === 'ImportExpression') required.push({ node: node.source, isOptional });
+    else if (node.type === 'TSExternalModuleReference') required.push({ node: node.expression, isOptional });
+    else if (node.type === 'MemberExpression' && ENV.test(nameOf(node.object)))
+      words.add(`env.${keyOf(node.property)}`);
+    else if (node.type === 'Literal') words.add(String(node.value));
+    else if (node.type === 'JSXIdentifier' || (node.type === 'Identifier' && !isType)) used.add(node.name);
+    else if (node.type === 'VariableDeclarator' && node.init) {
+      const [, , from] = REQUIRED.exec(text.slice(node.init.start, node.init.start + 300)) ?? [];
+      for (const local of from ? namesIn(node.id, 'value') : []) bindings.set(local, from ?? '');
+      const variables = ENV.test(nameOf(node.init)) ? namesIn(node.id, 'key') : [];
+      for (const variable of variables) words.add(`env.${variable}`);
     }
-    return { file, line, node };
+    const [isInType, isInCondition] = [isType || TYPES.test(node.type), isOptional || CONDITIONS.test(node.type)];
+    for (const child of visitorKeys[node.type] ?? []) {
+      const nodes = [node[child as keyof Node] as unknown as Node | (Node | null)[] | null].flat();
+      for (const one of nodes) if (one) visit(one, name, isInType, isInCondition);
+    }
   };
-  const addPath = (node: Node) => void paths.push(siteOf(node));
-  const addImport = (node: Node | null | undefined, isType = false, isUnused = false) => {
-    const from = node && literalOf(node);
-    if (from) imports.push({ from, line: siteOf(node).line, isType, isUnused, isOptional: conditions > 0 });
-    else if (node) dynamic.push(siteOf(node));
-  };
-  const enterName = (name: string, node: Node | null) => {
-    names.push(name);
-    const path = names.slice(
-      Math.max(
-        0,
-        names.findLastIndex((one) => one.startsWith('=')),
-      ),
-    );
-    if (node) values.push({ ...siteOf(node), name: path.join('.').replace(/^=(this\.)?/, ''), args: [] });
-  };
-  const addCall = (node: Extract<Node, { type: 'CallExpression' | 'NewExpression' }>) => {
-    const name = (node.type === 'NewExpression' ? 'new ' : '') + nameOf(node.callee);
-    calls.push({ ...siteOf(node), name, args: node.arguments });
-    if (/^(require|require\.resolve|\w*[rR]equire)$/.test(name)) addImport(node.arguments[0]);
-    if (/(^|[.\s])(join|resolve|URL|dirname)$/.test(name)) addPath(node);
-  };
-  const visitor: VisitorObject = {
-    ImportExpression: ({ source }) => addImport(source),
-    ExportAllDeclaration: ({ source, exportKind }) => {
-      addImport(source, exportKind === 'type');
-      bindings.set(`* ${source.value}`, source.value);
-    },
-    ExportNamedDeclaration: ({ source, exportKind, specifiers }) => {
-      addImport(source, exportKind === 'type');
-      if (source) for (const { exported } of specifiers) bindings.set(keyOf(exported), source.value);
-    },
-    TSImportEqualsDeclaration: ({ moduleReference, id }) => {
-      if (moduleReference.type !== 'TSExternalModuleReference') return;
-      addImport(moduleReference.expression);
-      bindings.set(id.name, moduleReference.expression.value);
-    },
-    CallExpression: addCall,
-    NewExpression: addCall,
-    BinaryExpression: (node) => void (node.operator === '+' && addPath(node)),
-    TemplateLiteral: addPath,
-    MemberExpression: (node) => {
-      const name = nameOf(node);
-      if (/^(process\.|import\.meta\.)?env\.\w+$/.test(name)) words.add(name.slice(name.lastIndexOf('env.')));
-      if (name === 'import.meta.dirname') addPath(node);
-    },
-    Literal: (node) => {
-      if (typeof node.value === 'string') words.add(node.value);
-      if (/\.(db|sqlite3?)$/.test(String(node.value))) addPath(node);
-    },
-    Identifier: (node) => {
-      if (types === 0) used.add(node.name);
-      if (node.name === '__dirname') addPath(node);
-    },
-    JSXIdentifier: ({ name }) => void used.add(name),
-    VariableDeclarator: ({ id, init }) => {
-      const from = init && requiredBy(init);
-      for (const name of namesIn(id)) if (from) bindings.set(name, from);
-      const isEnv = init && /(^|\.)env$/.test(nameOf(init)) && id.type === 'ObjectPattern';
-      for (const one of isEnv ? id.properties : []) if (one.type === 'Property') words.add(`env.${keyOf(one.key)}`);
-      enterName(id.type === 'Identifier' ? `=${id.name}` : '=', id.type === 'Identifier' ? init : null);
-    },
-    Property: ({ key, value }) => enterName(keyOf(key), value),
-    PropertyDefinition: ({ key, value }) => enterName(keyOf(key), value),
-    AssignmentPattern: ({ left, right }) => enterName(`=${keyOf(left)}`, right),
-    AssignmentExpression: ({ left, right }) => enterName(`=${nameOf(left)}`, right),
-    ExportDefaultDeclaration: ({ declaration }) => enterName('=default', declaration),
-  };
-  const add = (type: string, exit: () => void, enter?: () => void) =>
-    Object.assign(visitor, enter && { [type]: enter }, { [`${type}:exit`]: exit });
-  const named =
-    'VariableDeclarator Property PropertyDefinition AssignmentPattern AssignmentExpression ExportDefaultDeclaration';
-  for (const type of named.split(' ')) add(type, () => void names.pop());
-  for (const type of TYPES) add(type, () => void types--, () => void types++); // biome-ignore format: one line each
-  for (const type of CONDITIONS) add(type, () => void conditions--, () => void conditions++); // biome-ignore format: as above
-  new Visitor(visitor).visit(program);
-  for (const node of program.body) {
-    const declared = node.type === 'ExportNamedDeclaration' ? node.declaration : node;
-    if (declared?.type === 'FunctionDeclaration' && declared.id)
-      values.push({ ...siteOf(declared), name: declared.id.name, args: [] });
-    if (node.type !== 'ImportDeclaration') continue;
-    const locals = node.specifiers.map(({ local }) => local.name);
-    const isUnused = locals.length > 0 && /tsx?$/.test(file) && !locals.some((name) => used.has(name));
-    addImport(node.source, node.importKind === 'type', isUnused);
-    for (const name of locals) bindings.set(name, node.source.value);
+  visit(program, '', false, false);
+  for (const { start, moduleRequest, entries } of module.staticImports) {
+    const names = entries.map(({ localName }) => localName.value);
+    const isUnused = names.length > 0 && /tsx?$/.test(file) && !names.some((name) => used.has(name));
+    for (const name of names) bindings.set(name, moduleRequest.value);
+    if (names.length === 0 || entries.some((one) => !one.isType))
+      imports.push({ from: moduleRequest.value, start, isUnused });
   }
-  return { imports, dynamic, calls, values, paths, bindings, words };
+  for (const { start, moduleRequest, exportName, isType } of module.staticExports.flatMap((one) => one.entries)) {
+    if (!moduleRequest) continue;
+    bindings.set(exportName.name ?? `* ${moduleRequest.value}`, moduleRequest.value);
+    if (!isType) imports.push({ from: moduleRequest.value, start, isUnused: false });
+  }
+  return { text, imports, required, calls, values, named: indexNames(values), bindings, words };
 }
 
-function literalOf(node: Node): string | null {
-  if (node.type === 'TemplateLiteral' && node.expressions.length === 0) return node.quasis[0]?.value.cooked ?? null;
-  return node.type === 'Literal' && typeof node.value === 'string' ? node.value : null;
+/** The name and the value of what is named. A name with a dot belongs to the value around it. */
+function namedValue(node: Node): [name?: string, value?: Node | null] {
+  if (node.type === 'VariableDeclarator') return node.id.type === 'Identifier' ? [node.id.name, node.init] : [''];
+  if (node.type === 'Property' || node.type === 'PropertyDefinition') return [`.${keyOf(node.key)}`, node.value];
+  if (node.type === 'AssignmentPattern' || node.type === 'AssignmentExpression')
+    return [nameOf(node.left).replace(/^this\./, ''), node.right];
+  if (node.type === 'ExportDefaultDeclaration') return ['default', node.declaration];
+  return node.type === 'FunctionDeclaration' && node.id ? [node.id.name, node] : [];
 }
 
-/** The module of `require('x')`, `require('x').y` and `await import('x')`. */
-function requiredBy(node: Node): string | null {
-  const inner = unwrap(node);
-  if (inner.type === 'MemberExpression') return requiredBy(inner.object);
-  if (inner.type === 'ImportExpression') return literalOf(inner.source);
-  if (inner.type !== 'CallExpression' || !inner.arguments[0]) return null;
-  return nameOf(inner.callee) === 'require' ? literalOf(inner.arguments[0]) : requiredBy(inner.callee);
+/** Values by name, and by the end of it: `.port`, `.db.port`. The shortest name counts, and the first of them. */
+function indexNames(values: NamedSite[]) {
+  const named = new Map<string, NamedSite>();
+  for (const value of values.toSorted((a, b) => a.name.length - b.name.length)) {
+    const parts = value.name.split('.');
+    const ends = [1, 2, 3].map((count) => `.${parts.slice(-count).join('.')}`);
+    for (const name of [value.name, ...ends]) if (!named.has(name)) named.set(name, value);
+  }
+  return named;
 }
 
-function namesIn(pattern: Node): string[] {
-  if (pattern.type === 'Identifier') return [pattern.name];
-  const properties = pattern.type === 'ObjectPattern' ? pattern.properties : [];
-  return properties.flatMap((one) => (one.type === 'Property' ? namesIn(one.value) : []));
+/** The names that a declaration gives, or those of the properties that they are taken from: `{ key: value }`. */
+function namesIn(pattern: Node, part: 'key' | 'value'): string[] {
+  if (pattern.type === 'ObjectPattern')
+    return pattern.properties.flatMap((one) => (one.type === 'Property' ? keyOf(one[part]) : []));
+  return pattern.type === 'Identifier' && part === 'value' ? [pattern.name] : [];
 }

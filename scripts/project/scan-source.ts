@@ -1,38 +1,21 @@
 import { isBuiltin } from 'node:module';
 import { posix } from 'node:path';
-import type { Node } from 'oxc-parser';
-import { type NamedSite, parseSource, type Site, type SourceFile } from './parse-source.ts';
-import { keyOf, type PathValue, readPath } from './read-path.ts';
+import { evaluate, findProperty, type Value } from './evaluate.ts';
+import { parseSource, type Site, type SourceFile } from './parse-source.ts';
 import type { Project } from './read-project.ts';
+import { tidy } from './script-commands.ts';
+import { readSettings } from './tsconfig.ts';
 
 /** What a program's source code says. Paths are those of the project. */
-export interface SourceScan {
-  /** The entry point in the source code; null when all files of the app were read instead. */
-  entry: string | null;
-  /** The source files that were read: those that the entry point reaches, sorted. */
-  files: string[];
-  /** Packages that are imported at run time, and not only for their types: name → `src/a.ts:3`. */
-  packages: Map<string, string>;
-  /** Those of them that are only imported in a function or under a condition. */
-  optional: Set<string>;
-  sources: Map<string, SourceFile>;
-  calls: NamedSite[];
-  values: NamedSite[];
-  paths: Site[];
-  /** Modules that are named by an expression of which nothing is known: `require(name)`. */
-  unknownImports: Site[];
-  /** The path that an expression stands for; null when nothing of it is known. */
-  pathOf(site: Pick<Site, 'file' | 'node'>): PathValue | null;
-  /** The value of a name in a file, also when it is imported from another file. */
-  findValue(file: string, name: string): Site | null;
-  /** The file that a name of a file is imported from, or that a module is. */
-  importedFile(file: string, name: string): string | undefined;
-}
+export type SourceScan = ReturnType<typeof scanSource>;
 
 const FILES_LIMIT = 5000;
-const EXTENSIONS = '.ts .tsx .mts .cts .js .jsx .mjs .cjs /index.ts /index.tsx /index.js /index.mjs /index.cjs'.split(
-  ' ',
-);
+const ENDS = '.ts .tsx .mts .cts .js .jsx .mjs .cjs'.split(' ');
+const EXTENSIONS = [...ENDS, ...ENDS.map((end) => `/index${end}`)];
+/** Calls that load a module, or those of a directory: of a worker, or of plugins. */
+const LOADERS = /(Worker|Piscina|fork|[rR]egister)$/;
+/** A name and a text in JSON, which may be the first of a list, or what an object says for Node. */
+const PAIR = /"([^"\n]+)"\s*:\s*(?:\[\s*|\{[^{}]*?"(?:node|import|default)"\s*:\s*)?"([^"\n]+)"/g;
 const OTHER_DIRECTORIES =
   /(^|\/)(__\w+__|tests?|specs?|e2e|mocks|cypress|playwright|stories|scripts|examples?|docs|public|static|dist|build|coverage|\.[^/]+)\//;
 const OTHER_FILES = /[.-](test|spec|stories|story|config|d|min|e2e-spec)\.[cm]?[jt]sx?$|(^|\/)\.[^/]*$/;
@@ -41,112 +24,98 @@ const OTHER_FILES = /[.-](test|spec|stories|story|config|d|min|e2e-spec)\.[cm]?[
 export const isProgramSource = (path: string) =>
   /\.[cm]?[jt]sx?$/.test(path) && !OTHER_DIRECTORIES.test(path) && !OTHER_FILES.test(path);
 
-/** The value of a property of an object expression. */
-export function findProperty(node: Node | undefined, name: RegExp): Node | undefined {
-  const all = node?.type === 'ObjectExpression' ? node.properties : [];
-  return all.flatMap((one) => (one.type === 'Property' && name.test(keyOf(one.key)) ? one.value : []))[0];
-}
-
 /** Reads the source code that the entry point (relative to the app) reaches; all of the app's without one. */
-export function scanSource(project: Project, entry: string | null): SourceScan {
+export function scanSource(project: Project, entry: string | null) {
   const start = (entry !== null && resolveFile(project, posix.join(project.app, entry))) || null;
   const isProgram = (file: string) => isBelow(file, project.app) && isProgramSource(posix.relative(project.app, file));
-  const queue = start ? [start] : project.files.filter(isProgram);
-  // What is only imported under a condition comes last: the packages that it imports are optional, too.
-  const later: string[] = [];
+  const always = new Set(start ? [start] : project.files.filter(isProgram));
+  // What is only imported in a function or under a condition comes last: the packages that it imports are optional, too.
+  const later = new Set<string>();
   const resolveImport = createResolver(project);
   const sources = new Map<string, SourceFile>();
-  const byName = new Map<string, Map<string, Site>>();
-  const packages = new Map<string, string>();
-  const optional = new Set<string>();
-  const unknownImports: Site[] = [];
-  const importedFile = (file: string, name: string) =>
-    resolveImport(file, sources.get(file)?.bindings.get(name) ?? name);
+  const [packages, optional] = [new Map<string, string>(), new Set<string>()];
+  let isUncertain = false;
+  const bindingsOf = (file: string) => sources.get(file)?.bindings;
+  const importedFile = (file: string, name: string) => resolveImport(file, bindingsOf(file)?.get(name) ?? name);
+  const linesOf = (file: string, end: number) => sources.get(file)?.text.slice(0, end).split('\n') ?? [];
+  const placeAt = (file: string, offset: number) => `${file}:${linesOf(file, offset).length}`;
   const findValue = (file: string, name: string, seen = new Set<string>()): Site | null => {
     const source = sources.get(file);
-    const [first = '', ...rest] = name.split('.');
-    const found = byName.get(file)?.get(name) ?? null;
-    if (found || !source || seen.has(`${file} ${name}`)) return found;
-    const isOther = seen.size > 0;
+    const found = source?.named.get(name) ?? (seen.size > 0 ? source?.named.get(`.${name}`) : undefined);
+    if (found || !source || seen.has(`${file} ${name}`)) return found ?? null;
     seen.add(`${file} ${name}`);
+    const [first = '', ...rest] = name.split('.');
     const target = importedFile(file, first);
-    if (target) return findValue(target, rest.length > 0 ? rest.join('.') : name, seen);
-    const properties = isOther ? source.values.filter((one) => one.name.endsWith(`.${name}`)) : [];
-    const [property] = properties.sort((a, b) => a.name.length - b.name.length);
-    const stars = property ? [] : [...source.bindings].filter(([key]) => key.startsWith('*'));
-    const others = stars.map(([, from]) => findValue(resolveImport(file, from) ?? '', name, seen));
-    return property ?? others.find((one) => one !== null) ?? null;
+    if (target) return findValue(target, rest.join('.') || name, seen);
+    const stars = [...source.bindings].filter(([key]) => key.startsWith('*'));
+    return stars.map(([, from]) => findValue(resolveImport(file, from) ?? '', name, seen)).find(Boolean) ?? null;
   };
-  const pathOf: SourceScan['pathOf'] = ({ file, node }) => readPath(node, file, limitSteps(findValue));
+  const evaluateSite = ({ file, node }: Site, fits?: (text: string) => boolean) => {
+    let steps = 0; // Values may refer to each other again and again.
+    return evaluate(node, file, { fits, findValue: (at, name) => (steps++ < 200 ? findValue(at, name) : null) });
+  };
   const readFile = (file: string, isLater: boolean) => {
-    const parsed =
-      sources.has(file) || sources.size >= FILES_LIMIT ? null : parseSource(file, project.read(file) ?? '');
-    if (!parsed) return;
-    sources.set(file, parsed);
-    byName.set(file, new Map(parsed.values.toReversed().map((one) => [one.name, one])));
-    for (const { from, line, isType, isUnused, isOptional } of parsed.imports) {
+    const source = sources.size < FILES_LIMIT ? parseSource(file, project.read(file) ?? '') : null;
+    if (!source) return;
+    sources.set(file, source);
+    const follow = (targets: string[], isAlways: boolean) => {
+      for (const target of targets) (isAlways ? always : later).add(target);
+    };
+    const addImport = (from: string, offset: number, isAlways: boolean, isUnused = false) => {
       const target = resolveImport(file, from);
-      if (target && !isType) (isOptional ? later : queue).push(target);
+      if (target) follow([target], isAlways);
       const name = /^(?:@[^/]+\/)?[^/@.#~][^/]*/.exec(from)?.[0];
-      if (!name || isType || isUnused || target || isBuiltin(name) || /^[a-z]+:|[?!]/.test(from)) continue;
-      const isAlways = !isOptional && !isLater;
-      if (packages.has(name) && !(isAlways && optional.has(name))) continue;
-      packages.set(name, `${file}:${line}`);
+      if (!name || isUnused || target || isBuiltin(name) || /^[a-z]+:|[?!]/.test(from)) return;
+      if (packages.has(name) && !(isAlways && optional.has(name))) return;
+      packages.set(name, placeAt(file, offset));
       optional[isAlways ? 'delete' : 'add'](name);
+    };
+    for (const { from, start: offset, isUnused } of source.imports) addImport(from, offset, !isLater, isUnused);
+    for (const { node, isOptional } of source.required) {
+      const value = evaluateSite({ file, node });
+      isUncertain ||= value === null;
+      if (value && /Literal$/.test(node.type) && value.from === null && !value.isPartial)
+        addImport(value.text, node.start, !isLater && !isOptional);
+      else if (value) follow(findModules(project, value), !isLater);
     }
-    // What a worker or a loader of plugins is given, and require(...) of a directory.
-    const loaders = parsed.calls.filter(({ name }) => /(Worker|Piscina|fork|[rR]egister)$/.test(name));
-    const nodes = loaders.map(({ args: [a, b] }) => findProperty(b, /^dir$/) ?? findProperty(a, /^filename$/) ?? a);
-    for (const site of [...nodes.flatMap((node) => (node ? { file, line: 0, node } : [])), ...parsed.dynamic]) {
-      const value = pathOf(site);
-      if (value && (value.from || site.line > 0)) queue.push(...findModules(project, value));
-      if (!value && site.line > 0) unknownImports.push(site);
+    for (const { args } of source.calls.filter(({ name }) => LOADERS.test(name))) {
+      const node = findProperty(args[1], /^dir$/) ?? findProperty(args[0], /^filename$/) ?? args[0];
+      const value = node ? evaluateSite({ file, node }) : null;
+      if (value?.from) follow(findModules(project, value), !isLater);
     }
   };
-  for (const file of queue) readFile(file, false);
-  while (later.length > 0) {
-    const before = queue.length;
-    readFile(later.pop() ?? '', true);
-    later.push(...queue.slice(before));
-  }
+  for (const file of always) readFile(file, false);
+  for (const file of later) if (!always.has(file)) readFile(file, true);
   const all = [...sources.values()];
-  const [calls, values, paths] = [
-    all.flatMap((one) => one.calls),
-    all.flatMap((one) => one.values),
-    all.flatMap((one) => one.paths),
-  ];
-  const files = [...sources.keys()].sort();
   return {
+    /** The entry point in the source code; null when all files of the app were read instead. */
     entry: start,
-    files,
+    files: [...sources.keys()].sort(),
+    /** Packages that are imported at run time, and not only for their types, and where: `src/a.ts:3`. */
     packages,
     optional,
     sources,
-    calls,
-    values,
-    paths,
-    unknownImports,
-    pathOf,
-    findValue,
+    calls: all.flatMap((one) => one.calls),
+    values: all.flatMap((one) => one.values),
+    /** Whether it imports modules that are named by an expression of which nothing is known: `require(name)`. */
+    isUncertain,
+    evaluate: evaluateSite,
+    /** The value of a name in a file, also when it is imported from another file. */
+    findValue: (file: string, name: string) => findValue(file, name),
+    /** The file that a name of a file is imported from, or that a module is. */
     importedFile,
+    placeOf: ({ file, node }: Site) => placeAt(file, node.start),
   };
-}
-
-/** Ends a search for values that refer to each other again and again. */
-export function limitSteps(findValue: SourceScan['findValue']): SourceScan['findValue'] {
-  let steps = 0;
-  return (file, name) => (steps++ < 200 ? findValue(file, name) : null);
 }
 
 const isBelow = (file: string, directory: string) => directory === '' || file.startsWith(`${directory}/`);
 
 /** The source files that a dynamic import may name: a file, or those of a directory. */
-function findModules(project: Project, { from, path }: PathValue): string[] {
-  const target = posix.join(from === null ? project.app : posix.dirname(from), path).replace(/\/$/, '');
+function findModules(project: Project, { from, text }: Value): string[] {
+  const target = tidy(from === null ? project.app : posix.dirname(from), text);
   const file = resolveFile(project, target);
-  const isTooMuch = target === '.' || target === project.app;
-  const all = file || isTooMuch ? [] : project.files.filter((one) => isBelow(one, target) && isProgramSource(one));
-  return file ? [file] : all;
+  if (file || target === project.app) return file ? [file] : [];
+  return project.files.filter((one) => isBelow(one, target) && isProgramSource(one));
 }
 
 /** The file that an import means, without an extension or with that of the output: `./a`, `./a.js` → `a.ts`. */
@@ -157,30 +126,25 @@ function resolveFile({ has }: Project, path: string): string | undefined {
   );
 }
 
+/** What imports may be called, and where that is: `paths` and `baseUrl` of a tsconfig.json, `imports` of a package.json. */
+function readPatterns(project: Project, file: string, depth = 0): (readonly [from: string, to: string])[] {
+  const directory = posix.dirname(file);
+  const pairs = [...readSettings(project, file).matchAll(PAIR)].map(([, from = '', to = '']) => [from, to] as const);
+  const { baseUrl = '', extends: parent = '' } = Object.fromEntries(pairs);
+  const own = [...pairs, ...(baseUrl ? [['*', '*'] as const] : [])];
+  const patterns = own.map(([from, to]) => [from, posix.join(directory, baseUrl, to)] as const);
+  if (!parent.startsWith('.') || depth > 4) return patterns;
+  return [
+    ...patterns,
+    ...readPatterns(project, posix.join(directory, parent.replace(/(\.json)?$/, '.json')), depth + 1),
+  ];
+}
+
 /** Makes a function that finds the file of an import: relative ones, tsconfig's `paths`, `#imports`, packages of the workspace. */
 function createResolver(project: Project) {
-  const patterns: [from: string, to: string][] = [];
-  const addPatterns = (file: string, depth: number) => {
-    const values = parseSource(`${file}.ts`, `(${project.read(file) ?? ''}\n)`)?.values ?? [];
-    const findAll = (name: string) => values.filter((one) => one.name.startsWith(name));
-    const textOf = (site: NamedSite | undefined, otherwise = '') => {
-      const node = site?.node.type === 'ArrayExpression' ? site.node.elements[0] : site?.node;
-      return node?.type === 'Literal' ? String(node.value) : otherwise;
-    };
-    const [directory, baseUrl] = [posix.dirname(file), findAll('compilerOptions.baseUrl')[0]];
-    const base = posix.join(directory, textOf(baseUrl, '.'));
-    for (const one of findAll('compilerOptions.paths.'))
-      patterns.push([one.name.slice(22), posix.join(base, textOf(one))]);
-    if (baseUrl) patterns.push(['*', posix.join(base, '*')]);
-    for (const one of findAll('imports.#')) {
-      const name = one.name.slice(8).replace(/\.(default|node|import|require|production)$/, '');
-      patterns.push([name, posix.join(directory, textOf(one))]);
-    }
-    const parent = textOf(findAll('extends')[0]);
-    if (parent.startsWith('.') && depth < 5)
-      addPatterns(posix.join(directory, parent.replace(/(\.json)?$/, '.json')), depth + 1);
-  };
-  for (const name of ['tsconfig.json', 'jsconfig.json', 'package.json']) addPatterns(posix.join(project.app, name), 0);
+  const read = (name: string) => readPatterns(project, posix.join(project.app, name));
+  const patterns = [...read('tsconfig.json'), ...read('jsconfig.json')];
+  patterns.push(...read('package.json').filter(([from]) => from.startsWith('#')));
   for (const file of project.app === '' ? [] : project.files.filter((one) => one.endsWith('/package.json'))) {
     const [name, member] = [/"name"\s*:\s*"([^"]+)"/.exec(project.read(file) ?? '')?.[1], posix.dirname(file)];
     if (!name || member === project.app) continue;
@@ -189,8 +153,8 @@ function createResolver(project: Project) {
   }
   // What a build makes is not in the project: its source code is.
   const resolve = (path: string) => {
-    const paths = ['src', '.'].map((other) => posix.join(path.replace(/(^|\/)(dist|build|lib)(?=\/|$)/, `$1${other}`)));
-    return [path, ...paths].map((one) => resolveFile(project, one)).find(Boolean);
+    const others = ['src', '.'].map((one) => posix.join(path.replace(/(^|\/)(dist|build|lib)(?=\/|$)/, `$1${one}`)));
+    return [path, ...others].map((one) => resolveFile(project, one)).find(Boolean);
   };
   return (file: string, from: string): string | undefined => {
     if (/^\.\.?(\/|$)/.test(from)) return resolve(posix.join(posix.dirname(file), from));

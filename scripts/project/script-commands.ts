@@ -1,6 +1,5 @@
 import { posix } from 'node:path';
 import { parse } from 'shell-quote';
-import { findOwnStage } from './own-files.ts';
 import { type Project, readManifest } from './read-project.ts';
 
 /** One command of a script, without the programs that only set its variables. */
@@ -119,16 +118,4 @@ export function findStartedFiles(project: Project): string[] {
     const { file } = splitNode(argv);
     return file ? [posix.join(directory, file)] : [];
   });
-}
-
-/** What the app's own Dockerfile runs: its last CMD, after ENTRYPOINT, with paths relative to WORKDIR. */
-export function readImageCommand(project: Project): string {
-  const stage = findOwnStage(project);
-  if (!stage?.path.startsWith(project.app)) return '';
-  const last = (keyword: string) => {
-    const value = stage.find(keyword).at(-1)?.getArgumentsContent() ?? '';
-    return value.startsWith('[') ? value.replace(/["',[\]]+/g, ' ').replace(/^ *\S*sh +-c/, '') : value;
-  };
-  const line = `${last('ENTRYPOINT').replace(/.*\.sh\b.*/, '')} ${last('CMD')}`;
-  return line.replaceAll(` ${tidy(stage.expand(last('WORKDIR')))}/`, ' ');
 }

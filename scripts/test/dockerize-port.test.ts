@@ -1,12 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import { findHostVariable, findPort, readsPort } from '../dockerize/look/port.ts';
+import { readDockerFiles } from '../project/docker-files.ts';
 import { scanSource } from '../project/scan-source.ts';
 import { FRAMEWORK, projectOf } from './dockerize-project.ts';
 
 const find = (files: Record<string, string | object>) => {
   const project = projectOf(files);
   const scan = scanSource(project, 'index.ts');
-  return { port: findPort(project, scan, null), reads: readsPort(scan) };
+  return { port: findPort(project, scan, null, readDockerFiles(project)), reads: readsPort(scan) };
 };
 
 describe('in the source code', () => {
@@ -59,12 +60,12 @@ test('of several ports in the source code, it is the one that the Dockerfile exp
 });
 
 test.each([
-  [`app.listen(80, process.env.HOST || 'localhost')`, { HOST: '0.0.0.0' }],
-  [`const host = process.env.BIND ?? '127.0.0.1'; app.listen({ port: 80, host })`, { BIND: '0.0.0.0' }],
-  [`app.listen(80, process.env.HOST || '0.0.0.0')`, {}],
-  [`app.listen(80); open(process.env.HOST || 'localhost')`, {}],
-])('the variable without which it listens on localhost: %s', (source, env) => {
-  expect(findHostVariable(scanSource(projectOf({ 'index.ts': source }), 'index.ts'))).toStrictEqual(env);
+  [`app.listen(80, process.env.HOST || 'localhost')`, 'HOST'],
+  [`const host = process.env.BIND ?? '127.0.0.1'; app.listen({ port: 80, host })`, 'BIND'],
+  [`app.listen(80, process.env.HOST || '0.0.0.0')`, undefined],
+  [`app.listen(80); open(process.env.HOST || 'localhost')`, undefined],
+])('the variable without which it listens on localhost: %s', (source, name) => {
+  expect(findHostVariable(scanSource(projectOf({ 'index.ts': source }), 'index.ts'))?.value).toBe(name);
 });
 
 describe('elsewhere', () => {
@@ -89,18 +90,18 @@ describe('elsewhere', () => {
 
   test('the default of the FRAMEWORK, and nothing', () => {
     const project = projectOf({ 'src/a.ts': '' });
-    expect(findPort(project, scanSource(project, null), FRAMEWORK)).toStrictEqual({
+    expect(findPort(project, scanSource(project, null), FRAMEWORK, readDockerFiles(project))).toStrictEqual({
       value: 3000,
       source: 'default of Next',
     });
-    expect(findPort(project, scanSource(project, null), null)).toBeNull();
+    expect(findPort(project, scanSource(project, null), null, readDockerFiles(project))).toBeNull();
   });
 
   test('the default of a framework that starts its own server, whatever else listens', () => {
     const project = projectOf({ 'index.ts': 'metrics.listen(5565)' });
-    const scan = scanSource(project, 'index.ts');
-    expect(findPort(project, scan, { ...FRAMEWORK, command: ['build/index.js'] })?.value).toBe(3000);
-    expect(findPort(project, scan, FRAMEWORK)?.value).toBe(5565);
+    const [scan, own] = [scanSource(project, 'index.ts'), readDockerFiles(project)];
+    expect(findPort(project, scan, { ...FRAMEWORK, command: ['build/index.js'] }, own)?.value).toBe(3000);
+    expect(findPort(project, scan, FRAMEWORK, own)?.value).toBe(5565);
   });
 
   test.each(['services: [', 'a: &a [*a, *a]\nservices: *a', 'services: { app: 5 }', ''])(

@@ -1,11 +1,17 @@
 import { describe, expect, test } from 'vitest';
 import { findRuntimeFiles } from '../dockerize/look/runtime-files.ts';
+import { readDockerFiles } from '../project/docker-files.ts';
 import { scanSource } from '../project/scan-source.ts';
 import { projectOf } from './dockerize-project.ts';
 
 const find = (files: Record<string, string | object>, entry = 'src/index.ts', outputs = ['dist']) => {
   const project = projectOf(files);
-  const { reads, writes, isUncertain } = findRuntimeFiles(project, scanSource(project, entry), outputs);
+  const { reads, writes, isUncertain } = findRuntimeFiles(
+    project,
+    scanSource(project, entry),
+    outputs,
+    readDockerFiles(project),
+  );
   return {
     reads: reads.map(({ value }) => value),
     writes: writes.map(({ value }) => value),
@@ -78,7 +84,12 @@ describe('reads', () => {
       'apps/api/views/a': '',
     };
     const project = projectOf(files, 'apps/api');
-    const { reads } = findRuntimeFiles(project, scanSource(project, 'src/index.ts'), ['dist']);
+    const { reads } = findRuntimeFiles(
+      project,
+      scanSource(project, 'src/index.ts'),
+      ['dist'],
+      readDockerFiles(project),
+    );
     expect(reads).toStrictEqual([{ value: 'views', source: 'apps/api/src/index.ts:1' }]);
   });
 });

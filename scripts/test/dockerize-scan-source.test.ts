@@ -103,15 +103,15 @@ describe('paths', () => {
     const scan = scanSource(project, 'src/index.ts');
     const call = scan.calls.find(({ name }) => name === 'f');
     const node = call?.args[0];
-    expect(node && scan.pathOf({ file: 'src/index.ts', node })).toStrictEqual({ from, path, isPartial: false });
+    expect(node && scan.evaluate({ file: 'src/index.ts', node })).toStrictEqual({ from, text: path, isPartial: false });
   });
 
   test('an unknown end leaves the directory', () => {
     const scan = scanSource(projectOf({ 'index.js': 'f(`locales/${language}.json`)' }), 'index.js');
     const node = scan.calls[0]?.args[0];
-    expect(node && scan.pathOf({ file: 'index.js', node })).toStrictEqual({
+    expect(node && scan.evaluate({ file: 'index.js', node })).toStrictEqual({
       from: null,
-      path: 'locales/',
+      text: 'locales/',
       isPartial: true,
     });
   });
@@ -136,7 +136,7 @@ test('cycles end: of imports, of constants, of tsconfig files', () => {
   });
   const scan = scanSource(project, 'index.ts');
   const node = scan.calls.find(({ name }) => name === 'f')?.args[0];
-  expect(node && scan.pathOf({ file: 'index.ts', node })).toBeNull();
+  expect(node && scan.evaluate({ file: 'index.ts', node })).toBeNull();
 });
 
 test('a picture of coloured signs is not nested code', () => {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { findHealthRoute, findMisplacedPackages, findSigtermHandler } from '../dockerize/look/service.ts';
+import { readDockerFiles } from '../project/docker-files.ts';
 import { readManifest } from '../project/read-project.ts';
 import { scanSource } from '../project/scan-source.ts';
 import { FRAMEWORK, projectOf } from './dockerize-project.ts';
@@ -7,7 +8,7 @@ import { FRAMEWORK, projectOf } from './dockerize-project.ts';
 describe('health routes', () => {
   const find = (files: Record<string, string | object>) => {
     const project = projectOf(files);
-    return findHealthRoute(project, scanSource(project, 'index.ts'), null);
+    return findHealthRoute(project, scanSource(project, 'index.ts'), null, readDockerFiles(project));
   };
   test.each([
     [`app.get('/status', f); app.get('/healthz', f)`, '/healthz'],
@@ -41,7 +42,7 @@ describe('health routes', () => {
     ['components/health.ts', undefined],
   ])('the file %s', (file, path) => {
     const project = projectOf({ [file]: '' });
-    expect(findHealthRoute(project, scanSource(project, null), FRAMEWORK)?.value).toBe(path);
+    expect(findHealthRoute(project, scanSource(project, null), FRAMEWORK, readDockerFiles(project))?.value).toBe(path);
   });
 
   test.each([
@@ -53,7 +54,6 @@ describe('health routes', () => {
       'healthcheck in compose.yaml',
       { 'compose.yaml': 'services: { a: { build: ., healthcheck: { test: [CMD, curl, "http://127.0.0.1:1/up"] } } }' },
     ],
-    ['probe in k8s/a.yaml', { 'k8s/a.yaml': 'livenessProbe:\n  httpGet:\n    port: 1\n    path: /up\n' }],
   ])('%s', (source, files) => {
     expect(find({ 'index.ts': '', ...files })).toStrictEqual({ value: '/up', source });
   });
@@ -75,12 +75,12 @@ describe('SIGTERM', () => {
       'other.ts': `process.on('SIGTERM', f)`,
       'unused.ts': `process.on('SIGTERM', f)`,
     });
-    expect(findSigtermHandler(project, scanSource(project, 'index.ts'), null)?.source).toBe(place);
+    expect(findSigtermHandler(scanSource(project, 'index.ts'), null)?.source).toBe(place);
   });
 
   test('a framework that handles it', () => {
     const project = projectOf({});
-    expect(findSigtermHandler(project, scanSource(project, null), FRAMEWORK)?.source).toBe('Next');
+    expect(findSigtermHandler(scanSource(project, null), FRAMEWORK)?.source).toBe('Next');
   });
 });
 

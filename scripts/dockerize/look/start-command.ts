@@ -1,10 +1,11 @@
 import { posix } from 'node:path';
 import { quote } from 'shell-quote';
+import { readImageCommand } from '../../project/docker-files.ts';
 import type { Framework } from '../../project/frameworks.ts';
 import { findFile, readLaunch } from '../../project/launch.ts';
 import { MissingFact } from '../../project/missing-fact.ts';
 import type { Project } from '../../project/read-project.ts';
-import { readImageCommand, readLine, tidy } from '../../project/script-commands.ts';
+import { readLine, tidy } from '../../project/script-commands.ts';
 import { TYPESCRIPT } from '../../project/tsconfig.ts';
 import type { Build } from './build-command.ts';
 

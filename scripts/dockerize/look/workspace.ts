@@ -1,7 +1,8 @@
+import { readImageCommand } from '../../project/docker-files.ts';
 import { findFramework } from '../../project/frameworks.ts';
 import { MissingFact } from '../../project/missing-fact.ts';
 import { type Project, withApp } from '../../project/read-project.ts';
-import { readImageCommand, readLine, tidy } from '../../project/script-commands.ts';
+import { readLine, tidy } from '../../project/script-commands.ts';
 import { addUsed, findMembers, type Member } from '../../project/workspace-members.ts';
 import { findBuild } from './build-command.ts';
 import { findStart } from './start-command.ts';
