@@ -78,8 +78,10 @@ export function scanSource(project: Project, entry: string | null) {
         addImport(value.text, node.start, !isLater && !isOptional);
       else if (value) follow(findModules(project, value), !isLater);
     }
-    for (const { args } of source.calls.filter(({ name }) => LOADERS.test(name))) {
-      const node = findProperty(args[1], /^dir$/) ?? findProperty(args[0], /^filename$/) ?? args[0];
+    for (const {
+      args: [first, second],
+    } of source.calls.filter(({ name }) => LOADERS.test(name))) {
+      const node = findProperty(second, /^dir$/) ?? findProperty(first, /^filename$/) ?? first;
       const value = node ? evaluateSite({ file, node }) : null;
       if (value?.from) follow(findModules(project, value), !isLater);
     }
