@@ -1,5 +1,6 @@
 import { isBuiltin } from 'node:module';
 import { posix } from 'node:path';
+import type { Node } from 'oxc-parser';
 import { evaluate, findProperty, type Value } from './evaluate.ts';
 import { parseSource, type Site, type SourceFile } from './parse-source.ts';
 import type { Project } from './read-project.ts';
@@ -104,7 +105,7 @@ export function scanSource(project: Project, entry: string | null) {
     evaluate: evaluateSite,
     /** The file that a name of a file is imported from, or that a module is. */
     importedFile,
-    placeOf: ({ file, node }: Site) => placeAt(file, node.start),
+    placeOf: ({ file, node }: { file: string; node?: Node }) => (node ? placeAt(file, node.start) : file),
   };
 }
 
