@@ -57,54 +57,43 @@ export function evaluate(node: Node, file: string, scope: Scope, depth = 0): Val
   const inner = unwrap(node);
   if (depth > 40) return null;
   const read = (one: Node, at = file) => evaluate(one, at, scope, depth + 1);
-  switch (inner.type) {
-    case 'Literal': {
-      const isText = /^(string|number)$/.test(typeof inner.value) && scope.fits?.(String(inner.value)) !== false;
-      return isText ? known(null, String(inner.value)) : null;
-    }
-    case 'TemplateElement':
-      return known(null, inner.value.cooked ?? '');
-    case 'TemplateLiteral':
-      return joinAll(
-        inner.quasis.flatMap((one, at) => [one, inner.expressions[at] ?? []].flat()),
-        read,
-      );
-    case 'BinaryExpression':
-      return inner.operator === '+' && !scope.fits ? joinAll([inner.left, inner.right], read) : null;
-    case 'CallExpression':
-    case 'NewExpression': {
-      const name = nameOf(inner.callee);
-      if (!scope.fits) return evaluatePath(name, inner.arguments, read);
-      // Not the 10 of parseInt(text, 10). A function of the program may have a default: readPort(port = 3000).
-      const given = LIMITS.test(name) ? [] : inner.arguments.slice(0, /parseInt$/.test(name) ? 1 : undefined);
-      const called = scope.findValue(file, name.replace(/^this\./, ''));
-      const defaults = called?.node.type === 'FunctionDeclaration' ? called.node.params : [];
-      const receiver = inner.callee.type === 'MemberExpression' ? [inner.callee.object] : [];
-      return first(given, read) ?? first(defaults, (one) => read(one, called?.file)) ?? first(receiver, read);
-    }
-    case 'Identifier':
-    case 'MemberExpression': {
-      const name = nameOf(inner);
-      if (/^(__dirname|import\.meta\.dirname)$/.test(name)) return known(file, '');
-      if (/^(__filename|import\.meta\.(url|filename))$/.test(name)) return known(file, posix.basename(file));
-      if (inner.type === 'MemberExpression' && /\.(pathname|href)$/.test(name)) return read(inner.object);
-      const found = /(^|\.)env\./.test(name) ? null : scope.findValue(file, name.replace(/^this\./, ''));
-      return found && found.node !== inner ? read(found.node, found.file) : null;
-    }
-    case 'LogicalExpression': // The fallback comes first.
-      return first([inner.right, inner.left], read);
-    case 'ConditionalExpression':
-      return first([inner.alternate, inner.consequent], read);
-    case 'UnaryExpression':
-      return inner.operator === '+' ? read(inner.argument) : null;
-    case 'AssignmentPattern':
-      return read(inner.right);
-    case 'ArrayExpression': // [process.env.PORT, 3000].find(Boolean)
-      return first(inner.elements.slice(-1), read);
-    case 'ObjectExpression': // https://github.com/mozilla/node-convict, and options of a command line
-      return first([findProperty(inner, /^default$/)], read);
+  if (inner.type === 'Literal') {
+    const isText = /^(string|number)$/.test(typeof inner.value) && scope.fits?.(String(inner.value)) !== false;
+    return isText ? known(null, String(inner.value)) : null;
   }
-  return null;
+  if (inner.type === 'TemplateElement') return known(null, inner.value.cooked ?? '');
+  if (inner.type === 'TemplateLiteral')
+    return joinAll(
+      inner.quasis.flatMap((one, at) => [one, inner.expressions[at] ?? []].flat()),
+      read,
+    );
+  if (inner.type === 'BinaryExpression' && inner.operator === '+' && !scope.fits)
+    return joinAll([inner.left, inner.right], read);
+  // Of a choice, the fallback counts.
+  if (inner.type === 'LogicalExpression') return first([inner.right, inner.left], read);
+  if (inner.type === 'ConditionalExpression') return first([inner.alternate, inner.consequent], read);
+  if (inner.type === 'UnaryExpression' && inner.operator === '+') return read(inner.argument);
+  if (inner.type === 'AssignmentPattern') return read(inner.right);
+  // [process.env.PORT, 3000].find(Boolean), https://github.com/mozilla/node-convict, options of a command line
+  if (inner.type === 'ArrayExpression') return first(inner.elements.slice(-1), read);
+  if (inner.type === 'ObjectExpression') return first([findProperty(inner, /^default$/)], read);
+  const find = (name: string) => scope.findValue(file, name.replace(/^this\./, ''));
+  if (inner.type === 'CallExpression' || inner.type === 'NewExpression') {
+    const name = nameOf(inner.callee);
+    if (!scope.fits) return evaluatePath(name, inner.arguments, read);
+    // Not the 10 of parseInt(text, 10). A function of the program may have a default: readPort(port = 3000).
+    const given = LIMITS.test(name) ? [] : inner.arguments.slice(0, /parseInt$/.test(name) ? 1 : undefined);
+    const called = find(name);
+    const defaults = called?.node.type === 'FunctionDeclaration' ? called.node.params : [];
+    const receiver = inner.callee.type === 'MemberExpression' ? [inner.callee.object] : [];
+    return first(given, read) ?? first(defaults, (one) => read(one, called?.file)) ?? first(receiver, read);
+  }
+  const name = nameOf(inner);
+  if (/^(__dirname|import\.meta\.dirname)$/.test(name)) return known(file, '');
+  if (/^(__filename|import\.meta\.(url|filename))$/.test(name)) return known(file, posix.basename(file));
+  if (inner.type === 'MemberExpression' && /\.(pathname|href)$/.test(name)) return read(inner.object);
+  const found = /^\?$|(^|\.)env\./.test(name) ? null : find(name);
+  return found && found.node !== inner ? read(found.node, found.file) : null;
 }
 
 /** The first of some expressions that has a value. */

@@ -2,17 +2,9 @@ import { type Node, parseSync, visitorKeys } from 'oxc-parser';
 import { keyOf, nameOf } from './evaluate.ts';
 
 /** An expression of the source code. */
-export interface Site {
-  file: string;
-  node: Node;
-}
-
+export type Site = { file: string; node: Node };
 /** With the name of a callee: `app.listen`, `new Worker`; or of a value: `config.db.port`, `default.port`, `PORT`. */
-export interface NamedSite extends Site {
-  name: string;
-  args: Node[];
-}
-
+export type NamedSite = Site & { name: string; args: Node[] };
 export type SourceFile = ReturnType<typeof collect>;
 
 const CHARACTERS_LIMIT = 2_000_000;
@@ -87,17 +79,23 @@ function collect(file: string, text: string) {
   visit(program, '', false, false);
   for (const { start, moduleRequest, entries } of module.staticImports) {
     const names = entries.map(({ localName }) => localName.value);
-    const isUnused = names.length > 0 && /tsx?$/.test(file) && !names.some((name) => used.has(name));
-    for (const name of names) bindings.set(name, moduleRequest.value);
-    if (names.length === 0 || entries.some((one) => !one.isType))
-      imports.push({ from: moduleRequest.value, start, isUnused });
+    const [from, isNamed] = [moduleRequest.value, names.length > 0];
+    const isUnused = isNamed && /tsx?$/.test(file) && !names.some((name) => used.has(name));
+    for (const name of names) bindings.set(name, from);
+    if (!isNamed || entries.some((one) => !one.isType)) imports.push({ from, start, isUnused });
   }
   for (const { start, moduleRequest, exportName, isType } of module.staticExports.flatMap((one) => one.entries)) {
     if (!moduleRequest) continue;
     bindings.set(exportName.name ?? `* ${moduleRequest.value}`, moduleRequest.value);
     if (!isType) imports.push({ from: moduleRequest.value, start, isUnused: false });
   }
-  return { text, imports, required, calls, values, named: indexNames(values), bindings, words };
+  /** Values by name, and by the end of it: `.port`, `.db.port`. The shortest name counts, and the first of them. */
+  const named = new Map<string, Site>();
+  for (const value of values.toSorted((a, b) => a.name.length - b.name.length)) {
+    const ends = [1, 2, 3].map((count) => `.${value.name.split('.').slice(-count).join('.')}`);
+    for (const name of [value.name, ...ends]) if (!named.has(name)) named.set(name, value);
+  }
+  return { text, imports, required, calls, values, named, bindings, words };
 }
 
 /** The name and the value of what is named. A name with a dot belongs to the value around it. */
@@ -108,17 +106,6 @@ function namedValue(node: Node): [name?: string, value?: Node | null] {
     return [nameOf(node.left).replace(/^this\./, ''), node.right];
   if (node.type === 'ExportDefaultDeclaration') return ['default', node.declaration];
   return node.type === 'FunctionDeclaration' && node.id ? [node.id.name, node] : [];
-}
-
-/** Values by name, and by the end of it: `.port`, `.db.port`. The shortest name counts, and the first of them. */
-function indexNames(values: NamedSite[]) {
-  const named = new Map<string, NamedSite>();
-  for (const value of values.toSorted((a, b) => a.name.length - b.name.length)) {
-    const parts = value.name.split('.');
-    const ends = [1, 2, 3].map((count) => `.${parts.slice(-count).join('.')}`);
-    for (const name of [value.name, ...ends]) if (!named.has(name)) named.set(name, value);
-  }
-  return named;
 }
 
 /** The names that a declaration gives, or those of the properties that they are taken from: `{ key: value }`. */

@@ -1,5 +1,6 @@
 import { isBuiltin } from 'node:module';
 import { posix } from 'node:path';
+import type { Node } from 'oxc-parser';
 import { evaluate, findProperty, type Value } from './evaluate.ts';
 import { parseSource, type Site, type SourceFile } from './parse-source.ts';
 import type { Project } from './read-project.ts';
@@ -78,8 +79,10 @@ export function scanSource(project: Project, entry: string | null) {
         addImport(value.text, node.start, !isLater && !isOptional);
       else if (value) follow(findModules(project, value), !isLater);
     }
-    for (const { args } of source.calls.filter(({ name }) => LOADERS.test(name))) {
-      const node = findProperty(args[1], /^dir$/) ?? findProperty(args[0], /^filename$/) ?? args[0];
+    for (const {
+      args: [first, second],
+    } of source.calls.filter(({ name }) => LOADERS.test(name))) {
+      const node = findProperty(second, /^dir$/) ?? findProperty(first, /^filename$/) ?? first;
       const value = node ? evaluateSite({ file, node }) : null;
       if (value?.from) follow(findModules(project, value), !isLater);
     }
@@ -104,7 +107,7 @@ export function scanSource(project: Project, entry: string | null) {
     findValue: (file: string, name: string) => findValue(file, name),
     /** The file that a name of a file is imported from, or that a module is. */
     importedFile,
-    placeOf: ({ file, node }: Site) => placeAt(file, node.start),
+    placeOf: ({ file, node }: { file: string; node?: Node }) => (node ? placeAt(file, node.start) : file),
   };
 }
 

@@ -38,8 +38,7 @@ export function readsPort(scan: SourceScan): boolean {
 /** The port that the program listens on without PORT. */
 export function findDefaultPort(scan: SourceScan, framework: Framework | null): Fact<number> | null {
   const { listened, named } = findInSource(scan);
-  const isOfFramework = framework?.command && framework.name !== '@nestjs/core';
-  return isOfFramework ? defaultOf(framework) : (listened ?? named ?? defaultOf(framework));
+  return framework?.command ? defaultOf(framework) : firstFact(listened, named, defaultOf(framework));
 }
 
 const defaultOf = (framework: Framework | null) =>

@@ -53,21 +53,21 @@ export function findRuntimeFiles(project: Project, scan: SourceScan, outputs: st
     const isOutside = SYSTEM.test(path) || toPath(path).startsWith('..');
     if (!isOutside && !isBelow(path, outputs) && !isBelow(path, writes.keys())) writes.set(path, placeOf(source));
   };
-  const addWritten = (given: Value, isFile: boolean, site: Site) => {
+  const addWritten = (site: Site, given: Value, call: string) => {
     const value = { ...given, text: given.text.replace(/^(file|sqlite):(\/\/)?/, '').replace(/\?.*/, '') };
     const [path = ''] = locate(value, project.app, outputs);
+    const isFile = !/mkdir|ensureDir/.test(call) && /\.\w+$/.test(value.text);
     if (isFile && !value.isPartial) addWrite(tidy(path, '..'), site);
-    else if (path !== '') addWrite(path, site);
+    else if (path !== '' && (value.isPartial || DIRECTORIES.test(call))) addWrite(path, site);
   };
   for (const { name, file, args } of scan.calls.filter((call) => WRITERS.test(call.name))) {
     const node = findProperty(args[0], WRITE_OPTIONS) ?? args[0];
     const value = node && scan.evaluate({ file, node });
-    const isFile = !/mkdir|ensureDir/.test(name) && /\.\w+$/.test(value?.text ?? '');
-    if (value && (isFile || value.isPartial || DIRECTORIES.test(name))) addWritten(value, isFile, { file, node });
+    if (value) addWritten({ file, node }, value, name);
   }
   for (const { value, isRead, ...site } of findPaths(scan)) {
     const path = locate(value, project.app, outputs).find((one) => exists(one) || isBelow(one, outputs));
-    if (DATABASE.test(value.text)) addWritten(value, true, site);
+    if (DATABASE.test(value.text)) addWritten(site, value, '');
     else if (path && (isRead || value.from !== null)) addRead(path, site);
   }
   const others = [...findPrismaDatabase(project), ...own.volumes, ...findEmptyDirectories(project)];
