@@ -36,10 +36,10 @@ export function scanSource(project: Project, entry: string | null) {
   const sources = new Map<string, SourceFile>();
   const [packages, optional] = [new Map<string, string>(), new Set<string>()];
   let isUncertain = false;
-  const bindingsOf = (file: string) => sources.get(file)?.bindings;
-  const importedFile = (file: string, name: string) => resolveImport(file, bindingsOf(file)?.get(name) ?? name);
-  const linesOf = (file: string, end: number) => sources.get(file)?.text.slice(0, end).split('\n') ?? [];
-  const placeAt = (file: string, offset: number) => `${file}:${linesOf(file, offset).length}`;
+  const importedFile = (file: string, name: string) =>
+    resolveImport(file, sources.get(file)?.bindings.get(name) ?? name);
+  const placeAt = (file: string, offset: number) =>
+    `${file}:${sources.get(file)?.text.slice(0, offset).split('\n').length}`;
   const findValue = (file: string, name: string, seen = new Set<string>()): Site | null => {
     const source = sources.get(file);
     const found = source?.named.get(name) ?? (seen.size > 0 ? source?.named.get(`.${name}`) : undefined);
@@ -59,12 +59,11 @@ export function scanSource(project: Project, entry: string | null) {
     const source = sources.size < FILES_LIMIT ? parseSource(file, project.read(file) ?? '') : null;
     if (!source) return;
     sources.set(file, source);
-    const follow = (targets: string[], isAlways: boolean) => {
-      for (const target of targets) (isAlways ? always : later).add(target);
-    };
+    const follow = (targets: string[], isAlways: boolean) =>
+      targets.forEach((one) => void (isAlways ? always : later).add(one));
     const addImport = (from: string, offset: number, isAlways: boolean, isUnused = false) => {
       const target = resolveImport(file, from);
-      if (target) follow([target], isAlways);
+      follow(target ? [target] : [], isAlways);
       const name = /^(?:@[^/]+\/)?[^/@.#~][^/]*/.exec(from)?.[0];
       if (!name || isUnused || target || isBuiltin(name) || /^[a-z]+:|[?!]/.test(from)) return;
       if (packages.has(name) && !(isAlways && optional.has(name))) return;
@@ -150,16 +149,15 @@ function createResolver(project: Project) {
   patterns.push(...read('package.json').filter(([from]) => from.startsWith('#')));
   for (const file of project.app === '' ? [] : project.files.filter((one) => one.endsWith('/package.json'))) {
     const [name, member] = [/"name"\s*:\s*"([^"]+)"/.exec(project.read(file) ?? '')?.[1], posix.dirname(file)];
-    if (!name || member === project.app) continue;
-    for (const directory of [`${member}/src`, member])
-      patterns.push([name, `${directory}/index`], [`${name}/*`, `${directory}/*`]);
+    const directories = name && member !== project.app ? [`${member}/src`, member] : [];
+    for (const one of directories) patterns.push([name ?? '', `${one}/index`], [`${name}/*`, `${one}/*`]);
   }
   // What a build makes is not in the project: its source code is.
   const resolve = (path: string) => {
     const others = ['src', '.'].map((one) => posix.join(path.replace(/(^|\/)(dist|build|lib)(?=\/|$)/, `$1${one}`)));
     return [path, ...others].map((one) => resolveFile(project, one)).find(Boolean);
   };
-  return (file: string, from: string): string | undefined => {
+  return (file: string, from: string) => {
     if (/^\.\.?(\/|$)/.test(from)) return resolve(posix.join(posix.dirname(file), from));
     for (const [pattern, to] of from === '' ? [] : patterns) {
       const [start = '', end] = pattern.split('*');
@@ -168,6 +166,5 @@ function createResolver(project: Project) {
       const found = resolve(path);
       if (found) return found;
     }
-    return undefined;
   };
 }

@@ -30,6 +30,8 @@ const KEPT =
 /** What is copied anyway, or never. */
 const NOT_READ =
   /(^|\/)(package(-lock)?\.json|yarn\.lock|pnpm-[\w-]+\.yaml|\.npmrc|\.yarnrc\.yml|tests?|__tests__|node_modules|\.env[^/]*|[^/]*\.(pem|key)|tsconfig[^/]*|Dockerfile[^/]*)(\/|$)/;
+/** With more paths, the whole build context is copied anyway. */
+const PATHS_LIMIT = 500;
 
 const isIn = (path: string, directory: string) => path === directory || path.startsWith(`${directory}/`);
 const parentsOf = (file: string) => file.split('/').map((_, at, all) => all.slice(0, at + 1).join('/'));
@@ -45,12 +47,12 @@ export function findRuntimeFiles(project: Project, scan: SourceScan, outputs: st
   const addRead = (path: string, source: string | Site) => {
     const isSource = sources?.has(toPath(path)) && (outputs.length > 0 || scan.sources.has(toPath(path)));
     if (/^(\.\.|$)/.test(path) || NOT_READ.test(path) || isSource || !exists(path)) return;
-    if (isBelow(path, outputs) || isBelow(path, reads.keys())) return;
+    if (isBelow(path, outputs) || reads.size > PATHS_LIMIT || isBelow(path, reads.keys())) return;
     for (const one of reads.keys()) if (isIn(one, path)) reads.delete(one);
     reads.set(path, placeOf(source));
   };
   const addWrite = (path: string, source: string | Site) => {
-    const isOutside = SYSTEM.test(path) || toPath(path).startsWith('..');
+    const isOutside = SYSTEM.test(path) || toPath(path).startsWith('..') || writes.size > PATHS_LIMIT;
     if (!isOutside && !isBelow(path, outputs) && !isBelow(path, writes.keys())) writes.set(path, placeOf(source));
   };
   const addWritten = (site: Site, given: Value, call: string) => {
