@@ -12,7 +12,7 @@ export interface ScriptCommand {
 
 const LINE_LIMIT = 4096;
 /** How many commands are followed at most, because scripts can call each other in a circle; and names in one command. */
-const [COMMANDS_LIMIT, NAMES_LIMIT] = [200, 50];
+const [COMMANDS_LIMIT, NAMES_LIMIT] = [100, 50];
 const WRAPPERS = /^(cross-env(-shell)?|env|exec|npx|tini|dumb-init|dotenv|env-cmd)$/;
 const CALLERS = /^(npm|pnpm|yarn|node --run|npm-run-all|run-[sp]|concurrently)$/;
 /** Options that name other members of the workspace: their scripts are not followed. */
