@@ -20,7 +20,7 @@ export interface VerificationRequest {
   dockerfile: string;
   previous: string | null;
   settings: Settings;
-  /** The app writes beside its code, so that it cannot run read-only. */
+  /** The app writes beside its code, and not only to volumes: it cannot run read-only. */
   writesToApp: boolean;
   cacheDirectory: string;
 }

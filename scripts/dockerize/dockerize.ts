@@ -87,7 +87,7 @@ export async function dockerize(
     dockerfile: file,
     previous: backup ?? (basename(file) === 'Dockerfile' ? null : join(directory, 'Dockerfile')),
     settings: { ...settings, expectStatus },
-    writesToApp: plan.writes.includes(plan.app || '.'),
+    writesToApp: plan.writes.length > plan.volumes.length,
     cacheDirectory: cacheDirectory(root),
   };
   const verified = withInvocation({ quiet: false }, signal, async (invocation) => {

@@ -74,10 +74,10 @@ export function describeError(error: unknown): string {
   return hide([error.message, ...lines, ...(error.hint ? [error.hint] : [])].join('\n'));
 }
 
-/** An error in one line: its message, and the last line of the program that reported it. */
+/** An error in one line: its message, and of the program that reported it the line with its error, or else the last. */
 export function summarizeError(error: unknown): string {
   if (!(error instanceof ToolError)) return hide(error instanceof Error ? error.message : String(error));
   const { message, lines } = error;
-  const last = lines.at(-1)?.trim();
-  return hide(last === undefined ? message : `${message}${/[.:]$/.test(message) ? '' : ':'} ${last}`);
+  const line = (lines.find((one) => /^\w*Error\b[^:]*: /.test(one)) ?? lines.at(-1))?.trim();
+  return hide(line === undefined ? message : `${message}${/[.:]$/.test(message) ? '' : ':'} ${line}`);
 }

@@ -25,3 +25,9 @@ test('without an error, the last lines', () => {
   expect(selectLines(lines).at(-1)).toBe('line 29');
   expect(selectLines(lines).length).toBeLessThan(20);
 });
+
+test('what was printed long after an error is not lost', () => {
+  const lines = ['Error: no connection, trying again', ...Array.from({ length: 30 }, (_, at) => `line ${at}`)];
+  expect(selectLines(lines).at(0)).toBe('Error: no connection, trying again');
+  expect(selectLines(lines).at(-1)).toBe('line 29');
+});

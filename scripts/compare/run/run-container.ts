@@ -153,14 +153,12 @@ export async function readLastLines(engine: Engine, id: string): Promise<string[
   return selectLines(lines).map((line) => shorten(line, LOG_LINE_LENGTH));
 }
 
-/** The lines of a log that say most: from its last error on, without the stack inside Node; else the last ones. */
+/** The lines of a log that say most: from its last error on, without the stack inside Node, and the last one; else the last ones. */
 export function selectLines(lines: string[]): string[] {
   const start = lines.findLastIndex((line) => /^(Uncaught )?\w*Error\b[^:]*: /.test(line));
   if (start < 0) return lines.slice(-LOG_LINES);
-  return lines
-    .slice(start)
-    .filter((line) => !/^ +at .*\(?node:internal/.test(line))
-    .slice(0, LOG_LINES);
+  const rest = lines.slice(start).filter((line) => !/^ +at .*\(?node:internal/.test(line));
+  return rest.length > LOG_LINES ? [...rest.slice(0, LOG_LINES - 1), ...rest.slice(-1)] : rest;
 }
 
 /** The exit code of a container after SIGTERM, or that it still runs after the time that `docker stop` would give it. */
