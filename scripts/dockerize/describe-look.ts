@@ -1,3 +1,4 @@
+import { posix } from 'node:path';
 import { isPlain } from '../lib/dockerfile-text.ts';
 import type { Fact } from '../project/fact.ts';
 import type { Look } from './look-at-project.ts';
@@ -7,10 +8,24 @@ const NO_PLUG_AND_PLAY = "Yarn's Plug'n'Play is left out: the image has node_mod
 
 /** What was found, and where: a line each. What follows from it is in the Dockerfile. */
 export function describeLook(look: Look, plan: Plan): string[] {
-  const { workspace, manager, node, needs, framework, build, start, port, host, files, health, sigterm, misplaced } =
-    look;
+  const {
+    project,
+    workspace,
+    manager,
+    node,
+    needs,
+    framework,
+    build,
+    start,
+    port,
+    host,
+    files,
+    health,
+    sigterm,
+    misplaced,
+  } = look;
   const { name, version, isPlugAndPlay } = manager.value;
-  const asked = node.facts.map(({ value, source }) => `${source} asks for ${value}`).join(', ');
+  const asked = node.facts.map(({ value, source }) => `${source}: ${value}`).join(', ');
   const lines: [what: string, source: string][] = [];
   const add = (what: string, source: string) => lines.push([what, source]);
   const addList = (what: string, found: Fact<string[]> | null) =>
@@ -23,13 +38,14 @@ export function describeLook(look: Look, plan: Plan): string[] {
   if (build) add(`build: ${build.command ?? `the script ${build.script}`}`, build.source);
   else add('no build', 'package.json has no script that builds');
   add(`start: ${plan.isProgram ? '' : 'node '}${start.argv.join(' ')}`, start.source);
+  for (const line of plan.before) add(`before it: ${line}`, start.source);
   add(`port ${plan.port}`, port?.value === plan.port ? port.source : '--port');
   if (host) add(`listens on all addresses: ${host.value}=0.0.0.0`, host.source);
   if (health) add(`health check: GET ${health.value}`, health.source);
-  else add('health check: a TCP connection', 'no route in the source code has a name like /healthz');
+  else add('health check: a TCP connection', 'no route such as /healthz was found');
   if (sigterm) add('SIGTERM is handled', sigterm.source);
   else add('SIGTERM is not handled: the image gets an init', 'no handler in the source code');
-  addList('compiled during the installation: ', needs.compiled);
+  addList('native addons, downloaded or compiled: ', needs.compiled);
   addList('Debian, not Alpine, for ', needs.glibcOnly);
   if (needs.secretFile) add(`${needs.secretFile.value} is given as a secret`, needs.secretFile.source);
   addList('scripts that an installation runs: ', needs.ownScripts);
@@ -39,7 +55,10 @@ export function describeLook(look: Look, plan: Plan): string[] {
     add(`writes to ${isVolume ? value || 'its own directory' : `${value}, which gets no volume: rename it`}`, source);
   }
   for (const { value, source } of misplaced) add(`imports ${value}, a devDependency: move it to dependencies`, source);
-  const notes = [...(isPlugAndPlay ? [NO_PLUG_AND_PLAY] : []), ...node.notes, ...start.notes];
+  const { source, entry } = start;
+  const isToBeMade = source === '--entry' && !project.has(posix.join(project.app, entry ?? ''));
+  const toBeMade = isToBeMade ? [`${entry} is not in the project: the build has to make it`] : [];
+  const notes = [...toBeMade, ...(isPlugAndPlay ? [NO_PLUG_AND_PLAY] : []), ...node.notes, ...start.notes];
   const printed = lines.map(([what, source]) => `  ${what} — ${source}`.replaceAll('\n', ' '));
   return [...printed, ...notes.map((note) => `  Note: ${note}`)];
 }

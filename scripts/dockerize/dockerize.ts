@@ -64,7 +64,8 @@ export async function dockerize(
   const ignoreFile = mergeIgnoreFile(look.project.read('.dockerignore'), await readTemplate('.dockerignore'), {
     needed: findNeeded(look, plan),
     others: [...(look.workspace?.others ?? []), ...look.project.files.filter((file) => file.startsWith('.pnp.'))],
-    outputs: look.build?.outputs ?? [],
+    // What a framework keeps between builds.
+    outputs: [look.build?.outputs ?? [], look.framework?.cache ?? []].flat(),
     secrets: look.project.files.filter((file) => isTokenFile(look, file)),
   });
   const written = await writeProjectFiles(directory, { dockerfile, ignoreFile }, { force, dryRun });
@@ -76,7 +77,10 @@ export async function dockerize(
   for (const one of [written.dockerfile, written.ignoreFile]) {
     printError(`${one.path}: ${one.action}${one.backup === null ? '' : `; the old one is ${one.backup}`}`);
   }
-  if (!verify) return EXIT.ok;
+  if (!verify) {
+    printError(toBuild(file));
+    return EXIT.ok;
+  }
 
   const given = resolvePaths(options.given, current);
   const settings = mergeSettings({ port: plan.port, path: look.health?.value ?? '/', anyAnswer: true }, given);
@@ -101,6 +105,7 @@ export async function dockerize(
   return printResult(result, look, { file, text: dockerfile });
 }
 
+const toBuild = (file: string) => `To build it: docker build -t ${basename(dirname(file))} -f ${file} ${dirname(file)}`;
 const notVerified = (file: string) => `${file} is not verified.`;
 
 /** Prints what was verified, and what to do next. Returns the exit code. */
@@ -109,8 +114,7 @@ function printResult(result: Verification, look: Look, { file, text }: { file: s
   // compare's option with this meaning has another name.
   print(renderVerification(result, hasColour()).replaceAll('--no-run', '--no-verify'));
   if (error === null && checks.every(({ ok }) => ok !== false)) {
-    const directory = dirname(file);
-    printError(`${file} is verified. To build it: docker build -t ${basename(directory)} -f ${file} ${directory}`);
+    printError(`${file} is verified. ${toBuild(file)}`);
     return EXIT.ok;
   }
   const lines = text.split('\n');
@@ -122,8 +126,9 @@ function printResult(result: Verification, look: Look, { file, text }: { file: s
   return EXIT.failed;
 }
 
-/** The files that settings of tools are in: a build may read any of them. */
-const CONFIGURATION = /^[^/]+\.(json|ya?ml|toml|[cm]?[jt]s)$|^\.[^/]*rc(\.\w+)?$/;
+/** The files that settings of tools are in: a build may read any of them, but for these. */
+const CONFIGURATION =
+  /^(?!.*(compose|lint|prettier|ecosystem|nodemon|renovate))([^/]+\.(json|ya?ml|toml|[cm]?[jt]s)|\.[^/]*rc(\.\w+)?)$/;
 
 /** Whether a file may hold a token. An .npmrc without one is among the files that the installation reads. */
 const isTokenFile = ({ needs }: Look, file: string) =>

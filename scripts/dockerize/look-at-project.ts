@@ -1,5 +1,6 @@
 import { readDockerFiles } from '../project/docker-files.ts';
 import { findFramework } from '../project/frameworks.ts';
+import { findHostVariable } from '../project/host-variable.ts';
 import { findInstallNeeds } from '../project/install-needs.ts';
 import { readLockfile } from '../project/lockfile.ts';
 import { chooseNodeVersion } from '../project/node-version.ts';
@@ -7,7 +8,7 @@ import { findPackageManager } from '../project/package-manager.ts';
 import { readProject, withoutOutputs } from '../project/read-project.ts';
 import { scanSource } from '../project/scan-source.ts';
 import { findBuild } from './look/build-command.ts';
-import { findDefaultPort, findHostVariable, findPort, readsPort } from './look/port.ts';
+import { findDefaultPort, findPort, readsPort } from './look/port.ts';
 import { findRuntimeFiles } from './look/runtime-files.ts';
 import { findHealthRoute, findMisplacedPackages, findSigtermHandler } from './look/service.ts';
 import { findStart } from './look/start-command.ts';
@@ -63,7 +64,8 @@ export function lookAtProject(directory: string, given: Given) {
     port: findPort(project, scan, framework, dockerFiles),
     defaultPort: findDefaultPort(scan, framework)?.value,
     host: findHostVariable(scan),
-    readsPort: framework !== null || start.env.PORT !== undefined || readsPort(scan),
+    readsPort:
+      (framework !== null && framework.name !== '@nestjs/core') || start.env.PORT !== undefined || readsPort(scan),
     files: findRuntimeFiles(project, scan, build?.outputs ?? [], dockerFiles),
     health: findHealthRoute(project, scan, framework, dockerFiles),
     sigterm: findSigtermHandler(scan, framework),

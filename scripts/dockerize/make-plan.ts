@@ -25,7 +25,9 @@ export function makePlan(look: Look, shape: Shape, given: Given): Plan {
   }
   const compiles = needs.compiled !== null;
   const isOldGyp = packages.some(({ name, version }) => name === 'node-gyp' && lt(version, '10.0.0'));
-  const setsPort = look.readsPort && Number(start.env.PORT ?? look.defaultPort) !== port;
+  // A port among the arguments cannot be changed by PORT.
+  const readsPort = look.readsPort && !start.argv.some((word) => word.endsWith(String(port)));
+  const setsPort = readsPort && Number(start.env.PORT ?? look.defaultPort) !== port;
   const writes = findWrittenDirectories(look);
   const secretTarget = needs.secretFile?.value.endsWith('.yarnrc.yml') ? '/app/.yarnrc.yml' : '/root/.npmrc';
   return {
@@ -52,7 +54,7 @@ export function makePlan(look: Look, shape: Shape, given: Given): Plan {
     writes,
     volumes: writes.filter((path) => !holdsFiles(look, path)),
     port,
-    readsPort: look.readsPort,
+    readsPort,
     health: chooseHealthCheck(look, given),
     init: look.sigterm === null,
     before: start.before.map((words) => toShellLine(toCommand(look, words, ['node']))),

@@ -52,7 +52,7 @@ function readDockerfile(project: Project) {
   const home = wordsOf('WORKDIR').at(-1)?.[0] ?? '/app';
   const copied = wordsOf('COPY').flatMap((words) => words.slice(0, -1));
   return {
-    ports: facts('EXPOSE', wordsOf('EXPOSE').flat(), (word) => word.split('/')[0]),
+    ports: facts('EXPOSE', wordsOf('EXPOSE').flat(), (word) => (word.endsWith('/udp') ? '' : word.split('/')[0])),
     checks: facts('HEALTHCHECK', wordsOf('HEALTHCHECK').flat(), (word) => URL_PATH.exec(word)?.[1]),
     copies: facts('COPY', copied, (word) => tidy(word.replace(/^\/(usr\/src\/app\/|[\w-]+\/)?|.*\*.*|^--.*/, ''))),
     volumes: facts('VOLUME', wordsOf('VOLUME').flat(), (word) => posix.resolve(home, word).replace(`${home}/`, '')),

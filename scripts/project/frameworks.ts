@@ -33,6 +33,15 @@ const REMIX = { name: '@remix-run/dev', ...SIGTERM };
 const ASTRO = { name: '@astrojs/node', build: 'npx astro build', out: 'dist', copies: 'OUT', port: 4321, env: HOST };
 const ADONIS = { name: '@adonisjs/assembler', port: 3333, env: { ...HOST, PORT: '3333' }, ...SIGTERM };
 
+/** What frameworks keep between builds. */
+const CACHES: Record<string, string> = {
+  next: '.next',
+  nuxt: '.nuxt',
+  '@sveltejs/kit': '.svelte-kit',
+  '@react-router/dev': '.react-router',
+  '@astrojs/node': '.astro',
+};
+
 /** The first row that fits counts. */
 const ROWS: Row[] = [
   { ...NEXT, when: /\boutput:\s*['"]export/, error: STATIC },
@@ -81,6 +90,7 @@ export function findFramework(project: Project) {
     return {
       ...{ port: 3000, env: {}, ...row },
       source: `${row.name} in package.json`,
+      cache: CACHES[row.name] ?? null,
       /** What runs in production, after `node`; null when the app has a server of its own. */
       command: hasServer || !command ? null : split(command),
       /** What to copy from the build; null when everything is needed. */

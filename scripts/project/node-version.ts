@@ -39,6 +39,9 @@ export function chooseNodeVersion(project: Project, given?: number, packages: Lo
     if (fits(ranges[index], major)) return [];
     return [`${source} says ${value}, but Node ${major} is used: ${reason}. --node chooses another.`];
   });
+  if (given) facts.unshift(fact(`${given}`, '--node'));
+  if (!SUPPORTED.includes(major))
+    notes.push(`Node ${major} gets no fixes, or does not exist: ${SUPPORTED.join(', ')} do.`);
   return { major, facts, notes };
 }
 

@@ -42,12 +42,18 @@ export function readRoutes(scan: SourceScan): Route[] {
     const routers = call.args.map((one) => routerOf(call.file, one));
     return { ...call, routers, owner: `${call.file} ${rootOf(call.name)}` };
   });
-  const prefixOf = (file: string, router: string, depth = 0): string => {
+  const isRouter = (file: string, name: string) => {
+    const node = scan.findValue(file, name)?.node;
+    return node?.type === 'CallExpression' && /(^|\.)Router$/.test(nameOf(node.callee));
+  };
+  /** Null for a router whose place is not known. */
+  const prefixOf = (file: string, router: string, depth = 0): string | null => {
     const names = [file, `${file} ${router}`];
     const mount = mounts.find((one) => one.routers.some((name) => names.includes(name)) && one.owner !== names[1]);
-    if (!mount || depth > 5) return '';
+    if (!mount || depth > 5) return isRouter(file, router) ? null : '';
+    const outer = prefixOf(mount.file, rootOf(mount.name), depth + 1);
     const prefix = textOf(mount.file, findProperty(mount.args[1], /^prefix$/) ?? mount.args[0]);
-    return posix.join(prefixOf(mount.file, rootOf(mount.name), depth + 1), prefix);
+    return outer === null ? null : posix.join(outer, prefix);
   };
   let [global, controller, controllerFile] = ['', '', ''];
   return scan.calls.flatMap(({ name, file, node, args }) => {
@@ -60,6 +66,7 @@ export function readRoutes(scan: SourceScan): Route[] {
     const isCall = isRoute || (args.length > 1 && /\.(get|all|head|use)$/.test(name));
     if (!isOfController && !(isCall && own.startsWith('/'))) return [];
     const prefix = isOfController ? posix.join(global, controller) : prefixOf(file, rootOf(name));
+    if (prefix === null) return [];
     return [{ path: posix.join('/', prefix, own).replace(/(.)\/$/, '$1'), file, node }];
   });
 }

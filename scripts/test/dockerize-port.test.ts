@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { findHostVariable, findPort, readsPort } from '../dockerize/look/port.ts';
+import { findPort, readsPort } from '../dockerize/look/port.ts';
 import { readDockerFiles } from '../project/docker-files.ts';
+import { findHostVariable } from '../project/host-variable.ts';
 import { scanSource } from '../project/scan-source.ts';
 import { FRAMEWORK, projectOf } from './dockerize-project.ts';
 

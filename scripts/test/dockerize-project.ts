@@ -4,6 +4,7 @@ import { type Project, readManifest } from '../project/read-project.ts';
 /** A framework of which nothing is known but its port. */
 export const FRAMEWORK: Framework = {
   name: 'Next',
+  cache: '.next',
   source: '',
   command: null,
   copies: null,

@@ -1,6 +1,6 @@
-import { posix } from 'node:path';
+import { findInExamples, findInScripts, isPort, portFact } from '../../project/declared-ports.ts';
 import type { DockerFiles } from '../../project/docker-files.ts';
-import { findProperty, nameOf, unwrap } from '../../project/evaluate.ts';
+import { findProperty } from '../../project/evaluate.ts';
 import { type Fact, fact, firstFact } from '../../project/fact.ts';
 import type { Framework } from '../../project/frameworks.ts';
 import type { Site } from '../../project/parse-source.ts';
@@ -11,20 +11,11 @@ import type { SourceScan } from '../../project/scan-source.ts';
 const PORT_NAME = /^(.*[._])?((app|server|api|http|node|web|service|listen|listening|express|backend)_?)?port$/i;
 const OTHER_SERVICE =
   /(db|database|redis|smtp|e?mail|postgres|pg|my?sql|mongo\w*|rabbit\w*|amqp|kafka|cache|proxy|ldap|metrics|debug|inspect|https|ssl|tls|grpc_web|elastic\w*|client|front\w*|hmr|vite|ws|test\w*|knex|memcached|influx\w*|statsd|graphite|ssh|imap|admin|mgmt)[._]?(\w*[._])?port$/i;
-/** Redis, Postgres, MySQL, MongoDB, AMQP, Elasticsearch, IRC, and those of the system but 80 and 443: none is the app's. */
-const OTHER_PORTS = /^(6379|5432|3306|27017|5672|9200|6667|6697|(?!80$|443$)\d{1,3})$/;
+/** Redis, Postgres, MySQL, MongoDB, AMQP, Elasticsearch, IRC, SOCKS, and those of the system but 80 and 443: none is the app's. */
+const OTHER_PORTS = /^(6379|5432|3306|27017|5672|9200|6667|6697|1080|(?!80$|443$)\d{1,3})$/;
 const LISTENERS = /(^|[.\s])(listen|serve|startStandaloneServer|createServer|WebSocketServer|Server)$/;
-const EXAMPLES =
-  /^((\.env|example\.env|sample\.env|\.env\.(example|sample|defaults|template|dist|production|development\.example))|config\/(production|default)\.json)$/;
-/** In a script: `PORT=3000 node .`, `${PORT:=3000}`. */
-const SET = /(?:^|[\s{])PORT(?:=|:[=-])["']?(\d+)/;
-/** `PORT=3000`, or `"port": 3000` (https://github.com/node-config/node-config). */
-const EXAMPLE = /^(?:export | {2}|\t)?"?(?:(?:APP|SERVER|API|HTTP)_)?PORT"? *[=:] *["']?(\d+)/im;
-
 const isPortName = (name: string) => name.length < 100 && PORT_NAME.test(name) && !OTHER_SERVICE.test(name);
-const isPort = (text = '') => /^\d{1,5}$/.test(text) && Number(text) > 0 && Number(text) < 65_536;
 const isOwnPort = (text: string) => isPort(text) && !OTHER_PORTS.test(text);
-const portFact = (text: string | undefined, source: string) => (isPort(text) ? fact(Number(text), source) : null);
 
 /** Whether the program reads the variable PORT of its environment, so that the image can set it. */
 export function readsPort(scan: SourceScan): boolean {
@@ -60,24 +51,6 @@ export function findPort(project: Project, scan: SourceScan, framework: Framewor
   return firstFact(...declared, isFrameworkFirst ? null : source, ...others);
 }
 
-/** The variable of the address to listen on, if that is localhost without it: nothing outside of the container reaches that. */
-export function findHostVariable(scan: SourceScan): Fact<string> | null {
-  const listens = scan.calls.filter(({ name }) => /(^|[.\s])(listen|serve)$/.test(name));
-  const hosts = listens.flatMap(({ file, args }) =>
-    args.map((one) => {
-      const host = findProperty(one, /^host(name)?$/i) ?? one;
-      const { file: place, node } = scan.findValue(file, nameOf(host)) ?? { file, node: host };
-      const inner = unwrap(node);
-      const isLocal =
-        inner.type === 'LogicalExpression' &&
-        /^(localhost|127\.|::1)/.test(scan.evaluate({ file: place, node: inner.right })?.text ?? '');
-      const name = isLocal ? /env\.(\w+)$/.exec(nameOf(inner.left))?.[1] : null;
-      return name ? fact(name, scan.placeOf({ file: place, node })) : null;
-    }),
-  );
-  return firstFact(...hosts);
-}
-
 /** The ports of the source code: of a call that listens, of a value with such a name, and of a name that may be of anything. */
 function findInSource(scan: SourceScan) {
   const all = new Set<string>();
@@ -104,14 +77,4 @@ function findInSource(scan: SourceScan) {
   const plain = ports.filter(({ node }) => node.type === 'Literal');
   const named = ports.filter(({ node }) => node.type !== 'Literal');
   return { listened: find(listened), named: find([...named, ...asked]), plain: find(plain), all };
-}
-
-function findInScripts({ manifest }: Project) {
-  const scripts = Object.entries(manifest.scripts).filter(([name]) => /^(start|serve|preview)/.test(name));
-  return scripts.map(([name, line]) => portFact(SET.exec(line)?.[1], `script ${name} in package.json`));
-}
-
-function findInExamples({ app, files, read }: Project) {
-  const paths = files.filter((path) => EXAMPLES.test(path) || EXAMPLES.test(posix.relative(app, path)));
-  return paths.map((path) => portFact(EXAMPLE.exec(read(path) ?? '')?.[1], `PORT in ${path}`));
 }

@@ -34,7 +34,8 @@ const scripts = (names: string) =>
 const node = (path: string, source: string): Candidate => [source, `node ${quote([path])}`];
 const UNKNOWN = 'No script, Procfile, CMD, bin or main leads to a file that starts the app.';
 const CLIENT = 'The build makes files for a browser, and nothing says how a server starts.';
-const HINT = 'Name the file that runs: --entry dist/index.js. Static files need the image of a web server instead.';
+const HINT =
+  'Static files need the image of a web server. For a server, name the file that runs: --entry dist/index.js';
 
 /**
  * Finds what starts the app: production scripts, Procfile, its own Dockerfile, its framework, development tools translated to

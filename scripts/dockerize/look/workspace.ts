@@ -1,3 +1,4 @@
+import { usageError } from '../../lib/errors.ts';
 import { readImageCommand } from '../../project/docker-files.ts';
 import { findFramework } from '../../project/frameworks.ts';
 import { MissingFact } from '../../project/missing-fact.ts';
@@ -14,6 +15,7 @@ export function findWorkspace(project: Project, given: string | undefined) {
   if (members.length === 0 && given === undefined) return { project, workspace: null };
   const root: Member = { path: '', name: rootManifest.name ?? '', manifest: rootManifest };
   const app = given === undefined ? chooseApp(project, root, members) : findMember([...members, root], given);
+  if (!app && !members[0]) throw usageError(`${project.directory} is not a workspace: leave out --workspace.`);
   if (!app) throw missingApp(`${given} is not in the workspace.`, [root, ...members]);
   const needed = app === root ? [...members, root] : addUsed(members, app);
   const others = members.filter((member) => !needed.includes(member)).map(({ path }) => path);

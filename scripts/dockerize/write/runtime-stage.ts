@@ -20,7 +20,8 @@ export function writeRuntimeStage(plan: Plan, phrases: Phrases): string[] {
     writeCopies(plan, phrases),
     isDistroless || app !== '' ? `WORKDIR ${inApp(app)}` : '',
     writes.length > 0 ? writeVolumes(plan) : '',
-    phrases(stage, 'USER'),
+    // The comment says that the app cannot change its code.
+    phrases(stage, 'USER').replace(writes.length > plan.volumes.length ? /^# The files belong.*\n/m : '', ''),
     `${port < 1024 ? '# Docker 20.10 and later let any user listen on it.\n' : ''}EXPOSE ${port}`,
     writeHealthCheck(plan, phrases(stage, 'HEALTHCHECK')),
     plan.init ? `COPY --from=init /usr/bin/tini-static /tini\nENTRYPOINT ${execForm(entrypoint)}` : '',
@@ -35,7 +36,10 @@ function writeInstallation(plan: Plan, phrases: Phrases): string[] {
   const copies = copyManifests(plan);
   return [
     hasBuildStage(plan) ? copies : phrases('build', 'COPY package.json', copies),
-    phrases('runtime', 'RUN npm ci', install),
+    phrases('runtime', 'RUN npm ci', install).replace(
+      'What npm',
+      plan.manager.note ? 'What the installation' : 'What npm',
+    ),
   ];
 }
 
@@ -52,7 +56,7 @@ function writeCopies(plan: Plan, phrases: Phrases): string {
   const isWorkspace = packageFiles.length > 1;
   const isInStage = isWorkspace && (isDistroless || modules === 'prune');
   const copyModules = `COPY --from=${fromStage} ${isWorkspace ? `/app ${app}` : `/app/node_modules ${app}node_modules`}`;
-  const copyPackageFiles = (isInStage ? [] : packageFiles).map(({ file, to }) =>
+  const copyPackageFiles = (isInStage || copiesContext ? [] : packageFiles).map(({ file, to }) =>
     isDistroless ? `COPY --from=${fromStage} ${inApp(file)} ${posix.join(app, to)}` : `COPY ${file} ${to}`,
   );
   const dependencies = isDistroless ? [...copyPackageFiles, copyModules] : [copyModules, ...copyPackageFiles];
@@ -66,7 +70,7 @@ function writeCopies(plan: Plan, phrases: Phrases): string {
       ({ from, path, to }) => `COPY ${from === 'build' ? `--from=${build} ${inApp(path)}` : path} ${app}${to}`,
     ),
   ].join('\n');
-  return lines.includes('--from') ? phrases(runtime, 'COPY --from', lines) : lines;
+  return lines.replace(/^(?=COPY --from)/m, phrases(runtime, 'COPY --from', ''));
 }
 
 /** Directories that the app writes to. There is no shell in distroless: the stage before makes them. */
@@ -110,11 +114,14 @@ function writeHealthCheck({ health, port, readsPort }: Plan, paragraph: string):
   return withCode(`http.get(${url(health.path)}, () => process.exit(0))`, `${NO_ROUTE} any response will do.`);
 }
 
+const FORWARDS = '# The init is PID 1, and passes the SIGTERM of `docker stop` on to Node.';
+
 /** CMD in exec form. Commands that come first need a shell, which the app then replaces. */
-function writeCommand({ shape, before, command, isProgram }: Plan, paragraph: string): string {
+function writeCommand({ shape, init, before, command, isProgram }: Plan, paragraph: string): string {
   const words = [...(shape === '03' || isProgram ? [] : ['node']), ...command];
   const line = [...before, `exec ${toShellLine(words)}`].join(' && ');
-  return paragraph.replace(/^CMD .*$/m, () => `CMD ${execForm(before.length === 0 ? words : ['sh', '-c', line])}`);
+  const withInit = init ? paragraph.replace(/^# (Exec form|The entry).*/m, FORWARDS) : paragraph;
+  return withInit.replace(/^CMD .*$/m, () => `CMD ${execForm(before.length === 0 ? words : ['sh', '-c', line])}`);
 }
 
 /** The labels of chapter 04. */

@@ -16,10 +16,10 @@ export function writeDockerfile(plan: Plan, chapter: string): string {
   const phrases = readPhrases(chapter);
   const paragraphs = [
     `${writeTitle(plan) ?? phrases('', 'ARG NODE_VERSION', '').trimEnd()}\nARG NODE_VERSION=${plan.node}`,
-    plan.init ? INIT : '',
     ...(hasDependencyStage(plan) ? writeDependencyStage(plan, phrases) : []),
     ...(hasBuildStage(plan) ? writeBuildStage(plan, phrases) : []),
     ...(plan.shape === '04' && plan.build.length > 0 ? writeTestAndDev(plan, phrases) : []),
+    plan.init ? INIT : '',
     ...writeRuntimeStage(plan, phrases),
   ];
   const text = `${paragraphs.filter(Boolean).join('\n\n')}\n`;
@@ -32,9 +32,11 @@ export function writeDockerfile(plan: Plan, chapter: string): string {
 function writeTitle(plan: Plan): string | null {
   if (!hasBuildStage(plan) && !hasDependencyStage(plan))
     return '# One stage: nothing is built, so there is nothing to leave behind.';
-  const isAsInChapter = plan.build.length > 0 && plan.modules === 'install' && (plan.shape === '03' || !plan.isDebian);
+  const isCounted = plan.shape === '02' && plan.init;
+  const isSame = plan.build.length > 0 && plan.modules === 'install' && (plan.shape === '03' || !plan.isDebian);
+  const stages = `Two stages${plan.init ? ', and one for an init' : ''}`;
   const first = plan.compiles ? 'The first has compilers' : 'The first installs and builds';
-  return isAsInChapter ? null : `# Two stages. ${first}, the last gets what production needs and nothing else.`;
+  return isSame && !isCounted ? null : `# ${stages}. ${first}, the last gets what production needs and nothing else.`;
 }
 
 /** Refuses what would end or change an instruction. @throws {ToolError} with the code `usage`. */
