@@ -32,7 +32,7 @@ export function describeLook(look: Look, plan: Plan): string[] {
     found && add(what + found.value.join(', '), found.source);
   if (workspace)
     add(`workspace: ${workspace.needed.map((one) => one.name || 'the root').join(', ')}`, workspace.source);
-  add(version === null ? name : `${name} ${version}`, manager.source);
+  add(version === null ? name : `${name.replace('-berry', '')} ${version}`, manager.source);
   add(`Node.js ${node.major}`, asked || 'the newest LTS: nothing names a version');
   if (framework) add(framework.name, framework.source);
   if (build) add(`build: ${build.command ?? `the script ${build.script}`}`, build.source);

@@ -19,7 +19,7 @@ export interface ManagerCommands {
   note: { about: string; text: string } | null;
 }
 
-const KEPT = 'npm keeps a development dependency that another package can use, unless package.json does not list it.';
+const KEPT = 'npm keeps development dependencies that are also optional peers. Without their entry it removes them.';
 const ADDED = 'The app imports a development dependency. Without this it is missing: better move it to dependencies.';
 const NPX = 'npx starts the package manager: Node 25 and later come without Corepack.';
 

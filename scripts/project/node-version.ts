@@ -33,7 +33,7 @@ export function chooseNodeVersion(project: Project, given?: number, packages: Lo
   const isNotOlder = (major: number) => major >= (semver.minVersion(first)?.major ?? 0);
   const [newest = 0] = best;
   const major = given ?? (count(newest) === facts.length ? newest : (best.findLast(isNotOlder) ?? newest));
-  const reason = given ? 'it was asked for' : 'no supported version fits everything that names one';
+  const reason = given ? 'it was asked for' : `no supported LTS version (${SUPPORTED.join(', ')}) fits all`;
   const notes = facts.flatMap(({ value, source }, index) => {
     if (ranges[index] === null) return [`${source} says ${value}, which is not a version of Node.`];
     if (fits(ranges[index], major)) return [];

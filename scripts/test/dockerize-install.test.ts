@@ -343,7 +343,7 @@ describe('chooseNodeVersion', () => {
       { value: '>=24', source: 'engines in package.json' },
     ]);
     expect(choice.notes).toEqual([
-      'engines in package.json says >=24, but Node 22 is used: no supported version fits everything that names one. --node chooses another.',
+      'engines in package.json says >=24, but Node 22 is used: no supported LTS version (26, 24, 22) fits all. --node chooses another.',
     ]);
   });
 

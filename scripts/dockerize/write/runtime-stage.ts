@@ -22,7 +22,7 @@ export function writeRuntimeStage(plan: Plan, phrases: Phrases): string[] {
     writes.length > 0 ? writeVolumes(plan) : '',
     // The comment says that the app cannot change its code.
     phrases(stage, 'USER').replace(writes.length > plan.volumes.length ? /^# The files belong.*\n/m : '', ''),
-    `${port < 1024 ? '# Docker 20.10 and later let any user listen on it.\n' : ''}EXPOSE ${port}`,
+    `${port < 1024 ? '# Below 1024: Docker 20.10 and later allow this port for every user.\n' : ''}EXPOSE ${port}`,
     writeHealthCheck(plan, phrases(stage, 'HEALTHCHECK')),
     plan.init ? `COPY --from=init /usr/bin/tini-static /tini\nENTRYPOINT ${execForm(entrypoint)}` : '',
     writeCommand(plan, phrases(stage, 'CMD')),

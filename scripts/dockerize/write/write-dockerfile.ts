@@ -30,8 +30,7 @@ export function writeDockerfile(plan: Plan, chapter: string): string {
 
 /** The first line where it is not the chapter's. */
 function writeTitle(plan: Plan): string | null {
-  if (!hasBuildStage(plan) && !hasDependencyStage(plan))
-    return '# One stage: nothing is built, so there is nothing to leave behind.';
+  if (!hasBuildStage(plan) && !hasDependencyStage(plan)) return '# One stage: there is no build step.';
   const isCounted = plan.shape === '02' && plan.init;
   const isSame = plan.build.length > 0 && plan.modules === 'install' && (plan.shape === '03' || !plan.isDebian);
   const stages = `Two stages${plan.init ? ', and one for an init' : ''}`;
