@@ -26,6 +26,7 @@ describe('reads', () => {
     [`app.use(express.static(path.join(__dirname, '../views')))`],
     [`app.use(express.static(path.join(__dirname, '/../views/')))`],
     [`app.use(express.static(path.join(process.cwd(), '/views')))`],
+    [`app.use(sirv('views', { dev: true }))`],
     [`app.set('view engine', 'ejs')`],
     ['fs.readFileSync(`views/${name}.html`)'],
     [`fastify.register(fastifyStatic, { root: join(import.meta.dirname, '..', 'views') })`],

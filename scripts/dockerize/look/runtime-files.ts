@@ -11,7 +11,7 @@ import { tidy } from '../../project/script-commands.ts';
 const endsWith = (names: string) => new RegExp(`(^|[.\\s])(${names.replaceAll(' ', '|').replaceAll('*', '\\w*')})$`);
 /** Calls whose arguments are paths that are read, and the names of other values that are. */
 const READERS = endsWith(
-  'static* serve* send koaStatic readFile* readdir* readJson* createReadStream existsSync statSync lstatSync opendir sendFile download loadSync load renderFile compileFile configure registerPartials views render engine register Piscina Worker migrate sync glob* favicon set use useStaticAssets setBaseViewsDir expressStaticGzip',
+  'static* serve* sirv send koaStatic readFile* readdir* readJson* createReadStream existsSync statSync lstatSync opendir sendFile download loadSync load renderFile compileFile configure registerPartials views render engine register Piscina Worker migrate sync glob* favicon set use useStaticAssets setBaseViewsDir expressStaticGzip',
 );
 const READ_NAMES =
   /(^|\.)(root|dir|directory|directories|path|filename|views|templates|localesDir|loadPath|migrationsFolder|migrations|rootPath|folder|partialsDir|layoutsDir|viewPath|basedir)$/i;
