@@ -89,7 +89,7 @@ export async function dockerize(
   const request = {
     directory,
     dockerfile: file,
-    previous: (force ? backup : null) ?? (basename(file) === 'Dockerfile' ? null : join(directory, 'Dockerfile')),
+    previous: backup ?? (basename(file) === 'Dockerfile' ? null : join(directory, 'Dockerfile')),
     settings: { ...settings, expectStatus },
     writesToApp: plan.writes.length > plan.volumes.length,
     cacheDirectory: cacheDirectory(root),

@@ -5,7 +5,7 @@ import { findInstallNeeds } from '../project/install-needs.ts';
 import { readLockfile } from '../project/lockfile.ts';
 import { chooseNodeVersion } from '../project/node-version.ts';
 import { findPackageManager } from '../project/package-manager.ts';
-import { readProject, withoutFiles, withoutOutputs } from '../project/read-project.ts';
+import { readProject, withoutOutputs } from '../project/read-project.ts';
 import { scanSource } from '../project/scan-source.ts';
 import { findBuild } from './look/build-command.ts';
 import { findDefaultPort, findPort, readsPort } from './look/port.ts';
@@ -13,7 +13,6 @@ import { findRuntimeFiles } from './look/runtime-files.ts';
 import { findHealthRoute, findMisplacedPackages, findSigtermHandler } from './look/service.ts';
 import { findStart } from './look/start-command.ts';
 import { findWorkspace } from './look/workspace.ts';
-import { isOwn } from './write/write-files.ts';
 
 /** What the user says of the project, because it cannot be known or because it should be otherwise. */
 export interface Given {
@@ -37,10 +36,7 @@ export type Look = ReturnType<typeof lookAtProject>;
  * @throws {ToolError} with the code `usage` for what cannot be known. The hint names the flag.
  */
 export function lookAtProject(directory: string, given: Given) {
-  const all = readProject(directory);
-  // What dockerize has written says nothing of the project: its guesses would become facts.
-  const isWritten = (file: string) => /(^|\/)Dockerfile(\.multi)?$/.test(file) && isOwn(all.read(file) ?? '');
-  const { project: found, workspace } = findWorkspace(withoutFiles(all, isWritten), given.workspace);
+  const { project: found, workspace } = findWorkspace(readProject(directory), given.workspace);
   const framework = findFramework(found);
   const build = findBuild(found, framework);
   const project = withoutOutputs(found, build?.outputs ?? []);

@@ -117,19 +117,9 @@ export function withoutOutputs(project: Project, outputs: string[]): Project {
   const made = outputs
     .filter((path) => /^\.?(dist|build|out|output)$/.test(posix.basename(path)))
     .map((path) => `${posix.join(project.app, path)}/`);
-  return withoutFiles(project, (file) => made.some((directory) => file.startsWith(directory)));
-}
-
-/** The same project without some of its files. */
-export function withoutFiles(project: Project, isLeftOut: (file: string) => boolean): Project {
-  const files = project.files.filter((file) => !isLeftOut(file));
+  const files = project.files.filter((file) => !made.some((directory) => file.startsWith(directory)));
   const known = new Set(files);
-  return {
-    ...project,
-    files,
-    has: (path) => known.has(path),
-    read: (path) => (known.has(path) ? project.read(path) : null),
-  };
+  return { ...project, files, has: (path) => known.has(path) };
 }
 
 /** Lists files level by level, so that a limit leaves out the deepest. */

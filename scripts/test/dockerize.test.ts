@@ -115,21 +115,6 @@ test('a directory that comes with files is no volume: it would hide those of a n
   expect(await read(copy, 'Dockerfile')).not.toContain('VOLUME');
 });
 
-test('a file that it has written is no evidence, and is replaced; its old text is kept', async () => {
-  const copy = await copyOf(join(PROJECTS, 'commonjs'));
-  await writeFiles(copy);
-  const first = await read(copy, 'Dockerfile');
-  for (const file of ['Dockerfile', 'Dockerfile.multi']) {
-    await writeFile(join(copy, file), first.replace('EXPOSE 3000', 'EXPOSE 9999'));
-    await rm(join(copy, 'Dockerfile.bak'), { force: true });
-  }
-  expect(await writeFiles(copy)).toMatch(
-    /Node.js 26 — the newest LTS[\s\S]*Dockerfile: written; the old one is .*Dockerfile\.bak/,
-  );
-  expect(await read(copy, 'Dockerfile')).toBe(first);
-  expect(await read(copy, 'Dockerfile.bak')).toContain('EXPOSE 9999');
-});
-
 test('--dry-run prints the Dockerfile, and writes nothing', async () => {
   const copy = await copyOf(join(PROJECTS, 'commonjs'));
   const before = await snapshot(copy);

@@ -2,12 +2,9 @@ import { join } from 'node:path';
 import { usageError } from '../../lib/errors.ts';
 import { type OldFile, planReplacement, readOldFile } from '../../lib/replace-file.ts';
 
-/** Whether dockerize has written a Dockerfile, or it is one of a chapter: it has this line. */
-export const isOwn = (text: string) => text.includes('# No heap limit: set one with NODE_OPTIONS');
-
 /**
- * Writes a Dockerfile and a .dockerignore. Beside a Dockerfile of others it writes Dockerfile.multi; `force` replaces that
- * Dockerfile. What is replaced is kept as `.bak`. `dryRun` decides the same and writes nothing. Returns what became of each
+ * Writes a Dockerfile and a .dockerignore. Beside another Dockerfile it writes Dockerfile.multi; `force` replaces the
+ * Dockerfile and keeps the old files as `.bak`. `dryRun` decides the same and writes nothing. Returns what became of each
  * file, or would; `backup` is where the old one is.
  *
  * @throws {ToolError} before anything is written, when one of the two cannot be.
@@ -17,7 +14,7 @@ export async function writeProjectFiles(
   files: { dockerfile: string; ignoreFile: string },
   { force, dryRun }: { force: boolean; dryRun: boolean },
 ) {
-  const isTaken = ({ text }: OldFile) => !force && text !== null && text !== files.dockerfile && !isOwn(text);
+  const isTaken = ({ text }: OldFile) => !force && text !== null && text !== files.dockerfile;
   let old = await readOldFile(join(directory, 'Dockerfile'));
   if (isTaken(old)) old = await readOldFile(join(directory, 'Dockerfile.multi'));
   if (isTaken(old)) {
