@@ -25,7 +25,7 @@ const WITH_VALUE =
 export const tidy = (...parts: string[]) => posix.join(...parts, '.').replace(/^\.$|\/$/, '');
 
 /** The commands of a script of package.json, with those of the scripts that it calls in their place. */
-export const readScript = (project: Project, name: string): ScriptCommand[] => readLine(project, `npm run ${name}`);
+const readScript = (project: Project, name: string): ScriptCommand[] => readLine(project, `npm run ${name}`);
 
 /** The commands of a line for a shell, scripts followed. What is after `|` or `||` is left out. */
 export function readLine(project: Project, line: string): ScriptCommand[] {

@@ -103,6 +103,17 @@ test('without dependencies, no lockfile is needed: nothing is installed, and pac
   expect(text).not.toContain('npm');
 });
 
+test.each([
+  ['--port 3000', "'http://127.0.0.1:3000/healthz'"],
+  ['--id 13000', "'http://127.0.0.1:' + (process.env.PORT || 3000) + '/healthz'"],
+])('the argument %s: the health check asks %s', async (argument, address) => {
+  const copy = await copyOf(join(PROJECTS, 'commonjs'));
+  const manifest = await read(copy, 'package.json');
+  await writeFile(join(copy, 'package.json'), manifest.replace('node dist/index.js', `node dist/index.js ${argument}`));
+  await writeFiles(copy);
+  expect(await read(copy, 'Dockerfile')).toContain(address);
+});
+
 test('a directory that comes with files is no volume: it would hide those of a newer image', async () => {
   const copy = await copyOf(join(PROJECTS, 'better-sqlite3'));
   await writeFiles(copy);
