@@ -5,6 +5,7 @@ import { commandsOf, type ManagerCommands, startManager } from '../project/manag
 import { MissingFact } from '../project/missing-fact.ts';
 import { isCompiledNeedlessly } from '../project/native-packages.ts';
 import { findDevCommand } from '../project/npm-scripts.ts';
+import { isIn } from '../project/read-project.ts';
 import { findProductionMembers } from '../project/workspace-members.ts';
 import { findBuild } from './look/build-command.ts';
 import type { Given, Look } from './look-at-project.ts';
@@ -126,7 +127,6 @@ function findBuildCommands({ project, workspace, manager, build }: Look): string
 
 const fromBuild = (path: string, to = path): CopiedPath => ({ from: 'build', path, to });
 const fromContext = (path: string): CopiedPath => ({ from: 'context', path, to: path });
-const isIn = (path: string, directory: string) => `${path}/`.startsWith(`${directory}/`);
 
 /** What is copied to the image, beside dependencies. */
 function findCopies(look: Look): Pick<Plan, 'copies' | 'copiesContext'> {

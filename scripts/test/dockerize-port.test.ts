@@ -73,6 +73,7 @@ describe('elsewhere', () => {
   const compose = (service: string) => `services:\n  db: { image: postgres, ports: ["5432:5432"] }\n  app: ${service}`;
   test.each([
     ['EXPOSE in Dockerfile', { Dockerfile: 'FROM node AS a\nARG P=8080\nEXPOSE ${P}/tcp 9229\nFROM a' }],
+    ['EXPOSE in Dockerfile', { Dockerfile: 'FROM node\nEXPOSE 8125/udp 8080' }],
     ['ports in compose.yaml', { 'compose.yaml': compose('{ build: ., ports: ["80:8080"] }') }],
     [
       'ports in docker-compose.yml',

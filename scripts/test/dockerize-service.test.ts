@@ -15,6 +15,7 @@ describe('health routes', () => {
     [`app.get('/users/:id/status', f); app.get('/rest/2fa/status', f)`, undefined],
     [`fastify.route({ method: 'GET', url: '/ping', handler })`, '/ping'],
     [`const r = Router(); r.get('/health', f); app.use('/api', r)`, '/api/health'],
+    [`const r = Router(); r.get('/health', f); app.use('/api', all.api)`, undefined],
     [`import routes from './routes'; app.use('/api', routes)`, '/api/v1/health'],
     [`app.use('/api', require('./routes'))`, '/api/v1/health'],
     [`import routes from './routes'; app.register(routes, { prefix: '/api' })`, '/api/v1/health'],

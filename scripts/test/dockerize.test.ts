@@ -124,6 +124,23 @@ test('a directory that comes with files is no volume: it would hide those of a n
   await writeFiles(copy);
   expect(await read(copy, 'Dockerfile')).toContain('chown -R 1000:1000 /app/data');
   expect(await read(copy, 'Dockerfile')).not.toContain('VOLUME');
+  expect(await read(copy, 'Dockerfile')).not.toContain('cannot change its own code');
+});
+
+test.each(SHAPES)('%s: below an init, the comment of CMD does not say that Node is PID 1', async (like) => {
+  const copy = await copyOf(join(PROJECTS, 'no-sigterm'));
+  expect(await writeFiles(copy, { like })).toContain('To build it: docker build');
+  expect(await read(copy, 'Dockerfile')).toMatch(/^ENTRYPOINT \["\/tini".*\n\n# The init is PID 1/m);
+  expect(await read(copy, 'Dockerfile')).not.toMatch(/Node itself is PID 1|entrypoint of the base image/);
+});
+
+test('.dockerignore: no exception for settings that no build reads, and what a framework keeps is left out', async () => {
+  const copy = await copyOf(join(PROJECTS, 'sveltekit'));
+  await writeFile(join(copy, 'docker-compose.yml'), 'services: {}\n');
+  await writeFile(join(copy, '.dockerignore'), 'docker-compose.yml\n');
+  await writeFiles(copy);
+  expect(await read(copy, '.dockerignore')).toMatch(/^docker-compose\.yml\n[\s\S]*^\.svelte-kit$/m);
+  expect(await read(copy, '.dockerignore')).not.toContain('!docker-compose.yml');
 });
 
 test('--dry-run prints the Dockerfile, and writes nothing', async () => {

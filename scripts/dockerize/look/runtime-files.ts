@@ -4,7 +4,7 @@ import type { DockerFiles } from '../../project/docker-files.ts';
 import { findProperty, type Value } from '../../project/evaluate.ts';
 import { type Fact, fact } from '../../project/fact.ts';
 import type { Site } from '../../project/parse-source.ts';
-import type { Project } from '../../project/read-project.ts';
+import { isIn, type Project } from '../../project/read-project.ts';
 import { isProgramSource, type SourceScan } from '../../project/scan-source.ts';
 import { tidy } from '../../project/script-commands.ts';
 
@@ -33,7 +33,6 @@ const NOT_READ =
 /** With more paths, the whole build context is copied anyway. */
 const PATHS_LIMIT = 500;
 
-const isIn = (path: string, directory: string) => path === directory || path.startsWith(`${directory}/`);
 const parentsOf = (file: string) => file.split('/').map((_, at, all) => all.slice(0, at + 1).join('/'));
 
 /** Finds the files that the program reads, and the directories that it writes to: relative to the app (empty for its own), or absolute. */
