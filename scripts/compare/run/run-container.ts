@@ -130,9 +130,7 @@ async function requestUntilResponse({ engine, id, options }: StartedContainer, s
       const latest = await sendRequest(address, path, { limitMs, signal });
       if ('status' in latest && (latest.status !== 503 || expectStatus === 503))
         return { address, response: latest, at: performance.now() };
-      // Of many requests, the end of the time cuts off the last one: the one before says more.
-      const isCutOff = 'failure' in latest && latest.failure === 'silent' && limitMs < CUT_OFF_MS;
-      if (!isCutOff || !result) result = latest;
+      if (!result || !isCutOff(latest, limitMs)) result = latest;
       if ('failure' in latest && NOT_TRIED_AGAIN.includes(latest.failure)) break;
     }
     await sleep(REQUEST_PAUSE_MS, undefined, { signal });
@@ -140,6 +138,11 @@ async function requestUntilResponse({ engine, id, options }: StartedContainer, s
   const { message, hint } = await explainFailure({ port, path, limitMs: RESPONSE_LIMIT_MS, address, result, signal });
   const exposes = exposed.length > 0 && !exposed.includes(port) ? ` The image exposes ${exposed.join(', ')}.` : '';
   throw new ToolError(message, { lines: await readLastLines(engine, id), hint: hint + exposes });
+}
+
+/** Whether the end of the time may have cut off a request that had `limitMs`. An earlier request says more. */
+export function isCutOff(result: Response | RequestFailure, limitMs: number): boolean {
+  return limitMs < CUT_OFF_MS && 'failure' in result && ['silent', 'endless-body'].includes(result.failure);
 }
 
 /** What an app that is still starting does not do. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { selectLines } from '../compare/run/run-container.ts';
+import { isCutOff, selectLines } from '../compare/run/run-container.ts';
 
 const ERROR = `node:fs:435
 Error: ENOENT: no such file or directory, open 'config.js'
@@ -30,4 +30,18 @@ test('what was printed long after an error is not lost', () => {
   const lines = ['Error: no connection, trying again', ...Array.from({ length: 30 }, (_, at) => `line ${at}`)];
   expect(selectLines(lines).at(0)).toBe('Error: no connection, trying again');
   expect(selectLines(lines).at(-1)).toBe('line 29');
+});
+
+test.each([
+  ['silent', 4000, true],
+  ['endless-body', 4, true],
+  ['endless-body', 30_000, false],
+  ['closed', 4, false],
+  ['not-http', 4, false],
+] as const)('%s with %d ms left: cut off by the end of the time is %s', (failure, limitMs, expected) => {
+  expect(isCutOff({ failure, bytes: 107, beginning: '' }, limitMs)).toBe(expected);
+});
+
+test('a complete response is never cut off', () => {
+  expect(isCutOff({ status: 503, headers: {}, body: '', digest: '' }, 4)).toBe(false);
 });
