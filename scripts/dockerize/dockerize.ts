@@ -8,7 +8,6 @@ import { renderVerification, type Verification, verifyImage } from '../compare/v
 import { withInvocation } from '../compare/with-invocation.ts';
 import { EXIT, usageError } from '../lib/errors.ts';
 import { hasColour } from '../lib/format.ts';
-import { mergeIgnoreFile } from '../lib/merge-dockerignore.ts';
 import { print, printError } from '../lib/print.ts';
 import { provideBasesOf } from '../setup/provide-bases-of.ts';
 import { advise } from './advise.ts';
@@ -19,6 +18,7 @@ import { makePlan } from './make-plan.ts';
 import type { Plan, Shape } from './plan-model.ts';
 import { writeDockerfile } from './write/write-dockerfile.ts';
 import { writeProjectFiles } from './write/write-files.ts';
+import { writeIgnoreFile } from './write/write-ignore-file.ts';
 
 /** What the user asks for. */
 export interface DockerizeOptions {
@@ -61,7 +61,7 @@ export async function dockerize(
   const [chapter = ''] = (await findChapterDirectories(root)).filter((name) => name.startsWith(like));
   const readTemplate = (name: string) => readFile(join(root, chapter, name), 'utf8');
   const dockerfile = writeDockerfile(plan, await readTemplate('Dockerfile.multi'));
-  const ignoreFile = mergeIgnoreFile(look.project.read('.dockerignore'), await readTemplate('.dockerignore'), {
+  const ignoreFile = writeIgnoreFile(look.project.read('.dockerignore'), await readTemplate('.dockerignore'), {
     needed: findNeeded(look, plan),
     others: [...(look.workspace?.others ?? []), ...look.project.files.filter((file) => file.startsWith('.pnp.'))],
     // What a framework keeps between builds.

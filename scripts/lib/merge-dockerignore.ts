@@ -1,39 +1,19 @@
 import { posix } from 'node:path';
 import { ignorePatterns } from './dockerignore.ts';
 
-/** Paths of the build context: what the build reads, other apps of a workspace, what the build makes, files with tokens. */
-type Paths = Record<'needed' | 'others' | 'outputs', string[]> & { secrets?: string[] };
-
-/** The text of a .dockerignore: like that of the chapters, which is `template`, or `existing` with what it lacks at its end. */
-export function mergeIgnoreFile(existing: string | null, template: string, paths: Paths): string {
-  const needed = toPatterns(paths.needed);
-  const own = fillTemplate(template, paths, needed);
-  const text = existing?.trim() ? existing : own;
-  const lines = own.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+/**
+ * The text of a .dockerignore with what it lacks at its end, below `title`: the lines of `template` that leave something out,
+ * and exceptions for what is `needed`. The template itself where there is no text.
+ *
+ * @param needed patterns of paths of the build context.
+ */
+export function mergeIgnoreFile(existing: string | null, template: string, needed: string[], title: string): string {
+  const text = existing?.trim() ? existing : template;
+  const lines = template.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
   const missing = findMissingLines(text, lines, needed);
   if (missing.length === 0) return text;
   const lineEnd = text.includes('\r\n') ? '\r\n' : '\n';
-  const title = '# Added by dockerize: what the build reads, and what it does not';
   return text + (text.endsWith('\n') ? '' : lineEnd) + ['', title, ...missing, ''].join(lineEnd);
-}
-
-/** The template without what only the chapters need and without what is needed here, and with the project's own lines. */
-function fillTemplate(template: string, { others, outputs, secrets = [] }: Paths, needed: string[]): string {
-  // What is made among source code cannot be left out by its directory.
-  const made = toPatterns(outputs).filter((output) => !needed.some((one) => `${one}/`.startsWith(`${output}/`)));
-  const own = made.filter((output) => !/(^|\/)dist(\/|$)/.test(output));
-  const more: Record<string, string[]> = {
-    mistakes: [],
-    '**/dist': own.length > 0 && own.length === made.length ? own : ['**/dist', ...own],
-    '*.tsbuildinfo': ['*.tsbuildinfo', '', '# Other apps of the workspace', ...toPatterns(others)],
-    '.npmrc': [...new Set(['.npmrc', ...toPatterns(secrets)])],
-  };
-  const common = template.replace(/\n#[^\n]*Delete the line in yours[\s\S]*?(\n\n|$)/, '').split('\n');
-  const lines = common.flatMap((line) => more[line] ?? [line]);
-  const rest = lines.filter((line) => line === '' || !needed.some((one) => toPath(one) === toPath(line)));
-  // A comment goes with the last of its lines.
-  const text = rest.join('\n').trim();
-  return `${text.replace(/\n\n#[^\n]*(?=\n\n|$)/g, '')}\n`;
 }
 
 /**
@@ -72,7 +52,7 @@ function findNeededExceptions(text: string, kept: string[]): string[] {
 }
 
 /** Patterns for paths, each once and in order: a directory comes before what is in it. */
-const toPatterns = (paths: string[]) =>
+export const toPatterns = (paths: string[]) =>
   [...new Set(paths.map((path) => posix.join('/', path).replace(/^\/|\/$/g, '')))]
     .filter((path) => path !== '' && !/[\r\n]/.test(path))
     .sort()
@@ -104,7 +84,7 @@ const isSecret = (line: string) => /\.(env|npmrc|yarnrc|pem|key)\b/.test(line);
 const isDirectory = (pattern: string) =>
   /^(?!\.env|\..*(rc|ignore)$)\.?[^.A-Z][^.]*$/.test(posix.basename(toPath(pattern)));
 /** A path that a pattern matches. */
-const toPath = (pattern: string) =>
+export const toPath = (pattern: string) =>
   `/${pattern}`
     .replace(/\*\*\/|\/\*\*?\/?$/g, '')
     .replace(/^[/.]*\/|\/$/g, '')

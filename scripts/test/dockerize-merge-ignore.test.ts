@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { writeIgnoreFile } from '../dockerize/write/write-ignore-file.ts';
 import { ignorePatterns } from '../lib/dockerignore.ts';
-import { mergeIgnoreFile } from '../lib/merge-dockerignore.ts';
 
 const readTemplate = (chapter: string) =>
   readFileSync(join(import.meta.dirname, '../..', chapter, '.dockerignore'), 'utf8');
@@ -10,7 +10,7 @@ const CHAPTERS = ['01-first-dockerfile', '02-multi-stage', '03-distroless', '04-
 const TEMPLATE = readTemplate('02-multi-stage');
 const NEEDED = ['package.json', 'package-lock.json', 'tsconfig.json', 'src'];
 
-type Request = Parameters<typeof mergeIgnoreFile>[2];
+type Request = Parameters<typeof writeIgnoreFile>[2];
 const requestOf = (request: Partial<Request>): Request => ({
   needed: NEEDED,
   others: [],
@@ -21,9 +21,9 @@ const requestOf = (request: Partial<Request>): Request => ({
 /** Merges, checks what holds for every merge, and returns the text. */
 function merge(existing: string | null, partial: Partial<Request> = {}, template = TEMPLATE): string {
   const request = requestOf(partial);
-  const text = mergeIgnoreFile(existing, template, request);
+  const text = writeIgnoreFile(existing, template, request);
   expect(text.startsWith(existing ?? '')).toBe(true);
-  expect(mergeIgnoreFile(text, template, request)).toBe(text);
+  expect(writeIgnoreFile(text, template, request)).toBe(text);
   const { skips } = ignorePatterns(text);
   const isDirectory = (path: string) => /^[^.]+$/.test(path);
   const files = request.needed.map((path) => (isDirectory(path) ? `${path}/file.ts` : path));
@@ -220,12 +220,12 @@ test('a needed directory in another app', () => {
 });
 
 test('an empty file is like none', () => {
-  expect(mergeIgnoreFile('\n', TEMPLATE, requestOf({}))).toBe(merge(null));
+  expect(writeIgnoreFile('\n', TEMPLATE, requestOf({}))).toBe(merge(null));
 });
 
 test('thousands of files take no long time', () => {
   const needed = [...NEEDED, ...Array.from({ length: 5000 }, (_, index) => `src/${index % 50}/${index}.ts`)];
   const start = Date.now();
-  expect(mergeIgnoreFile('*\n', TEMPLATE, requestOf({ needed }))).toContain('\n!src\n');
+  expect(writeIgnoreFile('*\n', TEMPLATE, requestOf({ needed }))).toContain('\n!src\n');
   expect(Date.now() - start).toBeLessThan(3000);
 });
