@@ -8,7 +8,7 @@ import { findPackageManager } from '../project/package-manager.ts';
 import { readProject, withoutOutputs } from '../project/read-project.ts';
 import { scanSource } from '../project/scan-source.ts';
 import { findBuild } from './look/build-command.ts';
-import { findDefaultPort, findPort, readsPort } from './look/port.ts';
+import { findPorts, readsPort } from './look/port.ts';
 import { findRuntimeFiles } from './look/runtime-files.ts';
 import { findHealthRoute, findMisplacedPackages, findSigtermHandler } from './look/service.ts';
 import { findStart } from './look/start-command.ts';
@@ -22,9 +22,8 @@ export interface Given {
   args?: string[];
   port?: number;
   path?: string;
-  /** The ids of secrets. */
+  /** The ids of secrets, and the names of build arguments. */
   secrets: string[];
-  /** The names of build arguments. */
   buildArgs: string[];
 }
 
@@ -61,8 +60,7 @@ export function lookAtProject(directory: string, given: Given) {
     build,
     start,
     scan,
-    port: findPort(project, scan, framework, dockerFiles),
-    defaultPort: findDefaultPort(scan, framework)?.value,
+    ...findPorts(project, scan, framework, dockerFiles),
     host: findHostVariable(scan),
     readsPort:
       (framework !== null && framework.name !== '@nestjs/core') || start.env.PORT !== undefined || readsPort(scan),

@@ -28,7 +28,7 @@ export function makePlan(look: Look, shape: Shape, given: Given): Plan {
   const isOldGyp = packages.some(({ name, version }) => name === 'node-gyp' && lt(version, '10.0.0'));
   // A port among the arguments cannot be changed by PORT.
   const readsPort = look.readsPort && !start.argv.some((word) => new RegExp(`(^|\\D)${port}$`).test(word));
-  const setsPort = readsPort && Number(start.env.PORT ?? look.defaultPort) !== port;
+  const setsPort = readsPort && Number(start.env.PORT ?? look.defaultPort?.value) !== port;
   const writes = findWrittenDirectories(look);
   const secretTarget = needs.secretFile?.value.endsWith('.yarnrc.yml') ? '/app/.yarnrc.yml' : '/root/.npmrc';
   return {

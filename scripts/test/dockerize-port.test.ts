@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { findPort, readsPort } from '../dockerize/look/port.ts';
+import { findPorts, readsPort } from '../dockerize/look/port.ts';
 import { readDockerFiles } from '../project/docker-files.ts';
 import { findHostVariable } from '../project/host-variable.ts';
 import { scanSource } from '../project/scan-source.ts';
@@ -8,7 +8,7 @@ import { FRAMEWORK, projectOf } from './dockerize-project.ts';
 const find = (files: Record<string, string | object>) => {
   const project = projectOf(files);
   const scan = scanSource(project, 'index.ts');
-  return { port: findPort(project, scan, null, readDockerFiles(project)), reads: readsPort(scan) };
+  return { port: findPorts(project, scan, null, readDockerFiles(project)).port, reads: readsPort(scan) };
 };
 
 describe('in the source code', () => {
@@ -92,18 +92,18 @@ describe('elsewhere', () => {
 
   test('the default of the FRAMEWORK, and nothing', () => {
     const project = projectOf({ 'src/a.ts': '' });
-    expect(findPort(project, scanSource(project, null), FRAMEWORK, readDockerFiles(project))).toStrictEqual({
+    expect(findPorts(project, scanSource(project, null), FRAMEWORK, readDockerFiles(project)).port).toStrictEqual({
       value: 3000,
       source: 'default of Next',
     });
-    expect(findPort(project, scanSource(project, null), null, readDockerFiles(project))).toBeNull();
+    expect(findPorts(project, scanSource(project, null), null, readDockerFiles(project)).port).toBeNull();
   });
 
   test('the default of a framework that starts its own server, whatever else listens', () => {
     const project = projectOf({ 'index.ts': 'metrics.listen(5565)' });
     const [scan, own] = [scanSource(project, 'index.ts'), readDockerFiles(project)];
-    expect(findPort(project, scan, { ...FRAMEWORK, command: ['build/index.js'] }, own)?.value).toBe(3000);
-    expect(findPort(project, scan, FRAMEWORK, own)?.value).toBe(5565);
+    expect(findPorts(project, scan, { ...FRAMEWORK, command: ['build/index.js'] }, own).port?.value).toBe(3000);
+    expect(findPorts(project, scan, FRAMEWORK, own).port?.value).toBe(5565);
   });
 
   test.each(['services: [', 'a: &a [*a, *a]\nservices: *a', 'services: { app: 5 }', ''])(

@@ -1,7 +1,7 @@
 import { findInExamples, findInScripts, isPort, portFact } from '../../project/declared-ports.ts';
 import type { DockerFiles } from '../../project/docker-files.ts';
 import { findProperty } from '../../project/evaluate.ts';
-import { type Fact, fact, firstFact } from '../../project/fact.ts';
+import { fact, firstFact } from '../../project/fact.ts';
 import type { Framework } from '../../project/frameworks.ts';
 import type { Site } from '../../project/parse-source.ts';
 import type { Project } from '../../project/read-project.ts';
@@ -26,29 +26,24 @@ export function readsPort(scan: SourceScan): boolean {
   );
 }
 
-/** The port that the program listens on without PORT. */
-export function findDefaultPort(scan: SourceScan, framework: Framework | null): Fact<number> | null {
-  const { listened, named } = findInSource(scan);
-  return framework?.command ? defaultOf(framework) : firstFact(listened, named, defaultOf(framework));
-}
-
-const defaultOf = (framework: Framework | null) =>
-  framework && portFact(String(framework.port), `default of ${framework.name}`);
-
-/** Finds the port that the program listens on. A port that nothing can change comes first, then what the project declares. */
-export function findPort(project: Project, scan: SourceScan, framework: Framework | null, { ports }: DockerFiles) {
+/**
+ * Finds the port that the program listens on, and the one that it listens on without PORT. A port that nothing can change comes
+ * first, then what the project declares.
+ */
+export function findPorts(project: Project, scan: SourceScan, framework: Framework | null, { ports }: DockerFiles) {
   const { listened: found, named, plain, all } = findInSource(scan);
+  const usual = framework && portFact(String(framework.port), `default of ${framework.name}`);
   // Beside a framework's own server, what listens in the source code is another one: that of its metrics.
-  const listened = framework?.command ? null : found;
+  const [listened, defaultPort] = framework?.command ? [null, usual] : [found, firstFact(found, named, usual)];
   const source = listened ?? named;
   // Only PORT is set in the image: another variable keeps its default.
   const isFixed = !ports.some(({ value }) => all.has(value)) && !readsPort(scan);
-  if (source && isFixed && (listened || !framework)) return source;
+  if (source && isFixed && (listened || !framework)) return { port: source, defaultPort };
   const isFrameworkFirst = framework !== null && listened === null && framework.name !== '@nestjs/core';
   const declared = [...ports.map((one) => portFact(one.value, one.source)), ...findInScripts(project)];
   const any = readsPort(scan) ? fact(3000, 'nothing names one: the image sets PORT') : null;
-  const others = [...findInExamples(project), defaultOf(framework), plain, any];
-  return firstFact(...declared, isFrameworkFirst ? null : source, ...others);
+  const others = [...findInExamples(project), usual, plain, any];
+  return { port: firstFact(...declared, isFrameworkFirst ? null : source, ...others), defaultPort };
 }
 
 /** The ports of the source code: of a call that listens, of a value with such a name, and of a name that may be of anything. */
