@@ -9,8 +9,8 @@ const addCopy = (path: string) => `which is not in the image. Add a line above U
 const ADVICE: [pattern: RegExp, advise: (look: Look, ...groups: string[]) => string][] = [
   [
     /gyp ERR! cwd \S*node_modules\/((?:@[^\s/]+\/)?[^\s/]+)/,
-    ({ node }, name) =>
-      `${name} cannot be compiled for Node ${node.major}: update it, or name an older Node: --node 20`,
+    ({ node: { major } }, name) =>
+      `${name} cannot be compiled for Node ${major}: update it, or name an older Node: --node ${major - 2}`,
   ],
   [
     /Cannot find (?:module|package) '([^'./][^']*)'/,

@@ -10,7 +10,10 @@ test.each([
     'npm error gyp ERR! cwd /app/node_modules/@x/pprof\nnpm error gyp ERR! node -v v24.1.0',
     '@x/pprof cannot be compiled',
   ],
-  ['gyp ERR! cwd /app/node_modules/.pnpm/a@1/node_modules/a', 'a cannot be compiled for Node 24'],
+  [
+    'gyp ERR! cwd /app/node_modules/.pnpm/a@1/node_modules/a',
+    'a cannot be compiled for Node 24: update it, or name an older Node: --node 22',
+  ],
   ['something else', undefined],
 ])('advice: %s', (error, advice) => {
   expect(advise(error, look) ?? '').toContain(advice ?? '');
