@@ -1,8 +1,8 @@
 import { ask, isTerminal } from '../lib/ask.ts';
+import { ToolError } from '../lib/errors.ts';
+import { isPort } from '../project/declared-ports.ts';
 import { MissingFact } from '../project/missing-fact.ts';
 import type { Given } from './look-at-project.ts';
-
-const isPort = (text: string) => /^\d{1,5}$/.test(text) && Number(text) >= 1 && Number(text) <= 65_535;
 
 /** Does work that may lack a fact. On a terminal the user is asked for it; elsewhere the error names the option. */
 export async function askForMissing<T>(given: Given, work: (given: Given) => T, signal: AbortSignal): Promise<T> {
@@ -13,6 +13,7 @@ export async function askForMissing<T>(given: Given, work: (given: Given) => T, 
     const { message, hint = '', option, choices } = error;
     const isValid = option === 'port' ? isPort : (text: string) => text !== '';
     const answer = await ask({ message, hint, choices, isValid }, signal);
+    if (answer === null) throw new ToolError('Nothing was written.', { code: 'interrupted' });
     return askForMissing({ ...given, [option]: option === 'port' ? Number(answer) : answer }, work, signal);
   }
 }

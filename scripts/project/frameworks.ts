@@ -63,6 +63,7 @@ const ROWS: Row[] = [
   { name: 'fastify-cli', when: /\bfastify start\b/, ...SIGTERM },
   { name: '@strapi/strapi', command: `${BIN}strapi start`, port: 1337 },
 ];
+
 /** Finds the framework that says what is built and what runs. @throws {ToolError} when no server for Node is built. */
 export function findFramework(project: Project) {
   const { scripts, dependencies, devDependencies } = project.manifest;

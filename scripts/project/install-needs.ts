@@ -2,7 +2,7 @@ import { posix } from 'node:path';
 import { type Fact, fact } from './fact.ts';
 import type { LockedPackage } from './lockfile.ts';
 import { isGlibcOnly, isNative, needsScript, readAllowed } from './native-packages.ts';
-import { commandsOf, LIFECYCLE } from './npm-scripts.ts';
+import { LIFECYCLE, splitScripts } from './npm-scripts.ts';
 import type { PackageManager } from './package-manager.ts';
 import { listOf, mapOf, readYaml } from './read-data.ts';
 import type { Manifest, Project } from './read-project.ts';
@@ -53,7 +53,7 @@ export function findInstallNeeds(
   for (const [directory, manifest] of manifests) {
     const own = LIFECYCLE.filter((name) => Object.hasOwn(manifest.scripts, name));
     for (const name of own) ownScripts.push(directory === '' ? name : `${directory}: ${name}`);
-    const commands = commandsOf(manifest.scripts, own).filter((command) => !NEEDLESS.test(command));
+    const commands = splitScripts(manifest.scripts, own).filter((command) => !NEEDLESS.test(command));
     const words = commands.flatMap((command) => command.split(/[\s='"]+/, 100));
     const ranges = Object.values({ ...manifest.dependencies, ...manifest.devDependencies });
     const files = ranges.flatMap((range) => /^(?:file|portal):(.+)/.exec(range)?.[1] ?? []);

@@ -2,7 +2,7 @@
 export const LIFECYCLE = ['preinstall', 'install', 'postinstall', 'prepublish', 'preprepare', 'prepare', 'postprepare'];
 
 /** The commands of scripts, one by one. What they call by `npm run` is followed, but not a build, which runs anyway. */
-export function commandsOf(scripts: Record<string, string>, names: string[]): string[] {
+export function splitScripts(scripts: Record<string, string>, names: string[]): string[] {
   const all = new Set(names);
   const commands: string[] = [];
   for (const name of all) {

@@ -95,8 +95,8 @@ export function readManifest({ directory, read }: Pick<Project, 'directory' | 'r
   }
 }
 
-/** Whether a path of a project is a directory, or below it. */
-export const isIn = (path: string, directory: string) => `${path}/`.startsWith(`${directory}/`);
+/** Whether a path of a project is a directory, or below it. Everything is below the project itself, whose path is empty. */
+export const isIn = (path: string, directory: string) => directory === '' || `${path}/`.startsWith(`${directory}/`);
 
 /** The same project, seen from one of its workspace's packages. */
 export function withApp(project: Project, app: string, manifest: Manifest): Project {

@@ -3,7 +3,7 @@ import { posix } from 'node:path';
 import type { Node } from 'oxc-parser';
 import { evaluate, findProperty, type Value } from './evaluate.ts';
 import { parseSource, type Site, type SourceFile } from './parse-source.ts';
-import type { Project } from './read-project.ts';
+import { isIn, type Project } from './read-project.ts';
 import { tidy } from './script-commands.ts';
 import { readSettings } from './tsconfig.ts';
 
@@ -28,7 +28,7 @@ export const isProgramSource = (path: string) =>
 /** Reads the source code that the entry point (relative to the app) reaches; all of the app's without one. */
 export function scanSource(project: Project, entry: string | null) {
   const start = (entry !== null && resolveFile(project, posix.join(project.app, entry))) || null;
-  const isProgram = (file: string) => isBelow(file, project.app) && isProgramSource(posix.relative(project.app, file));
+  const isProgram = (file: string) => isIn(file, project.app) && isProgramSource(posix.relative(project.app, file));
   const always = new Set(start ? [start] : project.files.filter(isProgram));
   // What is only imported in a function or under a condition comes last: the packages that it imports are optional, too.
   const later = new Set<string>();
@@ -110,14 +110,12 @@ export function scanSource(project: Project, entry: string | null) {
   };
 }
 
-const isBelow = (file: string, directory: string) => directory === '' || file.startsWith(`${directory}/`);
-
 /** The source files that a dynamic import may name: a file, or those of a directory. */
 function findModules(project: Project, { from, text }: Value): string[] {
   const target = tidy(from === null ? project.app : posix.dirname(from), text);
   const file = resolveFile(project, target);
   if (file || target === project.app) return file ? [file] : [];
-  return project.files.filter((one) => isBelow(one, target) && isProgramSource(one));
+  return project.files.filter((one) => isIn(one, target) && isProgramSource(one));
 }
 
 /** The file that an import means, without an extension or with that of the output: `./a`, `./a.js` → `a.ts`. */

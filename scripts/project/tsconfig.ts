@@ -5,12 +5,15 @@ import { tidy } from './script-commands.ts';
 /** The name of a source file that is compiled. */
 export const TYPESCRIPT = /(?<!\.d)\.[cm]?tsx?$/;
 
+const CHARACTERS_LIMIT = 64 << 10;
+/** A config that extends itself is read no further. */
+const EXTENDS_LIMIT = 5;
 // What is not closed ends with the line or the text: so no place of the text is read twice.
 const COMMENTS = /("(?:\\.|[^"\\\n])*"?|'(?:\\.|[^'\\\n])*'?)|\/\/[^\n]*|\/\*(?:[^*]|\*(?!\/))*(?:\*\/)?/g;
 
 /** The text of a file of settings without its comments; empty when there is none. */
 export const readSettings = (project: Project, path: string): string =>
-  (project.read(path) ?? '').slice(0, 64 << 10).replace(COMMENTS, (_, string = '') => string);
+  (project.read(path) ?? '').slice(0, CHARACTERS_LIMIT).replace(COMMENTS, (_, string = '') => string);
 
 /** The same of a tool's settings in JavaScript or TypeScript: `vite.config.ts`. */
 export const readToolSettings = (project: Project, directory: string, tool: string): string =>
@@ -61,7 +64,7 @@ function stringsOf(text: string, name: string): string[] {
 /** A config and those that it extends, the strongest first. */
 function readConfigs(project: Project, path: string, depth: number): { directory: string; text: string }[] {
   const file = [path, `${path}.json`, posix.join(path, 'tsconfig.json')].find(project.has);
-  if (file === undefined || depth > 5) return [];
+  if (file === undefined || depth > EXTENDS_LIMIT) return [];
   const [text, directory] = [readSettings(project, file), tidy(posix.dirname(file))];
   const bases = stringsOf(text, 'extends').slice(0, 3).reverse();
   return [{ directory, text }, ...bases.flatMap((base) => readConfigs(project, tidy(directory, base), depth + 1))];
