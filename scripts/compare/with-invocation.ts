@@ -19,11 +19,14 @@ export async function withInvocation<T>(
   work: (invocation: Invocation, keepTags: (tags: string[]) => void) => Promise<T>,
 ): Promise<T> {
   const progress = quiet ? quietProgress() : createProgress();
+  // Before anything else: an abort that has happened is not reported any more.
+  signal.addEventListener('abort', () => progress.note('Interrupted: removing what was made'));
   try {
     const task = progress.task('engine');
     task.update('waiting for an answer');
     const engine = await findEngine(signal);
     await removeAbandoned(engine, progress);
+    signal.throwIfAborted();
     task.update('');
     const invocation = { engine, id: randomUUID(), directory: await createWorkDirectory(), signal, progress };
     return await workAndCleanUp(invocation, work);
@@ -36,8 +39,7 @@ async function workAndCleanUp<T>(
   invocation: Invocation,
   work: (invocation: Invocation, keepTags: (tags: string[]) => void) => Promise<T>,
 ): Promise<T> {
-  const { engine, signal, progress } = invocation;
-  signal.addEventListener('abort', () => progress.note('Interrupted: removing what was made'));
+  const { engine, progress } = invocation;
   let kept: string[] = [];
   try {
     return await work(invocation, (tags) => {

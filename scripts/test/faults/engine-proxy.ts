@@ -19,6 +19,7 @@ const DELAY_MS = 2500;
 export const AT = {
   probe: /GET \S*\/version/,
   build: /POST \S*\/build\?|POST \/grpc/,
+  list: /GET \S*\/containers\/json/,
   inspect: /GET \S*\/images\/\S+\/json/,
   save: /GET \S*\/images\/get/,
   create: /POST \S*\/containers\/create/,

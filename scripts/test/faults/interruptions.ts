@@ -52,6 +52,9 @@ async function kill(trial: Trial): Promise<void> {
 /** Ctrl-C, closed terminals and killed processes, in each phase. */
 export const INTERRUPTIONS: Row[] = [
   row('Ctrl-C right after the start', GOOD, (trial) => sleep(300).then(() => trial.signal('SIGINT')), { says: [] }),
+  row('Ctrl-C while it looks for what others have left', GOOD, signalAfter(AT.list, ['SIGINT'], { afterMs: 100 }), {
+    prepare: (trial) => trial.useProxy(AT.list, 'delay'),
+  }),
   row('Ctrl-C while a context of 20,000 files is read', TINY, signalAfter(AT.inspect, ['SIGINT'], { afterMs: 100 }), {
     prepare: async (trial) => {
       for (let index = 0; index < 20_000; index += 1) writeFileSync(`${trial.project}/${index}`, '');
