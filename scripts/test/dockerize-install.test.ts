@@ -7,6 +7,7 @@ import { commandsOf } from '../project/manager-commands.ts';
 import { chooseNodeVersion } from '../project/node-version.ts';
 import { findPackageManager } from '../project/package-manager.ts';
 import { type Manifest, type Project, readManifest, readProject } from '../project/read-project.ts';
+import { cpuTimeOf } from './cpu-time.ts';
 import { projectOf } from './dockerize-project.ts';
 
 /** The packages of a project's lockfile; `members` are the directories of the workspace that count, without the root. */
@@ -275,9 +276,7 @@ describe('readLockfile', () => {
 
   it('does not parse YAML that is nested without end', () => {
     const project = projectOf({ 'pnpm-lock.yaml': `lockfileVersion: '9.0'\npackages: ${'['.repeat(1_000_000)}` });
-    const start = Date.now();
-    expect(readPackages(project)).toEqual([]);
-    expect(Date.now() - start).toBeLessThan(3000);
+    expect(cpuTimeOf(() => expect(readPackages(project)).toEqual([]))).toBeLessThan(3000);
   });
 
   it('takes the production tree of the app in a workspace, with the packages of the workspace that it needs', () => {
@@ -565,10 +564,8 @@ snapshots: { a@1.0.0: { dependencies: { nan: 2.0.0 } } }
   });
 
   it('does not follow a path without end', () => {
-    const start = Date.now();
-    const needs = needsOf({ 'package.json': { dependencies: { a: `file:${'../'.repeat(500_000)}` } } });
-    expect(needs.inputs).toEqual([]);
-    expect(Date.now() - start).toBeLessThan(3000);
+    const files = { 'package.json': { dependencies: { a: `file:${'../'.repeat(500_000)}` } } };
+    expect(cpuTimeOf(() => expect(needsOf(files).inputs).toEqual([]))).toBeLessThan(3000);
   });
 
   it('comes to an end with scripts that call themselves', () => {

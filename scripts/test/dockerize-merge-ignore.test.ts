@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { writeIgnoreFile } from '../dockerize/write/write-ignore-file.ts';
 import { ignorePatterns } from '../lib/dockerignore.ts';
+import { cpuTimeOf } from './cpu-time.ts';
 
 const readTemplate = (chapter: string) =>
   readFileSync(join(import.meta.dirname, '../..', chapter, '.dockerignore'), 'utf8');
@@ -225,7 +226,6 @@ test('an empty file is like none', () => {
 
 test('thousands of files take no long time', () => {
   const needed = [...NEEDED, ...Array.from({ length: 5000 }, (_, index) => `src/${index % 50}/${index}.ts`)];
-  const start = Date.now();
-  expect(writeIgnoreFile('*\n', TEMPLATE, requestOf({ needed }))).toContain('\n!src\n');
-  expect(Date.now() - start).toBeLessThan(3000);
+  const merge = () => expect(writeIgnoreFile('*\n', TEMPLATE, requestOf({ needed }))).toContain('\n!src\n');
+  expect(cpuTimeOf(merge)).toBeLessThan(3000);
 });

@@ -8,6 +8,7 @@ import { findWorkspace } from '../dockerize/look/workspace.ts';
 import { lookAtProject } from '../dockerize/look-at-project.ts';
 import { makePlan } from '../dockerize/make-plan.ts';
 import { findFramework } from '../project/frameworks.ts';
+import { cpuTimeOf } from './cpu-time.ts';
 import { projectOf } from './dockerize-project.ts';
 
 const look = (
@@ -604,29 +605,30 @@ test('hostile texts end soon', () => {
     '['.repeat(50_000),
     '&a [*a, *a]',
   ];
-  const started = Date.now();
-  for (const text of texts) {
-    const configs = Object.fromEntries(
-      [
-        'tsconfig.json',
-        'next.config.ts',
-        'vite.config.ts',
-        'nest-cli.json',
-        'pnpm-workspace.yaml',
-        'Dockerfile',
-        'Procfile',
-      ].map((name) => [name, text]),
-    );
-    const manifest = {
-      scripts: { build: 'tsc && vite build', start: text },
-      dependencies: { express: '5', '@nestjs/core': '1', '@nestjs/cli': '1' },
-    };
-    look({ 'package.json': manifest, ...configs, 'a.js': '' }, { entry: 'a.js' });
-  }
-  const names = Array.from({ length: 5000 }, (_, at) => [`a${at}`, 'run-s '.concat('a* '.repeat(100))]);
-  const scripts = { start: 'npm run constructor && run-p a*', build: 'tsc', ...Object.fromEntries(names) };
-  look({ 'package.json': { scripts }, 'a.js': '' }, { entry: 'a.js' });
-  expect(Date.now() - started).toBeLessThan(5000);
+  const lookAtAll = () => {
+    for (const text of texts) {
+      const configs = Object.fromEntries(
+        [
+          'tsconfig.json',
+          'next.config.ts',
+          'vite.config.ts',
+          'nest-cli.json',
+          'pnpm-workspace.yaml',
+          'Dockerfile',
+          'Procfile',
+        ].map((name) => [name, text]),
+      );
+      const manifest = {
+        scripts: { build: 'tsc && vite build', start: text },
+        dependencies: { express: '5', '@nestjs/core': '1', '@nestjs/cli': '1' },
+      };
+      look({ 'package.json': manifest, ...configs, 'a.js': '' }, { entry: 'a.js' });
+    }
+    const names = Array.from({ length: 5000 }, (_, at) => [`a${at}`, 'run-s '.concat('a* '.repeat(100))]);
+    const scripts = { start: 'npm run constructor && run-p a*', build: 'tsc', ...Object.fromEntries(names) };
+    look({ 'package.json': { scripts }, 'a.js': '' }, { entry: 'a.js' });
+  };
+  expect(cpuTimeOf(lookAtAll)).toBeLessThan(5000);
 });
 
 test('takes the migrations before the start from its own Dockerfile', () => {
