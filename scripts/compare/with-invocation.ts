@@ -19,8 +19,6 @@ export async function withInvocation<T>(
   work: (invocation: Invocation, keepTags: (tags: string[]) => void) => Promise<T>,
 ): Promise<T> {
   const progress = quiet ? quietProgress() : createProgress();
-  // Before anything else: an abort that has happened is not reported any more.
-  signal.addEventListener('abort', () => progress.note('Interrupted: removing what was made'));
   try {
     const task = progress.task('engine');
     task.update('waiting for an answer');
@@ -39,7 +37,8 @@ async function workAndCleanUp<T>(
   invocation: Invocation,
   work: (invocation: Invocation, keepTags: (tags: string[]) => void) => Promise<T>,
 ): Promise<T> {
-  const { engine, progress } = invocation;
+  const { engine, signal, progress } = invocation;
+  signal.addEventListener('abort', () => progress.note('Removing what was made'));
   let kept: string[] = [];
   try {
     return await work(invocation, (tags) => {

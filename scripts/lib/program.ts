@@ -1,4 +1,4 @@
-import { describeError, EXIT, exitCodeOf, ToolError } from './errors.ts';
+import { describeError, EXIT, exitCodeOf } from './errors.ts';
 import { abortOnInterruption } from './interruption.ts';
 import { printError } from './print.ts';
 
@@ -7,7 +7,7 @@ export const userDirectory = () => process.env.INIT_CWD ?? process.cwd();
 
 /**
  * Runs `work`, which returns the exit code. An error is printed on standard error, without a stack trace. An interruption
- * aborts the signal; the program ends when `work` has cleaned up.
+ * aborts the signal; when `work` has cleaned up, the program prints "Interrupted." and ends.
  */
 export async function startProgram(work: (signal: AbortSignal) => Promise<number>): Promise<void> {
   // A reader that closes the pipe early, such as `head`, is not an error.
@@ -23,8 +23,7 @@ export async function startProgram(work: (signal: AbortSignal) => Promise<number
     process.exitCode ||= code;
   } catch (error) {
     const cause = signal.aborted ? signal.reason : error;
-    const isInterrupted = signal.aborted && cause instanceof ToolError;
-    if (!isInterrupted) printError(describeError(cause));
+    printError(describeError(cause));
     process.exitCode = exitCodeOf(cause);
   }
 }
