@@ -76,8 +76,8 @@ RUN npm ci --omit=dev \
   && find node_modules ! -type d ! -name package.json ! -iname 'licen[cs]e*' ! -iname 'notice*' ! -iname 'copying*' -delete \
   && find node_modules -type d -empty -delete
 
-# build: the app as one file.
-FROM node:${NODE_VERSION}-slim AS build
+# builder: the app as one file.
+FROM node:${NODE_VERSION}-slim AS builder
 
 # esbuild, which the app itself need not have.
 WORKDIR /bundler
@@ -113,7 +113,7 @@ WORKDIR /app
 COPY --from=packages /packages/package.json /app/
 COPY --from=packages /packages/node_modules /app/node_modules
 # Where dist/index.js was, so that the app finds files beside itself: join(__dirname, '../views').
-COPY --from=build /app/server.cjs /app/dist/
+COPY --from=builder /app/server.cjs /app/dist/
 COPY lean/start.cjs /app/dist/
 
 # The bytecode of what runs at the start: quicker again, for 0.5 MB unpacked and 0.16 MB to download. It is only
@@ -122,8 +122,8 @@ COPY lean/start.cjs /app/dist/
 # This runs the app up to its first pause. If that fails for want of a setting, give this RUN a harmless one.
 RUN ["/nodejs/bin/node", "dist/start.cjs", "--save-bytecode"]
 
-# runtime: the image. All of the app is one layer.
-FROM rootfs AS runtime
+# runner: the image. All of the app is one layer.
+FROM rootfs AS runner
 
 # All of it belongs to root, so the app cannot change its own code.
 COPY --from=app /app /app

@@ -40,17 +40,17 @@ COPY apps/api/package.json apps/api/
 COPY packages/greeting/package.json packages/greeting/`,
     ],
     [
-      'COPY --from=build /app/dist ./dist',
-      `COPY --from=build /app/apps/api/dist apps/api/dist
-COPY --from=build /app/packages/greeting/dist packages/greeting/dist`,
+      'COPY --from=builder /app/dist ./dist',
+      `COPY --from=builder /app/apps/api/dist apps/api/dist
+COPY --from=builder /app/packages/greeting/dist packages/greeting/dist`,
     ],
     ['dist/index.js', 'apps/api/dist/index.js'],
   ],
   'native-addon': [
-    ['-alpine AS build', ' AS build'],
-    ['-alpine AS runtime', '-slim AS runtime'],
+    ['-alpine AS builder', ' AS builder'],
+    ['-alpine AS runner', '-slim AS runner'],
     ['RUN npm run build', 'RUN npm run build && npm prune --omit=dev'],
-    ['RUN npm ci --omit=dev \\\n  && rm -rf /root/.npm /tmp/*', 'COPY --from=build /app/node_modules ./node_modules'],
+    ['RUN npm ci --omit=dev \\\n  && rm -rf /root/.npm /tmp/*', 'COPY --from=builder /app/node_modules ./node_modules'],
     ['npm ci', 'npm_config_nodedir=/usr/local npm ci'],
   ],
   views: [['EXPOSE 3000', 'EXPOSE 3000\nCOPY views ./views\nCOPY public ./public']],
@@ -62,7 +62,7 @@ COPY --from=build /app/packages/greeting/dist packages/greeting/dist`,
     ['COPY package.json package-lock.json ./', 'COPY package.json package-lock.json ./\nCOPY patches ./patches'],
   ],
   'no-sigterm': [
-    ['FROM node:${NODE_VERSION}-alpine AS build', `${INIT}FROM node:\${NODE_VERSION}-alpine AS build`],
+    ['FROM node:${NODE_VERSION}-alpine AS builder', `${INIT}FROM node:\${NODE_VERSION}-alpine AS builder`],
     ['EXPOSE 3000', 'EXPOSE 3000\nCOPY --from=init /usr/bin/tini-static /tini\nENTRYPOINT ["/tini", "--"]'],
   ],
   'no-build': [

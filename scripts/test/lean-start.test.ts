@@ -56,7 +56,7 @@ test('an app that ends with an error while the bytecode is made fails the build'
 
 test('the image has the files where these tests have them', async () => {
   const dockerfile = await readFile(join(LEAN, 'Dockerfile.lean'), 'utf8');
-  expect(dockerfile).toMatch(/^COPY --from=build \/app\/server\.cjs \/app\/dist\/$/m);
+  expect(dockerfile).toMatch(/^COPY --from=builder \/app\/server\.cjs \/app\/dist\/$/m);
   expect(dockerfile).toMatch(/^COPY lean\/start\.cjs \/app\/dist\/$/m);
   expect(dockerfile).toMatch(/esbuild dist\/index\.js --bundle --platform=node --format=cjs --outfile=server\.cjs$/m);
 });

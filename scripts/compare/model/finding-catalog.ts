@@ -82,13 +82,13 @@ export const CATALOG = {
     level: 'warning',
     message: 'A compiler is shipped.',
     why: 'A running service compiles nothing. Compilers are large, and make it easier for an attacker to build tools in the container.',
-    fix: 'Compile in a separate stage, and start the last stage from a small base image:\n  FROM node:26-alpine\n  COPY --from=build /app/dist ./dist',
+    fix: 'Compile in a separate stage, and start the last stage from a small base image:\n  FROM node:26-alpine\n  COPY --from=builder /app/dist ./dist',
   },
   sources: {
     level: 'warning',
     message: 'TypeScript source code is shipped in addition to the compiled files.',
     why: 'It is not run. It reveals more about the service than its users need to know, and a change in it changes the image.',
-    fix: 'Copy only the output of the build to the last stage:\n  COPY --from=build /app/dist ./dist',
+    fix: 'Copy only the output of the build to the last stage:\n  COPY --from=builder /app/dist ./dist',
   },
   'npm-cache': {
     level: 'warning',

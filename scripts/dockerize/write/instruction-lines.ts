@@ -1,11 +1,11 @@
 import { posix } from 'node:path';
 import type { Plan } from '../plan-model.ts';
 
-/** What differs between chapters: stages, the user (`node`, or `nonroot` of distroless), and how paths of the image are written. */
+/** What differs between chapters: the user (`node`, or `nonroot` of distroless), and how paths of the image are written. */
 export const CHAPTERS = {
-  '02': { build: 'build', runtime: 'runtime', user: 1000, app: './' },
-  '03': { build: 'build', runtime: 'runtime', user: 65532, app: '/app/' },
-  '04': { build: 'builder', runtime: 'runner', user: 1000, app: './' },
+  '02': { user: 1000, app: './' },
+  '03': { user: 65532, app: '/app/' },
+  '04': { user: 1000, app: './' },
 };
 
 /** The image that the app runs on. */

@@ -6,7 +6,7 @@ import { CHAPTERS, copyManifests, inApp, installWith, runtimeImage } from './ins
 /** The last stage, which becomes the image. */
 export function writeRuntimeStage(plan: Plan, phrases: Phrases): string[] {
   const { shape, app, port, writes } = plan;
-  const { runtime: stage } = CHAPTERS[shape];
+  const stage = 'runner';
   const from = `FROM ${runtimeImage(plan)}`;
   const isDistroless = shape === '03';
   const isOnly = !hasBuildStage(plan) && !hasDependencyStage(plan);
@@ -35,8 +35,8 @@ function writeInstallation(plan: Plan, phrases: Phrases): string[] {
   const install = `${installWith(plan, plan.manager.production)} \\\n  && rm -rf ${plan.manager.leftovers.join(' ')} /tmp/*`;
   const copies = copyManifests(plan);
   return [
-    hasBuildStage(plan) ? copies : phrases('build', 'COPY package.json', copies),
-    phrases('runtime', 'RUN npm ci', install).replace(
+    hasBuildStage(plan) ? copies : phrases('builder', 'COPY package.json', copies),
+    phrases('runner', 'RUN npm ci', install).replace(
       'What npm',
       plan.manager.note ? 'What the installation' : 'What npm',
     ),
@@ -46,9 +46,9 @@ function writeInstallation(plan: Plan, phrases: Phrases): string[] {
 /** What is copied: dependencies first, because they change least. */
 function writeCopies(plan: Plan, phrases: Phrases): string {
   const { shape, modules, manifests, copiesContext } = plan;
-  const { build, runtime, app } = CHAPTERS[shape];
+  const { app } = CHAPTERS[shape];
   const isDistroless = shape === '03';
-  const fromStage = modules === 'prune' ? build : 'deps';
+  const fromStage = modules === 'prune' ? 'builder' : 'deps';
   const packageFiles = manifests.flatMap(({ files, to }) =>
     files.filter((file) => posix.basename(file) === 'package.json').map((file) => ({ file, to: posix.normalize(to) })),
   );
@@ -67,10 +67,10 @@ function writeCopies(plan: Plan, phrases: Phrases): string {
     ...(areInstalledHere ? [] : dependencies),
     ...(copiesContext ? [`COPY . ${app}`] : []),
     ...copies.map(
-      ({ from, path, to }) => `COPY ${from === 'build' ? `--from=${build} ${inApp(path)}` : path} ${app}${to}`,
+      ({ from, path, to }) => `COPY ${from === 'build' ? `--from=builder ${inApp(path)}` : path} ${app}${to}`,
     ),
   ].join('\n');
-  return lines.replace(/^(?=COPY --from)/m, phrases(runtime, 'COPY --from', ''));
+  return lines.replace(/^(?=COPY --from)/m, phrases('runner', 'COPY --from', ''));
 }
 
 /** Directories that the app writes to. There is no shell in distroless: the stage before makes them. */
@@ -80,7 +80,7 @@ function writeVolumes(plan: Plan): string {
   const volumes = plan.volumes.map(inApp);
   const hasVolumes = volumes.length > 0;
   const [all, owner] = [paths.join(' '), `${user}:${user}`];
-  const copy = `COPY --from=${hasBuildStage(plan) ? 'build' : 'deps'} --chown=${owner}`;
+  const copy = `COPY --from=${hasBuildStage(plan) ? 'builder' : 'deps'} --chown=${owner}`;
   return [
     `# The app writes here. ${hasVolumes ? 'A volume keeps the files when the container is replaced.' : 'Mount a volume to keep the files.'}`,
     ...(plan.shape === '03'

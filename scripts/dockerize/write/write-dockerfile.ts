@@ -1,7 +1,7 @@
 import { execForm, type Phrases, plain, readPhrases } from '../../lib/dockerfile-text.ts';
 import { usageError } from '../../lib/errors.ts';
 import { hasBuildStage, hasDependencyStage, type Plan } from '../plan-model.ts';
-import { buildImage, CHAPTERS, copyManifests, inApp, installWith, withHeaders } from './instruction-lines.ts';
+import { buildImage, copyManifests, inApp, installWith, withHeaders } from './instruction-lines.ts';
 import { writeRuntimeStage } from './runtime-stage.ts';
 
 const INIT = `# An init. The app does not handle SIGTERM: as PID 1 it would ignore it, and be killed after 10 seconds.
@@ -69,7 +69,7 @@ const makeDirectories = ({ shape, writes }: Plan) =>
 /** The stage that builds, or that only installs what is compiled. */
 function writeBuildStage(plan: Plan, phrases: Phrases): string[] {
   const { shape, manager, build, buildArgs, modules, compiles } = plan;
-  const { build: stage } = CHAPTERS[shape];
+  const stage = 'builder';
   const isAsInChapter = modules === 'install' && !compiles;
   // Native code is made for the architecture that the image is for.
   const platform = shape === '04' && isAsInChapter ? '--platform=$BUILDPLATFORM ' : '';
@@ -92,7 +92,7 @@ function writeFullInstallation(plan: Plan, phrases: Phrases): string[] {
   if (plan.shape === '04') return [install];
   if (plan.shape === '03' && plan.modules === 'install') return [`${copies}\n${install}`];
   if (plan.shape === '03') return [phrases('deps', 'COPY package.json', `${copies}\n${install}`)];
-  return [phrases('build', 'COPY package.json', copies), phrases('build', 'RUN npm ci', install)];
+  return [phrases('builder', 'COPY package.json', copies), phrases('builder', 'RUN npm ci', install)];
 }
 
 /** The stages `test` and `dev` of chapter 04, which a plain build skips. */
