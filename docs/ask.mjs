@@ -1,10 +1,10 @@
-// Asks a Node process through its inspector, from inside of its container: evaluates an expression, or profiles the CPU.
+// Evaluates an expression in a running Node process, or profiles its CPU, through the inspector. Run it in the container.
 //
 //   docker kill -s SIGUSR1 NAME
 //   docker exec -i NAME /nodejs/bin/node --input-type=module - 'process.memoryUsage()' < ask.mjs
 //   docker exec -i NAME /nodejs/bin/node --input-type=module - --cpu 5 < ask.mjs > app.cpuprofile
 //
-// It needs Node 22 or newer and nothing else. The answer goes to stdout as JSON.
+// It requires Node 22 or later and no packages. It prints the result as JSON on standard output.
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const [expression, seconds = '5'] = process.argv.slice(2);
@@ -25,7 +25,7 @@ await new Promise((resolve, reject) => {
   socket.onerror = () => reject(new Error('The inspector does not accept the connection.'));
 });
 
-/** What the inspector can attach to. Tries for two seconds, because it opens a moment after the signal. */
+/** Lists the targets of the inspector. Tries for two seconds, because the inspector starts shortly after the signal. */
 async function findTargets() {
   for (let attempt = 0; attempt < 10; attempt++) {
     const response = await fetch('http://127.0.0.1:9229/json/list').catch(() => undefined);
@@ -34,13 +34,13 @@ async function findTargets() {
   }
 }
 
-/** Sends one command and waits for its answer. One at a time is enough here. */
+/** Sends one command and waits for its response. The next command has to wait for it. */
 function send(method, params = {}) {
   socket.send(JSON.stringify({ id: 1, method, params }));
   return new Promise((resolve, reject) => {
     socket.onmessage = ({ data }) => {
       const answer = JSON.parse(data);
-      if (answer.id !== 1) return; // An event, such as one about a finished collection of garbage.
+      if (answer.id !== 1) return; // An event, such as the end of a garbage collection.
       answer.error ? reject(new Error(answer.error.message)) : resolve(answer.result);
     };
   });

@@ -1,38 +1,17 @@
-# An experiment, not a template: how small can the image of ../Dockerfile.multi get without giving up what a service needs?
-# One bundled file, a Node without symbols, and of distroless only what Node loads. README.md has the numbers and the price.
+# An experiment, not a template: the smallest image that still does what a service should. Read README.md first.
 # docker build -f lean/Dockerfile.lean .
-#
-# The limits: a bundle has no native addons (.node files), and the libraries that they want may be missing here. It has no
-# worker files, no files that the app reads while it runs, and no modules that are required by a computed name: COPY those.
-# The bundle lies where dist/index.js was, so the entry's __dirname stays. Modules of other directories get the same one.
-# Agents that patch modules as they load (OpenTelemetry and its like) see none. With any of these, Dockerfile.multi is better.
-# The build also needs the full Node image, for `strip`.
-#
-# Measured and not taken:
-# - Minified code: 0.35 MB less unpacked, 0.03 MB less to download, 3 ms quicker. Stack traces would name nothing.
-# - A source map: 0.5 MB more, and --enable-source-maps takes 5 to 10 ms. The bundle is readable without one.
-# - NODE_COMPILE_CACHE: quicker, but less than the bytecode below. It keeps less of it, and works for one user id only.
-# - A V8 start-up snapshot: Node 26.10.0 crashes when it builds one with node:http in it.
-# - An ES module as bundle: no quicker. V8 flags for memory, garbage collection and threads: no difference.
 ARG NODE_VERSION=26
 
-# Only read from, never shipped as it is.
+# The other stages copy files from this one.
 FROM gcr.io/distroless/nodejs${NODE_VERSION}-debian13:nonroot AS distroless
 
-# The files of the image without the app. The full Node image, because it has `strip`. Nothing here depends on the app,
-# so an edit reuses it, and apps share the layer that are built on the same machine. Many apps on many machines: push this
-# stage as a base image of your own.
+# Node and what it requires, without the app, so that an edit reuses this stage. The full image has `strip`.
 FROM node:${NODE_VERSION} AS base
 
 WORKDIR /lean
 
-# An allow-list. Of distroless stay:
-# - all outside of /usr and /nodejs: users, CA certificates, name lookup, /tmp, the home directory, the list of packages
-# - the libraries that Node says it has loaded. What goes: OpenSSL (Node brings its own), zlib, zstd, OpenMP, gconv
-# - licences and the name of the system
-# - time zones, 1.3 MB: TZ works without them, but a mounted /etc/localtime would be taken for that of another city
-# Locales are all in Node itself. That is 8 MB instead of 28, and 3.1 MB to download instead of 10.7. The cost: what a native
-# addon may want is gone.
+# Keep what Node loads and what every service requires: users, CA certificates, time zones and licenses.
+# Omit the other libraries.
 RUN --mount=type=bind,from=distroless,target=/distroless set -eu; \
     cd /distroless; \
     for path in *; do \
@@ -46,13 +25,11 @@ RUN --mount=type=bind,from=distroless,target=/distroless set -eu; \
       [ ! -e "$path" ] || cp -a --parents "$path" /lean/; \
     done
 
-# Without its symbols Node has 116 MB instead of 150, and 42 MB to download instead of 49. It starts no quicker. The cost:
-# when Node itself crashes, the native stack trace has fewer names. Those of JavaScript stay.
+# Remove Node's symbols. Only native stack traces use them; those of JavaScript stay complete.
 RUN --mount=type=bind,from=distroless,target=/distroless \
   mkdir -p nodejs/bin && strip -o nodejs/bin/node /distroless/nodejs/bin/node
 
-# Scanners read the list of packages. The entry of a package goes if none of its files were kept. A package that the full
-# Node image does not know keeps its entry.
+# Scanners read the list of packages. Remove each package whose files were all omitted.
 RUN --mount=type=bind,from=distroless,target=/distroless set -eu; \
     for entry in /lean/var/lib/dpkg/status.d/*; do \
       package=$(basename "$entry" .md5sums); \
@@ -64,22 +41,21 @@ RUN --mount=type=bind,from=distroless,target=/distroless set -eu; \
       [ -z "$gone" ] || rm -rf "$entry" "/lean/usr/share/doc/$package"; \
     done
 
-# packages: the names, versions and licences of what is in the bundle: scanners look for them, and the licences ask for it.
-# 0.2 MB unpacked, 0.03 MB to download.
+# Scanners require the names and versions of the bundled packages, and the licenses have to be shipped.
 FROM node:${NODE_VERSION}-slim AS packages
 
 WORKDIR /packages
 
-# package.json and the lockfile first: Docker reuses this layer and the next until a dependency changes.
+# Omit development dependencies, and delete everything except package.json and the licenses.
 COPY package.json package-lock.json ./
 RUN npm ci --omit=dev \
   && find node_modules ! -type d ! -name package.json ! -iname 'licen[cs]e*' ! -iname 'notice*' ! -iname 'copying*' -delete \
   && find node_modules -type d -empty -delete
 
-# builder: the app as one file.
+# Bundle the app into one file.
 FROM node:${NODE_VERSION}-slim AS builder
 
-# esbuild, which the app itself need not have.
+# Install esbuild apart from the app, which does not require it.
 WORKDIR /bundler
 COPY lean/package.json lean/package-lock.json ./
 RUN npm ci
@@ -92,55 +68,50 @@ RUN npm ci
 COPY . .
 RUN npm run build
 
-# One file instead of several hundred: 1.2 MB instead of 2.4, 0.3 MB to download instead of 0.7, and quicker to start. Names
-# and lines stay readable in stack traces; a comment above each module says from which file it is. CommonJS, so the app
-# cannot use `await` outside of functions or `import.meta`.
+# One file is smaller and starts faster than hundreds. The code is not minified, so stack traces stay readable.
+# CommonJS, because start.cjs loads the bundle as a script: no `import.meta`, no top-level `await`.
 RUN /bundler/node_modules/.bin/esbuild dist/index.js --bundle --platform=node --format=cjs --outfile=server.cjs
 
-# rootfs: Node and what it needs, from nothing.
+# Start from an empty image.
 FROM scratch AS rootfs
 
 COPY --from=base /lean /
 
-# The first as distroless sets it.
+# Distroless sets SSL_CERT_FILE, too.
 ENV SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt NODE_ENV=production
 
-# app: the files of the app, and the bytecode, which only this Node can make.
+# Make the bytecode in this stage: it is valid only for the Node of this image.
 FROM rootfs AS app
 
 WORKDIR /app
 
 COPY --from=packages /packages/package.json /app/
 COPY --from=packages /packages/node_modules /app/node_modules
-# Where dist/index.js was, so that the app finds files beside itself: join(__dirname, '../views').
+# The bundle replaces dist/index.js, so that paths relative to its __dirname stay valid.
 COPY --from=builder /app/server.cjs /app/dist/
 COPY lean/start.cjs /app/dist/
 
-# The bytecode of what runs at the start: quicker again, for 0.5 MB unpacked and 0.16 MB to download. It is only
-# read, so it works for any user and on a read-only file system. If the app is started with V8's flags, V8 may refuse
-# it, and compiles as always.
-# This runs the app up to its first pause. If that fails for want of a setting, give this RUN a harmless one.
+# Start the app once and save the bytecode that V8 compiled, so that the container starts faster.
+# If the app requires a setting to start, give this RUN a harmless value.
 RUN ["/nodejs/bin/node", "dist/start.cjs", "--save-bytecode"]
 
-# runner: the image. All of the app is one layer.
 FROM rootfs AS runner
 
-# All of it belongs to root, so the app cannot change its own code.
+# The files belong to root, so the app cannot change its own code.
 COPY --from=app /app /app
 
 WORKDIR /app
 
-# A number lets Kubernetes check that it is not root.
+# A number, because Kubernetes cannot check that a name is not root.
 USER 65532
 
 EXPOSE 3000
 
-# Node asks the app: there is no shell and no curl. The full path, because /nodejs/bin is not on the PATH.
+# Use Node, because the image has no shell and no curl. `/nodejs/bin` is not in the PATH.
 HEALTHCHECK --start-period=5s --timeout=3s \
   CMD ["/nodejs/bin/node", "-e", "http.get('http://127.0.0.1:' + (process.env.PORT || 3000) + '/healthz', (r) => process.exit(r.statusCode === 200 ? 0 : 1)).on('error', () => process.exit(1))"]
 
-# As distroless has it. A FROM scratch has none.
+# The same as in distroless. An image from scratch has no entrypoint.
 ENTRYPOINT ["/nodejs/bin/node"]
 
-# No heap limit: set one with NODE_OPTIONS where you set the memory limit of the container.
 CMD ["dist/start.cjs"]

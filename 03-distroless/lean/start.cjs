@@ -1,7 +1,7 @@
-// For Dockerfile.lean: starts the bundle with the bytecode that the build saved beside it, so that V8 need not compile
-// it again. V8 refuses bytecode of another version or of other flags. It then compiles as always: slower, no error.
+// Starts the bundle with the bytecode that Dockerfile.lean saved, so that V8 does not compile the code again.
+// V8 rejects bytecode of another version or with other flags, and compiles the code: slower, but without an error.
 //   node start.cjs                    starts the app
-//   node start.cjs --save-bytecode    starts it, saves the bytecode and ends; only while the image is built
+//   node start.cjs --save-bytecode    starts the app, saves the bytecode and exits; only for the build of the image
 const { readFileSync, writeFileSync } = require('node:fs');
 const { wrap } = require('node:module');
 const { join } = require('node:path');
@@ -11,7 +11,7 @@ const bundle = join(__dirname, 'server.cjs');
 const bytecode = join(__dirname, 'server.bytecode');
 const saving = process.argv[2] === '--save-bytecode';
 
-// Without a hashbang, which Node ignores only at the very beginning. The line stays, for stack traces.
+// A hashbang is valid only at the beginning, and `wrap` puts code before it. Keep its line, for stack traces.
 const code = readFileSync(bundle, 'utf8').replace(/^#!.*/, '');
 const script = new Script(wrap(code), {
   filename: bundle,
@@ -20,12 +20,11 @@ const script = new Script(wrap(code), {
 });
 
 if (saving) {
-  // At the end, and not before the run: only functions that have run are compiled, and only those are saved. An app that
-  // ends by itself comes here, too. Where it ends with an error, the build fails.
+  // Save on exit: V8 saves only functions that have run. If the app exits with an error, the build fails.
   process.on('exit', () => writeFileSync(bytecode, script.createCachedData()));
 }
 
-// What Node itself does with a CommonJS file.
+// Run the code as Node runs a CommonJS file.
 script.runInThisContext().call(module.exports, exports, require, module, bundle, __dirname);
 
 if (saving) process.exit();

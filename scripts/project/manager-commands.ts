@@ -19,9 +19,9 @@ export interface ManagerCommands {
   note: { about: string; text: string } | null;
 }
 
-const KEPT = 'npm keeps development dependencies that are also optional peers. Without their entry it removes them.';
-const ADDED = 'The app imports a development dependency. Without this it is missing: better move it to dependencies.';
-const NPX = 'npx starts the package manager: Node 25 and later come without Corepack.';
+const KEPT = 'npm keeps development dependencies that are also optional peers, unless package.json does not list them.';
+const ADDED = 'The app imports a development dependency, so install it here. Better: move it to dependencies.';
+const NPX = 'npx downloads the package manager, because Node 25 and later do not include Corepack.';
 
 /** How a package manager is started: all but npm with npx, because Node 25 and later come without Corepack. */
 export function startManager({ name, version, isPlugAndPlay }: PackageManager): string {

@@ -13,6 +13,7 @@ const workspace = JSON.parse(await readFile(join(ROOT, 'package-lock.json'), 'ut
  * a Dockerfile below a chapter is not part of the app.
  */
 const OTHER_IGNORED: Record<string, { with?: string[]; without?: string[] }> = {
+  '02-multi-stage': { with: ['native'] },
   '03-distroless': { with: ['lean'] },
   '04-three-stage': { with: ['company'], without: ['test'] },
 };

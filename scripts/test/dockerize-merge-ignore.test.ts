@@ -41,17 +41,17 @@ const addedTo = (existing: string, partial: Partial<Request> = {}) =>
 test.each(CHAPTERS)('the file of %s is its own template', (chapter) => {
   const template = readTemplate(chapter);
   expect(merge(template, {}, template)).toBe(template);
-  const own = template.replace('mistakes\n', '').replace(/\n# A directory of this chapter[\s\S]*/, '');
+  const own = template.replace(/\n# Only in this chapter\.[\s\S]*/, '');
   expect(merge(null, {}, template)).toBe(own);
-  expect(own).not.toMatch(/mistakes|lean|company/);
+  expect(own).not.toMatch(/mistakes|lean|company|native/);
 });
 
 test('a new file has the outputs, the other apps, and what the build needs', () => {
   const needed = [...NEEDED, 'README.md', '.npmrc', 'test', 'logs', '.env.production', 'apps/web/package.json'];
   expect(merge(null, { needed, others: ['apps/web', 'apps/[x]'], outputs: ['build'] })).toMatchInlineSnapshot(`
-    "# What the build context leaves out: faster to send, nothing secret in it, and no needless rebuilds.
+    "# Keep the build context small and free of secrets, and avoid needless rebuilds.
 
-    # Made again inside the image
+    # The build installs and compiles these itself
     **/node_modules
     build
     coverage
@@ -61,27 +61,28 @@ test('a new file has the outputs, the other apps, and what the build needs', () 
     apps/\\[x\\]
     apps/web
 
-    # History and secrets
+    # Git history and secrets
     .git
     **/.env
     **/.env.*
     **/*.pem
     **/*.key
 
-    # Logs and what editors, tools and systems leave behind
+    # Logs, and files of editors, tools and operating systems
     **/*.log
     .turbo
     .vscode
     .idea
     **/.DS_Store
 
-    # Not needed to build the app
+    # Not required for the build
     **/Dockerfile*
     .dockerignore
+    compose.yaml
     *.md
     README.*
 
-    # Added by dockerize: what the build reads, and what it does not
+    # Added by dockerize
     !.env.production
     !README.md
     !apps/web/package.json
@@ -125,7 +126,7 @@ test('an existing file keeps its text, and gets what is missing', () => {
     !README.md
     logs/**
 
-    # Added by dockerize: what the build reads, and what it does not
+    # Added by dockerize
     coverage
     *.tsbuildinfo
     **/*.log
@@ -135,6 +136,7 @@ test('an existing file keeps its text, and gets what is missing', () => {
     **/.DS_Store
     **/Dockerfile*
     .dockerignore
+    compose.yaml
     README.*
     test
     !README.md

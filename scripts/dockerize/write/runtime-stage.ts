@@ -22,7 +22,7 @@ export function writeRuntimeStage(plan: Plan, phrases: Phrases): string[] {
     writes.length > 0 ? writeVolumes(plan) : '',
     // The comment says that the app cannot change its code.
     phrases(stage, 'USER').replace(writes.length > plan.volumes.length ? /^# The files belong.*\n/m : '', ''),
-    `${port < 1024 ? '# Below 1024: Docker 20.10 and later allow this port for every user.\n' : ''}EXPOSE ${port}`,
+    `${port < 1024 ? '# Docker 20.10 and later let every user listen on a port below 1024.\n' : ''}EXPOSE ${port}`,
     writeHealthCheck(plan, phrases(stage, 'HEALTHCHECK')),
     plan.init ? `COPY --from=init /usr/bin/tini-static /tini\nENTRYPOINT ${execForm(entrypoint)}` : '',
     writeCommand(plan, phrases(stage, 'CMD')),
@@ -36,10 +36,7 @@ function writeInstallation(plan: Plan, phrases: Phrases): string[] {
   const copies = copyManifests(plan);
   return [
     hasBuildStage(plan) ? copies : phrases('builder', 'COPY package.json', copies),
-    phrases('runner', 'RUN npm ci', install).replace(
-      'What npm',
-      plan.manager.note ? 'What the installation' : 'What npm',
-    ),
+    phrases('runner', 'RUN npm ci', install).replace("npm's cache", plan.manager.note ? 'the caches' : "npm's cache"),
   ];
 }
 
@@ -82,7 +79,7 @@ function writeVolumes(plan: Plan): string {
   const [all, owner] = [paths.join(' '), `${user}:${user}`];
   const copy = `COPY --from=${hasBuildStage(plan) ? 'builder' : 'deps'} --chown=${owner}`;
   return [
-    `# The app writes here. ${hasVolumes ? 'A volume keeps the files when the container is replaced.' : 'Mount a volume to keep the files.'}`,
+    `# The app writes here. ${hasVolumes ? 'The volume keeps the files when you replace the container.' : 'Mount a volume to keep the files.'}`,
     ...(plan.shape === '03'
       ? paths.map((path) => `${copy} ${path} ${path}`)
       : [`RUN mkdir -p ${all} && chown ${paths.includes(inApp(plan.app)) ? '' : '-R '}${owner} ${all}`]),
@@ -90,7 +87,7 @@ function writeVolumes(plan: Plan): string {
   ].join('\n');
 }
 
-const NO_ROUTE = '# No route of the app reports its health:';
+const NO_ROUTE = '# The app has no health route, so the check';
 
 /** The check of the chapter, with the port and the path of this app. */
 function writeHealthCheck({ health, port, readsPort }: Plan, paragraph: string): string {
@@ -105,16 +102,16 @@ function writeHealthCheck({ health, port, readsPort }: Plan, paragraph: string):
   if (health.kind === 'connection') {
     return withCode(
       `net.connect(${number}, '127.0.0.1', () => process.exit(0))`,
-      `${NO_ROUTE} the check only connects.`,
+      `${NO_ROUTE} only opens a connection.`,
     );
   }
   if (health.kind === 'route') {
     return withCode(`http.get(${url(health.path)}, (r) => process.exit(r.statusCode === 200 ? 0 : 1))`);
   }
-  return withCode(`http.get(${url(health.path)}, () => process.exit(0))`, `${NO_ROUTE} any response will do.`);
+  return withCode(`http.get(${url(health.path)}, () => process.exit(0))`, `${NO_ROUTE} accepts any response.`);
 }
 
-const FORWARDS = '# The init is PID 1, and passes the SIGTERM of `docker stop` on to Node.';
+const FORWARDS = '# The init is PID 1 and forwards SIGTERM from `docker stop` to Node.';
 
 /** CMD in exec form. Commands that come first need a shell, which the app then replaces. */
 function writeCommand({ shape, init, before, command, isProgram }: Plan, paragraph: string): string {

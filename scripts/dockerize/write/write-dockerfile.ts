@@ -4,10 +4,10 @@ import { hasBuildStage, hasDependencyStage, type Plan } from '../plan-model.ts';
 import { buildImage, copyManifests, inApp, installWith, withHeaders } from './instruction-lines.ts';
 import { writeRuntimeStage } from './runtime-stage.ts';
 
-const INIT = `# An init. The app does not handle SIGTERM: as PID 1 it would ignore it, and be killed after 10 seconds.
+const INIT = `# The app does not handle SIGTERM, and as PID 1 it would ignore it. An init forwards SIGTERM, so that the app stops at once.
 FROM node:\${NODE_VERSION}-slim AS init
 RUN apt-get update && apt-get install -y --no-install-recommends tini`;
-const SETUPTOOLS = `# node-gyp before version 10 needs distutils, which Python 3.12 no longer has.
+const SETUPTOOLS = `# node-gyp before version 10 requires distutils, which Python 3.12 does not include.
 RUN apt-get update && apt-get install -y --no-install-recommends python3-setuptools`;
 
 /** Writes the Dockerfile of a plan. It has the words of `chapter`, the text of the Dockerfile whose shape it has. @throws {ToolError} see {@link checkPlan}. */
@@ -30,12 +30,12 @@ export function writeDockerfile(plan: Plan, chapter: string): string {
 
 /** The first line where it is not the chapter's. */
 function writeTitle(plan: Plan): string | null {
-  if (!hasBuildStage(plan) && !hasDependencyStage(plan)) return '# One stage: there is no build step.';
+  if (!hasBuildStage(plan) && !hasDependencyStage(plan)) return '# One stage, because the project has no build step.';
   const isCounted = plan.shape === '02' && plan.init;
   const isSame = plan.build.length > 0 && plan.modules === 'install' && (plan.shape === '03' || !plan.isDebian);
-  const stages = `Two stages${plan.init ? ', and one for an init' : ''}`;
+  const stages = `Two stages${plan.init ? ', and one for the init' : ''}`;
   const first = plan.compiles ? 'The first has compilers' : 'The first installs and builds';
-  return isSame && !isCounted ? null : `# ${stages}. ${first}, the last gets what production needs and nothing else.`;
+  return isSame && !isCounted ? null : `# ${stages}. ${first}, the last runs the app.`;
 }
 
 /** Refuses what would end or change an instruction. @throws {ToolError} with the code `usage`. */
@@ -81,7 +81,7 @@ function writeBuildStage(plan: Plan, phrases: Phrases): string[] {
     plan.needsSetuptools ? SETUPTOOLS : '',
     ...writeFullInstallation(plan, phrases),
     build.length > 0 ? `COPY . .\n${args}RUN ${build.join(' \\\n  && ')}` : '',
-    modules === 'prune' ? `# Removes what only development needs.\nRUN ${withHeaders(plan, manager.prune)}` : '',
+    modules === 'prune' ? `# Remove development dependencies.\nRUN ${withHeaders(plan, manager.prune)}` : '',
     makeDirectories(plan),
   ];
 }

@@ -6,7 +6,7 @@ type Paths = Record<'needed' | 'others' | 'outputs', string[]> & { secrets?: str
 /** The text of a .dockerignore: like that of the chapters, which is `template`, or `existing` with what it lacks at its end. */
 export function writeIgnoreFile(existing: string | null, template: string, paths: Paths): string {
   const needed = toPatterns(paths.needed);
-  const title = '# Added by dockerize: what the build reads, and what it does not';
+  const title = '# Added by dockerize';
   return mergeIgnoreFile(existing, fillTemplate(template, paths, needed), needed, title);
 }
 
@@ -16,12 +16,11 @@ function fillTemplate(template: string, { others, outputs, secrets = [] }: Paths
   const made = toPatterns(outputs).filter((output) => !needed.some((one) => `${one}/`.startsWith(`${output}/`)));
   const own = made.filter((output) => !/(^|\/)dist(\/|$)/.test(output));
   const more: Record<string, string[]> = {
-    mistakes: [],
     '**/dist': own.length > 0 && own.length === made.length ? own : ['**/dist', ...own],
     '*.tsbuildinfo': ['*.tsbuildinfo', '', '# Other apps of the workspace', ...toPatterns(others)],
     '.npmrc': [...new Set(['.npmrc', ...toPatterns(secrets)])],
   };
-  const common = template.replace(/\n#[^\n]*Delete the line in yours[\s\S]*?(\n\n|$)/, '').split('\n');
+  const common = template.replace(/\n#[^\n]*Delete the lines? in yours[\s\S]*?(\n\n|$)/, '').split('\n');
   const lines = common.flatMap((line) => more[line] ?? [line]);
   const rest = lines.filter((line) => line === '' || !needed.some((one) => toPath(one) === toPath(line)));
   // A comment goes with the last of its lines.
