@@ -7,6 +7,7 @@ import { ROOT } from './test-engine.ts';
 
 /** Dockerfiles below a chapter that build its app, by the variant that the tests call them. */
 const BELOW: Record<string, Record<string, string>> = {
+  '02-multi-stage': { native: 'native/Dockerfile' },
   '03-distroless': { lean: 'lean/Dockerfile.lean' },
   '04-three-stage': { company: 'company/Dockerfile' },
 };

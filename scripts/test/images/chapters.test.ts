@@ -18,6 +18,7 @@ afterAll(() => bench.cleanUp());
 const USERS: Record<string, number> = {
   '01-first-dockerfile multi': 0,
   '02-multi-stage multi': 1000,
+  '02-multi-stage native': 1000,
   '03-distroless multi': 65532,
   '03-distroless lean': 65532,
   '04-three-stage multi': 1000,
