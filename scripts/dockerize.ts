@@ -18,12 +18,12 @@ const flag = (name: string, help: string) => option(name, help, z.boolean().defa
 const programShape = {
   like: option(
     '--like <chapter>',
-    'chapter whose shape the file has: 02, 03 or 04 (default: 02)',
+    'chapter that the Dockerfile follows: 02, 03 or 04 (default: 02)',
     z.enum(SHAPES, 'expects 02, 03 or 04').default('02'),
   ),
   verify: option('--no-verify', 'only write the files: do not build and run the image', z.boolean().default(true)),
   dryRun: flag('--dry-run', 'write nothing: print the Dockerfile'),
-  force: flag('--force', 'replace an existing Dockerfile, which becomes Dockerfile.bak'),
+  force: flag('--force', 'replace an existing Dockerfile, and keep it as Dockerfile.bak'),
 };
 
 /** What may not be known from the files of a project. */
@@ -62,10 +62,10 @@ const expectStatus = option(
 const verifyShape = { port, path, expectStatus, env, envFile, secrets, buildArgs };
 
 const HELP = `
-dockerize only reads the project. It prints what it finds, and where; it never runs anything of it on this machine. Then it
-writes a Dockerfile and a .dockerignore, builds the image, runs it, requests it, and compares it with the Dockerfile that the
-project had. An existing Dockerfile stays: the new one is Dockerfile.multi next to it. On a terminal, dockerize asks for what
-it cannot know. Elsewhere it names the option.
+dockerize reads the project, and prints what it finds and where. It runs the project's code only in containers. Then it writes
+a Dockerfile and a .dockerignore, builds and runs the image, requests it, and compares it with the Dockerfile that the project
+had. If there is a Dockerfile, it is kept: the new one is Dockerfile.multi. If no file of the project names a fact, such as the
+port, dockerize asks for it on a terminal. Elsewhere, an error names the option for it.
 
 Examples:
   npm run dockerize -- ../my-app
@@ -74,9 +74,9 @@ Examples:
   npm run dockerize -- ../my-monorepo --workspace apps/api
 
 Exit codes:
-  0  the files are written, and the image does what a service should
+  0  the files are written, and the image passes all checks
   1  the files are written, but the image was not built, did not respond, or fails a check; or something else failed
-  2  wrong use, or something cannot be known: the message names the option
+  2  wrong use, or a fact is missing: the message names the option
   3  there is no container engine
   129, 130, 143  ended by SIGHUP, Ctrl-C or SIGTERM; the containers and images of this invocation are removed
   141  standard error was closed; they are removed as well`;
@@ -84,12 +84,12 @@ Exit codes:
 /** Reads the command line. After --help the program exits with 0. @throws {ToolError} with the code `usage`. */
 function readCommandLine(args: string[]): DockerizeOptions {
   const command = new Command('npm run dockerize --')
-    .description('Writes a Dockerfile for a Node.js project in the shape of a chapter, builds it, and tries the image.')
+    .description('Writes a Dockerfile like that of a chapter for a Node.js project, builds it, and tests the image.')
     .argument('<directory>', 'the project: its directory, or that of its workspace')
     .addHelpText('after', HELP);
   throwUsageErrors(command, 'Try: npm run dockerize -- --help');
   addOptions(command, programShape);
-  command.optionsGroup('What cannot be known from the files, or should be otherwise:');
+  command.optionsGroup('Facts about the project (default: what its files say):');
   addOptions(command, factsShape);
   command.optionsGroup('How the image is built, run and requested:');
   addOptions(command, verifyShape);
@@ -108,8 +108,8 @@ function readCommandLine(args: string[]): DockerizeOptions {
 function splitWords(text: string): string[] {
   const refuse = (): never => {
     throw usageError(
-      '--args has a variable, a pattern or an operator: no shell reads it in the image.',
-      `With quotes of its own it is a word: --args "'*'"`,
+      '--args has a variable, a pattern or an operator. In the image, no shell evaluates it.',
+      `To pass it as text, quote it: --args "'*'"`,
     );
   };
   return parse(text, refuse).map((word) => (typeof word === 'string' ? word : refuse()));

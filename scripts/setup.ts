@@ -8,11 +8,11 @@ import { removeAllStandIns, setUp } from './setup/set-up.ts';
 
 const DESCRIPTION = `Shows what this machine has, and installs what is missing:
   1. the repository's dependencies (npm ci)
-  2. a container engine that answers: on Debian and Ubuntu, as root or with
-     sudo, Docker is installed and started
+  2. a running container engine: on Debian and Ubuntu, as root or with sudo,
+     setup installs and starts Docker
   3. the base images of the chapters, and of the projects that you name, such
-     as scripts/shapes: pulled. Where a registry cannot be reached, stand-ins
-     are built under the names of the official images; on a terminal, setup
+     as scripts/shapes: setup pulls them. Where no registry can be reached, it
+     builds stand-ins under the names of the official images; on a terminal, it
      asks first`;
 
 const EXIT_CODES = `
@@ -29,7 +29,7 @@ const HINT = 'Try: npm run setup -- --help';
 await startProgram(async (signal) => {
   const command = new Command('npm run setup --')
     .description(DESCRIPTION)
-    .argument('[directories...]', 'projects whose base images are provided as well')
+    .argument('[directories...]', 'projects whose base images setup provides as well')
     .addOption(new Option('--stand-ins', 'build stand-ins without asking a registry'))
     .addOption(new Option('--remove-stand-ins', 'only remove all stand-ins').conflicts('standIns'))
     .addHelpText('after', EXIT_CODES);

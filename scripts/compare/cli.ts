@@ -39,9 +39,9 @@ export type CompareOptions = Omit<z.infer<z.ZodObject<typeof compareShape>>, 'co
 
 const AFTER_HELP = `
 A project is any directory with a Dockerfile, a Dockerfile.something or a something.Dockerfile. Each of them is a variant.
-The others are compared with the variant single, or else with Dockerfile, or else with the first. Options that a project
-always requires can be written to its compare.config.json (port, path, env, buildArgs, secrets, dockerfiles, targets,
-budgets, …). Paths are relative to the directory where you run the command. Projects are only read, never changed.
+All variants are compared with single. If there is none, they are compared with Dockerfile, or else with the first variant.
+Write options that a project always requires to its compare.config.json (port, path, env, buildArgs, secrets, dockerfiles,
+targets, budgets, …). Paths are relative to the directory where you run the command. compare never changes a project.
 
 Examples:
   npm run compare

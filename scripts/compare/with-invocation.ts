@@ -21,7 +21,7 @@ export async function withInvocation<T>(
   const progress = quiet ? quietProgress() : createProgress();
   try {
     const task = progress.task('engine');
-    task.update('waiting for an answer');
+    task.update('waiting for a response');
     const engine = await findEngine(signal);
     await removeAbandoned(engine, progress);
     signal.throwIfAborted();

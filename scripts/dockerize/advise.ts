@@ -10,7 +10,7 @@ const ADVICE: [pattern: RegExp, advise: (look: Look, ...groups: string[]) => str
   [
     /gyp ERR! cwd \S*node_modules\/((?:@[^\s/]+\/)?[^\s/]+)/,
     ({ node: { major } }, name) =>
-      `${name} cannot be compiled for Node ${major}: update it, or name an older Node: --node ${major - 2}`,
+      `${name} cannot be compiled for Node ${major}: update it, or use an older Node: --node ${major - 2}`,
   ],
   [
     /Cannot find (?:module|package) '([^'./][^']*)'/,
@@ -23,7 +23,7 @@ const ADVICE: [pattern: RegExp, advise: (look: Look, ...groups: string[]) => str
     /Cannot find module '\/app\/([^']+)'/,
     ({ start: { entry } }, path) =>
       entry !== null && path.endsWith(entry)
-        ? `The build does not make ${path}. Name the file that it makes: --entry dist/server.js`
+        ? `The build does not create ${path}. Name the file that it creates: --entry dist/server.js`
         : `The app imports ${path}, ${addCopy(path)}`,
   ],
   [
@@ -43,7 +43,8 @@ const ADVICE: [pattern: RegExp, advise: (look: Look, ...groups: string[]) => str
   [new RegExp(`${ENDS}[^]*\\busage:`, 'i'), () => 'The app expects arguments: --args "data.json --port 3000"'],
   [
     new RegExp(ENDS),
-    () => 'The app is not a server: it ends by itself. --no-verify writes the files without trying them.',
+    () =>
+      'The app exits by itself, so it is not a server. To write the files without running the app, use --no-verify.',
   ],
 ];
 

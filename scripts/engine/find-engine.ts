@@ -14,7 +14,7 @@ const dockerInfo = z.object({ Driver: z.string(), DriverStatus: z.array(z.tuple(
 const PROBE_LIMIT_MS = 20_000;
 
 /**
- * Finds an engine that answers and a client that can build on it with BuildKit.
+ * Finds an engine that responds and a client that can build on it with BuildKit.
  *
  * Every `docker` on the PATH is tried in order, because the first one may lack BuildKit: since Docker 23 the client needs
  * its buildx plugin for it and, without the plugin, falls back to the legacy builder, which refuses `RUN --mount`.
@@ -44,10 +44,13 @@ export async function findEngine(signal?: AbortSignal): Promise<Engine> {
   }
 
   if (withoutBuildKit.length > 0) {
-    throw new ToolError(`An engine answers, but ${withoutBuildKit.join(' and ')} cannot build with BuildKit.`, {
-      code: 'engine-without-buildkit',
-      hint: "Install Docker's buildx plugin (the package is called docker-buildx or docker-buildx-plugin).",
-    });
+    throw new ToolError(
+      `A container engine responds, but ${withoutBuildKit.join(' and ')} cannot build with BuildKit.`,
+      {
+        code: 'engine-without-buildkit',
+        hint: "Install Docker's buildx plugin (the package is called docker-buildx or docker-buildx-plugin).",
+      },
+    );
   }
   if (firstError && isForbidden(firstError)) {
     throw new ToolError('A container engine runs, but this user may not use it.', {
@@ -58,7 +61,7 @@ export async function findEngine(signal?: AbortSignal): Promise<Engine> {
   }
   const chosen = findChosenEngine();
   const isClientMissing = clients.length === 0;
-  throw new ToolError(isClientMissing ? 'There is no docker command on the PATH.' : 'No container engine answers.', {
+  throw new ToolError(isClientMissing ? 'There is no docker command on the PATH.' : 'No container engine responds.', {
     code: 'engine-not-found',
     lines: firstError?.lines,
     hint: chosen ? describeChosen(chosen, isClientMissing) : INSTALL_HINT,
@@ -75,7 +78,7 @@ export function findChosenEngine(): string | undefined {
 
 function describeChosen(variable: string, isClientMissing: boolean): string {
   const action = isClientMissing ? "Install Docker's command line for the engine" : 'Start the engine';
-  return `${action} that ${variable}=${process.env[variable]} names, or unset ${variable} to use that of this machine.`;
+  return `${action} that ${variable}=${process.env[variable]} names, or unset ${variable} to use the engine of this machine.`;
 }
 
 /** Every `docker` on the PATH, in its order, the same file only once. */

@@ -33,15 +33,17 @@ export function chooseNodeVersion(project: Project, given?: number, packages: Lo
   const isNotOlder = (major: number) => major >= (semver.minVersion(first)?.major ?? 0);
   const [newest = 0] = best;
   const major = given ?? (count(newest) === facts.length ? newest : (best.findLast(isNotOlder) ?? newest));
-  const reason = given ? 'it was asked for' : `no supported LTS version (${SUPPORTED.join(', ')}) fits all`;
+  const reason = given ? '--node was given' : `no supported LTS version (${SUPPORTED.join(', ')}) fits all`;
   const notes = facts.flatMap(({ value, source }, index) => {
     if (ranges[index] === null) return [`${source} says ${value}, which is not a version of Node.`];
     if (fits(ranges[index], major)) return [];
-    return [`${source} says ${value}, but Node ${major} is used: ${reason}. --node chooses another.`];
+    return [
+      `${source} says ${value}, but the image uses Node ${major}: ${reason}. Choose another version with --node.`,
+    ];
   });
   if (given) facts.unshift(fact(`${given}`, '--node'));
   if (!SUPPORTED.includes(major))
-    notes.push(`Node ${major} gets no fixes, or does not exist: ${SUPPORTED.join(', ')} do.`);
+    notes.push(`Node ${major} does not exist or receives no more fixes. Supported: ${SUPPORTED.join(', ')}.`);
   return { major, facts, notes };
 }
 

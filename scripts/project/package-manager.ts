@@ -37,7 +37,10 @@ export function findPackageManager(project: Project): Fact<PackageManager> {
     );
   if (!lockfile || !manager) {
     const hint = `Run "${MAKE_LOCKFILE[declared.name] ?? MAKE_LOCKFILE.npm}" there, and commit the lockfile.`;
-    throw usageError(`There is no lockfile in ${project.directory}: each build could install other versions.`, hint);
+    throw usageError(
+      `There is no lockfile in ${project.directory}: each build could install different versions.`,
+      hint,
+    );
   }
   if (manager !== declared.name && found.some(([, name]) => name !== manager)) {
     const hint = 'Delete the one that you do not use, or write packageManager in package.json.';

@@ -9,7 +9,7 @@ import { spawnText } from '../lib/spawn.ts';
 export async function describeDefaultClient(command: string, signal: AbortSignal): Promise<string | null> {
   const [first] = await findDockerClients();
   if (first !== command) {
-    return `Note: in a terminal, docker is ${first}, which does not answer or lacks its buildx plugin.
+    return `Note: in a terminal, docker is ${first}, which does not respond or lacks its buildx plugin.
 03-distroless/lean and 04-three-stage require BuildKit. To build by hand, enter this in each terminal:
   export PATH=${dirname(command)}:$PATH DOCKER_BUILDKIT=1`;
   }
@@ -17,7 +17,7 @@ export async function describeDefaultClient(command: string, signal: AbortSignal
   // Docker 23 made BuildKit the default: https://docs.docker.com/engine/release-notes/23.0/
   const version = await spawnText(command, ['version', '--format', '{{.Client.Version}}'], { signal });
   if (Number.parseInt(version, 10) >= 23) return null;
-  return `Note: this docker uses BuildKit, which 03-distroless/lean and 04-three-stage require, only on request.
+  return `Note: this docker uses BuildKit only on request. 03-distroless/lean and 04-three-stage require BuildKit.
 To build by hand, enter this in each terminal:
   export DOCKER_BUILDKIT=1`;
 }

@@ -22,7 +22,7 @@ const START_LIMIT_MS = 30_000;
  */
 export async function installDocker(report: (line: string) => void, signal: AbortSignal): Promise<Engine> {
   if (!(await canInstallPackages())) {
-    throw new ToolError('No container engine answers, and setup cannot install one on this machine.', {
+    throw new ToolError('No container engine responds, and setup cannot install one on this machine.', {
       code: 'engine-not-found',
       hint: `Install and start one of these, then run \`npm run setup\` again:
   macOS, Windows   Docker Desktop
@@ -73,7 +73,7 @@ async function waitForEngine(readLog: () => Promise<string>, signal: AbortSignal
     await sleep(250, undefined, { signal });
   }
   const log = await readLog().catch((error) => describeError(error));
-  throw new ToolError(`Docker was started, but does not answer after ${START_LIMIT_MS / 1000} s.`, {
+  throw new ToolError(`Docker was started, but does not respond after ${START_LIMIT_MS / 1000} s.`, {
     code: 'engine-not-found',
     lines: log.trim().split('\n').slice(-10),
   });

@@ -64,7 +64,7 @@ export function removeAllStandIns(signal: AbortSignal): Promise<void> {
 
 async function withProgress(signal: AbortSignal, work: (progress: Progress) => Promise<void>): Promise<void> {
   const progress = createProgress();
-  signal.addEventListener('abort', () => progress.note('Removing what is unfinished'));
+  signal.addEventListener('abort', () => progress.note('Removing unfinished images and files'));
   try {
     await work(progress);
   } finally {

@@ -200,7 +200,7 @@ test('a dependency is added without a lockfile; a package that the project has i
   expect(await dependencies()).toEqual({ mitt: '3.0.1' });
   await addDependency(directory);
   expect(await dependencies()).toEqual({ mitt: '3.0.1', 'tiny-invariant': '1.3.3' });
-  await expect(addDependency(directory)).rejects.toThrow('has the packages already');
+  await expect(addDependency(directory)).rejects.toThrow('already has the packages');
 });
 
 test('why no dependency is added', async () => {

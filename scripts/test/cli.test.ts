@@ -227,7 +227,7 @@ test.each([
   [
     'no engine',
     { DOCKER_HOST: 'unix:///no/such/socket' },
-    /No container engine answers|There is no docker command/,
+    /No container engine responds|There is no docker command/,
     'unset DOCKER_HOST',
   ],
 ])('%s is exit code 3, with what to do', async (_name, env, message, advice) => {

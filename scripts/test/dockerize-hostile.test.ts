@@ -163,7 +163,7 @@ test('the shell of a CMD with migrations gets words', async () => {
 });
 
 test.each(["/a'+process.exit(0)+'", '/"', '/\\', '/ä'])('the path %j of the health check', (path) =>
-  expectRefusal('is not one of a URL', {}, { given: { path } }),
+  expectRefusal('is not a valid path of a URL', {}, { given: { path } }),
 );
 
 test('tokens stay out of the build context and of what is printed', async () => {

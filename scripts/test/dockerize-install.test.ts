@@ -342,14 +342,14 @@ describe('chooseNodeVersion', () => {
       { value: '>=24', source: 'engines in package.json' },
     ]);
     expect(choice.notes).toEqual([
-      'engines in package.json says >=24, but Node 22 is used: no supported LTS version (26, 24, 22) fits all. --node chooses another.',
+      'engines in package.json says >=24, but the image uses Node 22: no supported LTS version (26, 24, 22) fits all. Choose another version with --node.',
     ]);
   });
 
   it('takes --node whatever the project says', () => {
     expect(chooseNodeVersion(projectOf({ '.nvmrc': '22' }), 20)).toMatchObject({
       major: 20,
-      notes: [expect.stringMatching(/22/), expect.stringContaining('gets no fixes')],
+      notes: [expect.stringMatching(/22/), expect.stringContaining('receives no more fixes')],
     });
   });
 

@@ -23,7 +23,7 @@ test('no engine: the hint is to install one', async () => {
   await hideEngines(true);
   await expect(findEngine()).rejects.toMatchObject({
     code: 'engine-not-found',
-    message: 'No container engine answers.',
+    message: 'No container engine responds.',
     lines: ['Cannot connect to the Docker daemon'],
     hint: expect.stringContaining('`npm run setup` installs'),
   });
@@ -33,7 +33,7 @@ test.each(['DOCKER_HOST', 'DOCKER_CONTEXT'])('an engine that %s names: the hint 
   await hideEngines(true, { [name]: 'elsewhere' });
   await expect(findEngine()).rejects.toMatchObject({
     code: 'engine-not-found',
-    hint: `Start the engine that ${name}=elsewhere names, or unset ${name} to use that of this machine.`,
+    hint: `Start the engine that ${name}=elsewhere names, or unset ${name} to use the engine of this machine.`,
   });
 });
 

@@ -60,7 +60,7 @@ export async function addDependency(directory: string): Promise<void> {
   }
   const text = JSON.stringify(packageJson.value);
   const added = DEPENDENCIES.find(({ name }) => !text.includes(`"${name}"`));
-  if (!added) throw new ToolError('the project has the packages already that --bench adds');
+  if (!added) throw new ToolError('the project already has the packages that --bench adds');
   const { name, version, integrity } = added;
   const addTo = (object: JsonObject, key: string, entry: unknown) => {
     object[key] = { ...(isObject(object[key]) ? object[key] : {}), [name]: entry };

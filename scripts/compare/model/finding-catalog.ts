@@ -51,7 +51,7 @@ export const CATALOG = {
   'runs-as-root': {
     level: 'warning',
     message: 'The app runs as root.',
-    why: 'A flaw in the app then gives an attacker every right in the container, and brings them a step nearer to the host.',
+    why: 'A flaw in the app then gives an attacker root in the container, one step closer to the host.',
     fix: 'Set a user by number before CMD; the node images have one:\n  USER 1000',
   },
   'user-name': {
@@ -75,7 +75,7 @@ export const CATALOG = {
   'dev-dependency': {
     level: 'warning',
     message: 'Development dependencies are installed.',
-    why: 'Nothing requires them at run time. They are often most of node_modules, are pulled with each deployment, and each is code that an attacker may use.',
+    why: 'Nothing requires them at run time. They are often most of node_modules, are downloaded with each deployment, and each is code that an attacker may use.',
     fix: 'Install only production dependencies in the stage that you ship:\n  RUN npm ci --omit=dev\nPruning in a later layer does not help: the layer below still holds the files.',
   },
   compiler: {
@@ -99,7 +99,7 @@ export const CATALOG = {
   'shell-form': {
     level: 'warning',
     message: 'A shell is PID 1, because CMD or ENTRYPOINT is in shell form.',
-    why: 'docker stop sends SIGTERM to the shell, which does not pass it on: after ten seconds the app is killed in the middle of its work.',
+    why: 'docker stop sends SIGTERM to the shell, which does not forward it: after ten seconds, the app is killed in the middle of its work.',
     fix: 'Use the exec form: CMD ["node", "dist/index.js"]',
   },
   'npm-process': {
@@ -112,7 +112,7 @@ export const CATALOG = {
     level: 'info',
     message: 'There is no HEALTHCHECK.',
     why: 'Docker, Compose and Swarm then only know that the process runs, not that it responds. Kubernetes has its own probes and ignores HEALTHCHECK.',
-    fix: 'Let Node send the request, so that the image needs no curl:\n  HEALTHCHECK CMD ["node", "-e", "fetch(\'http://127.0.0.1:3000/healthz\').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]',
+    fix: 'Let Node send the request, so that the image requires no curl:\n  HEALTHCHECK CMD ["node", "-e", "fetch(\'http://127.0.0.1:3000/healthz\').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]',
   },
 } as const satisfies Record<string, Explanation>;
 

@@ -41,7 +41,7 @@ export function findPorts(project: Project, scan: SourceScan, framework: Framewo
   if (source && isFixed && (listened || !framework)) return { port: source, defaultPort };
   const isFrameworkFirst = framework !== null && listened === null && framework.name !== '@nestjs/core';
   const declared = [...ports.map((one) => portFact(one.value, one.source)), ...findInScripts(project)];
-  const any = readsPort(scan) ? fact(3000, 'nothing names one: the image sets PORT') : null;
+  const any = readsPort(scan) ? fact(3000, 'no file names a port, so the image sets PORT') : null;
   const others = [...findInExamples(project), usual, plain, any];
   return { port: firstFact(...declared, isFrameworkFirst ? null : source, ...others), defaultPort };
 }

@@ -32,10 +32,10 @@ const FILES = 'server app index src/index src/server src/main src/app main';
 const scripts = (names: string) =>
   names.split(' ').map((name): Candidate => [`${name} in package.json`, `npm run ${name}`]);
 const node = (path: string, source: string): Candidate => [source, `node ${quote([path])}`];
-const UNKNOWN = 'No script, Procfile, CMD, bin or main leads to a file that starts the app.';
-const CLIENT = 'The build makes files for a browser, and nothing says how a server starts.';
+const UNKNOWN = 'No script, Procfile, CMD, bin or main names a file that starts the app.';
+const CLIENT = 'The build creates files for a browser, and no script starts a server.';
 const HINT =
-  'Static files need the image of a web server. For a server, name the file that runs: --entry dist/index.js';
+  'To serve static files, use the image of a web server. For a Node server, name the file to run: --entry dist/index.js';
 
 /**
  * Finds what starts the app: production scripts, Procfile, its own Dockerfile, its framework, development tools translated to
@@ -92,7 +92,7 @@ function readStart(project: Project, build: Build | null, [source, line]: Candid
     const entry = launch?.file ? findEntry(project, build, launch.file, isTranslated) : null;
     if (!launch || (launch.isDevelopment && !isTranslated) || (launch.file && !entry)) {
       if (argv[0] !== 'echo')
-        leftOut.push(`\`${argv.join(' ')}\` is left out of the start: ${argv[0]} is not a production dependency`);
+        leftOut.push(`\`${argv.join(' ')}\` is not run at the start: ${argv[0]} is not a production dependency`);
       continue;
     }
     const words = [...launch.flags, ...(entry ? [entry] : []), ...launch.args];

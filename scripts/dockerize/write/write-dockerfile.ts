@@ -43,7 +43,10 @@ function checkPlan({ app, manifests, copies, health }: Plan): void {
   const inCopies = copies.flatMap(({ path, to }) => [path, to]);
   for (const path of [app, ...inCopies, ...manifests.flatMap(({ files, to }) => [...files, to])]) plain(path);
   if (health.kind !== 'connection' && !/^\/[!#-&(-[\]-~]*$/.test(health.path)) {
-    throw usageError(`The path ${JSON.stringify(health.path)} is not one of a URL.`, 'Encode it: --path /a%20b');
+    throw usageError(
+      `The path ${JSON.stringify(health.path)} is not a valid path of a URL.`,
+      'Encode it: --path /a%20b',
+    );
   }
 }
 
