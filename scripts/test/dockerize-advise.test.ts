@@ -12,7 +12,7 @@ test.each([
   ],
   [
     'gyp ERR! cwd /app/node_modules/.pnpm/a@1/node_modules/a',
-    'a cannot be compiled for Node 24: update it, or name an older Node: --node 22',
+    'a cannot be compiled for Node 24: update it, or use an older Node: --node 22',
   ],
   ['something else', undefined],
 ])('advice: %s', (error, advice) => {
