@@ -5,12 +5,13 @@ import { Argument, Command } from 'commander';
 import { readOptions } from './compare/cli.ts';
 import { compare } from './compare/pipeline.ts';
 import { copyWithMistakes, findMistakes, TIMED_MISTAKE } from './docs/mistakes.ts';
-import { writeAll } from './docs/render.ts';
+import { renderAll } from './docs/render.ts';
 import { REPORT_FILES, type ReportName, readReports } from './docs/reports.ts';
 import { EXIT, ToolError } from './lib/errors.ts';
 import { throwUsageErrors } from './lib/options.ts';
 import { printError } from './lib/print.ts';
 import { startProgram } from './lib/program.ts';
+import { writeChanged } from './lib/write-changed.ts';
 
 const HELP = `
 All reports take about thirty minutes; run nothing else meanwhile. The outputs of commands in the documents are refreshed by
@@ -20,35 +21,29 @@ Exit codes: 0 everything is up to date; 1 something could not be measured; 2 wro
 
 const ROOT = join(import.meta.dirname, '..');
 
-/** What to measure for each report. The mistakes are measured in a copy of the chapters. */
-const ARGUMENTS: Record<ReportName, (copy: () => Promise<string>) => Promise<string[]>> = {
-  chapters: async () => ['--bench', '--runs', '3', '--behaviour'],
-  mistakes: async (copy) => {
-    const [directory, mistakes] = [await copy(), await findMistakes(ROOT)];
-    return [...mistakes.map((one) => join(directory, one.directory)), '--behaviour'];
-  },
-  'mistake-times': async (copy) => [join(await copy(), TIMED_MISTAKE), '--bench', '--runs', '3'],
-  shapes: async () => ['.', 'scripts/shapes', '--bench', '--runs', '1', '--behaviour'],
-  lean: async () => ['03/lean', '--bench', '--runs', '3'],
-};
-
 async function measureAll(names: ReportName[], signal: AbortSignal): Promise<void> {
-  let copied: Promise<string> | undefined;
-  const copy = () => (copied ??= copyWithMistakes(ROOT));
+  const needsCopy = names.some((name) => name.startsWith('mistake'));
+  const copy = needsCopy ? await copyWithMistakes(ROOT) : '';
+  const mistakes = (await findMistakes(ROOT)).map(({ directory }) => join(copy, directory));
+  const args: Record<ReportName, string[]> = {
+    chapters: ['--bench', '--runs', '3', '--behaviour'],
+    mistakes: [...mistakes, '--behaviour'],
+    'mistake-times': [join(copy, TIMED_MISTAKE), '--bench', '--runs', '3'],
+    shapes: ['.', 'scripts/shapes', '--bench', '--runs', '1', '--behaviour'],
+    lean: ['03/lean', '02/native', '--bench', '--runs', '3'],
+  };
   try {
-    for (const name of names) await measure(name, await ARGUMENTS[name](copy), signal);
+    for (const name of names) {
+      printError(`Measuring ${name}`);
+      const invocation = readOptions([...args[name], '--json', REPORT_FILES[name]]);
+      const code = await compare(invocation, { root: ROOT, current: ROOT }, signal);
+      // A mistake may be a container that does not start.
+      if (code !== EXIT.ok && name !== 'mistakes')
+        throw new ToolError(`${name} could not be measured. The lines above show the reason.`);
+    }
   } finally {
-    if (copied) await rm(dirname(await copied), { recursive: true, force: true });
+    if (needsCopy) await rm(dirname(copy), { recursive: true, force: true });
   }
-}
-
-async function measure(name: ReportName, args: string[], signal: AbortSignal): Promise<void> {
-  printError(`Measuring ${name}`);
-  const invocation = readOptions([...args, '--json', REPORT_FILES[name]]);
-  const code = await compare(invocation, { root: ROOT, current: ROOT }, signal);
-  // A mistake may be a container that does not start.
-  if (code === EXIT.ok || name === 'mistakes') return;
-  throw new ToolError(`${name} could not be measured. The lines above show the reason.`);
 }
 
 await startProgram(async (signal) => {
@@ -63,7 +58,7 @@ await startProgram(async (signal) => {
   throwUsageErrors(command, 'Try: npm run docs -- --help').parse();
   const requested = known.filter((name) => command.args.length === 0 || command.args.includes(name));
   if (!command.opts<{ render?: true }>().render) await measureAll(requested, signal);
-  const changed = await writeAll(ROOT, await readReports(ROOT));
+  const changed = await writeChanged(ROOT, await renderAll(ROOT, await readReports(ROOT)));
   printError(changed.length === 0 ? 'Numbers and charts have not changed.' : `Written:\n  ${changed.join('\n  ')}`);
   return EXIT.ok;
 });

@@ -25,11 +25,11 @@ RUN --mount=type=bind,from=distroless,target=/distroless set -eu; \
       [ ! -e "$path" ] || cp -a --parents "$path" /lean/; \
     done
 
-# Remove Node's symbols. Only native stack traces use them; those of JavaScript stay complete.
+# Remove Node's symbols. Only native stack traces use them; JavaScript stack traces stay complete.
 RUN --mount=type=bind,from=distroless,target=/distroless \
   mkdir -p nodejs/bin && strip -o nodejs/bin/node /distroless/nodejs/bin/node
 
-# Scanners read the list of packages. Remove each package whose files were all omitted.
+# Scanners read the list of packages. Remove packages of which no file remains.
 RUN --mount=type=bind,from=distroless,target=/distroless set -eu; \
     for entry in /lean/var/lib/dpkg/status.d/*; do \
       package=$(basename "$entry" .md5sums); \
@@ -41,7 +41,7 @@ RUN --mount=type=bind,from=distroless,target=/distroless set -eu; \
       [ -z "$gone" ] || rm -rf "$entry" "/lean/usr/share/doc/$package"; \
     done
 
-# Scanners require the names and versions of the bundled packages, and the licenses have to be shipped.
+# Scanners require the names and versions of the bundled packages, and the image must contain the licenses.
 FROM node:${NODE_VERSION}-slim AS packages
 
 WORKDIR /packages

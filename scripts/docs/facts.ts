@@ -1,24 +1,24 @@
 import { GROUPS } from '../compare/model/groups.ts';
-import { GROUP_NAMES, type ImageReport } from '../compare/model/report-schema.ts';
+import { GROUP_NAMES } from '../compare/model/report-schema.ts';
 import { FIGURE_KEYS, FIGURES, showSamples, showValue } from '../compare/report/figures.ts';
 import { bytes, percent } from '../lib/format.ts';
-import { imageOf, type Reports } from './reports.ts';
+import { imageOf, type ReportName, type Reports } from './reports.ts';
 
-// The values in the documents, by name:
-//   02 multi unpacked                               of a chapter's image; also download, wasted, `group Node itself`, what
-//                                                   --bench times such as `cold build`, and that with its spread
-//   02 multi unpacked less than 02 single           by what part it is less
-//   01 multi unpacked times less than 01 single     how many times it goes into the other
-//   lean lean unpacked, lean multi unpacked         of the project 03-distroless/lean, from its own report
-//   measured on, bases, shapes measured on, shapes runs, lean measured on
+// The values in the documents, by name. Spaces are hyphens:
+//   02-multi-unpacked                               of a chapter's image; also download, wasted, group-Node-itself, what
+//                                                   --bench times such as cold-build, and cold-build-with-spread
+//   02-multi-unpacked-less-than-02-single           by what part it is less
+//   01-multi-unpacked-times-less-than-01-single     how many times it goes into the other
+//   lean-lean-unpacked, native-Dockerfile-unpacked  of the projects in the lean report
+//   measured-on, shapes-measured-on                 the day of the chapters' report, or of another report
+//   bases, shapes-runs
 
 /** @throws for an unknown value, or when the numbers contradict its words. */
 export function factOf(reports: Reports, name: string): string {
-  const { chapters, shapes, lean } = reports;
-  if (name === 'measured on') return chapters.createdAt.slice(0, 10);
-  if (name === 'shapes measured on') return shapes.createdAt.slice(0, 10);
-  if (name === 'lean measured on') return lean.createdAt.slice(0, 10);
-  if (name === 'shapes runs') {
+  const { chapters, shapes } = reports;
+  const dated = /^(?:(shapes|lean)-)?measured-on$/.exec(name);
+  if (dated) return reports[(dated[1] ?? 'chapters') as ReportName].createdAt.slice(0, 10);
+  if (name === 'shapes-runs') {
     const runs = shapes.images.find(({ bench }) => bench !== null)?.bench?.runs;
     return runs === 1 ? 'of one run each, without a spread' : `the median of ${runs}, with the least and the most`;
   }
@@ -27,7 +27,7 @@ export function factOf(reports: Reports, name: string): string {
     return usesStandIns ? 'on stand-ins for the base images' : 'on the real base images';
   }
   const [, image = '', figure = '', times, other] =
-    /^(\S+ \S+) (.+?)(?: (times )?less than (\S+ \S+))?$/.exec(name) ?? [];
+    /^(\w+-\w+)-(.+?)(?:-(times-)?less-than-(\w+-\w+))?$/.exec(name) ?? [];
   const { number, show } = figureOf(reports, image, figure);
   if (other === undefined) return show(number);
   const { number: larger } = figureOf(reports, other, figure);
@@ -39,19 +39,20 @@ export function factOf(reports: Reports, name: string): string {
 const showRatio = (ratio: number) => (ratio < 9.95 ? ratio.toFixed(1) : String(Math.round(ratio)));
 
 function figureOf(reports: Reports, image: string, figure: string): { number: number; show(number: number): string } {
-  const [chapter = '', variant = ''] = image.split(' ');
-  const report = chapter === 'lean' ? reports.lean : reports.chapters;
-  const { size, contents, bench }: ImageReport = imageOf(report, chapter, variant);
-  const sizes: Record<string, number | undefined> = {
-    unpacked: size?.unpackedBytes,
-    download: size?.pullBytes,
-    wasted: contents?.wasteBytes,
-    ...Object.fromEntries(GROUP_NAMES.map((group) => [`group ${GROUPS[group]}`, contents?.groups[group]])),
-  };
-  const timed = FIGURE_KEYS.find((key) => FIGURES[key].name === figure.replace(/ with spread$/, ''));
+  const [chapter = '', variant = ''] = image.split('-');
+  const report = /^\d\d$/.test(chapter) ? reports.chapters : reports.lean;
+  const { size, contents, bench } = imageOf(report, chapter, variant);
+  const name = figure.replaceAll('-', ' ');
+  const timed = FIGURE_KEYS.find((key) => FIGURES[key].name === name.replace(/ with spread$/, ''));
   const samples = timed && bench?.[timed];
-  const number = samples ? samples.median : sizes[figure];
-  if (number == null) throw new Error(`There is no value "${image} ${figure}".`);
-  if (!samples) return { number, show: bytes };
-  return { number, show: figure.endsWith(' with spread') ? () => showSamples(timed, samples) : showValue(timed) };
+  if (timed && samples?.median != null) {
+    const show = name === FIGURES[timed].name ? showValue(timed) : () => showSamples(timed, samples);
+    return { number: samples.median, show };
+  }
+  const group = GROUP_NAMES.find((key) => name === `group ${GROUPS[key]}`);
+  const number = group
+    ? contents?.groups[group]
+    : { unpacked: size?.unpackedBytes, download: size?.pullBytes, wasted: contents?.wasteBytes }[name];
+  if (number === undefined) throw new Error(`There is no value "${image}-${figure}".`);
+  return { number, show: bytes };
 }

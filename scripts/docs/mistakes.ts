@@ -1,19 +1,21 @@
-import { readdir, readFile, writeFile } from 'node:fs/promises';
-import { basename, join } from 'node:path';
-import { findChapterDirectories } from '../compare/discover/chapters.ts';
+import { readFile, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { BEHAVIOURS } from '../compare/model/behaviours.ts';
 import type { Report } from '../compare/model/report-schema.ts';
 import { differs } from '../compare/report/figures.ts';
 import { findImage } from '../compare/report/section.ts';
 import { bytes, duration } from '../lib/format.ts';
 import { spawnText } from '../lib/spawn.ts';
-import { copyFiles, readerEnvironment } from './documents.ts';
+import { copyFiles, listFiles, readerEnvironment } from './documents.ts';
 import { imageOf, type Reports } from './reports.ts';
 
 /** The one that costs time only, so that its builds are timed. */
 export const TIMED_MISTAKE = '01-first-dockerfile/mistakes/copy-before-install';
 
-/** A project with two Dockerfiles, and the comment at the beginning of each. */
+/** The first line of each Dockerfile of a mistake. */
+const DEMONSTRATION = '# A demonstration, not a template.\n';
+
+/** A project with two Dockerfiles, and the comment that each begins with. */
 export interface Mistake {
   /** Relative to the repository, such as `01-first-dockerfile/mistakes/no-dockerignore`. */
   directory: string;
@@ -21,24 +23,21 @@ export interface Mistake {
   fixed: string;
 }
 
+/** @throws when a Dockerfile does not say in its first line that it is a demonstration. */
 export async function findMistakes(root: string): Promise<Mistake[]> {
-  const mistakes: Mistake[] = [];
-  for (const chapter of await findChapterDirectories(root)) {
-    const names = await readdir(join(root, chapter, 'mistakes')).catch(() => []);
-    for (const directory of names.sort().map((name) => `${chapter}/mistakes/${name}`)) {
-      const [mistake, fixed] = [
-        await firstComment(root, directory, 'mistake'),
-        await firstComment(root, directory, 'fixed'),
-      ];
-      mistakes.push({ directory, mistake, fixed });
-    }
-  }
-  return mistakes;
+  const files = await listFiles(root, '0*/mistakes/*/Dockerfile.mistake');
+  const findMistake = async (file: string): Promise<Mistake> => ({
+    directory: dirname(file),
+    mistake: await readComment(root, file),
+    fixed: await readComment(root, join(dirname(file), 'Dockerfile.fixed')),
+  });
+  return Promise.all(files.map(findMistake));
 }
 
-async function firstComment(root: string, directory: string, variant: string): Promise<string> {
-  const text = await readFile(join(root, directory, `Dockerfile.${variant}`), 'utf8');
-  const [comment = ''] = /^(?:#.*\n)+/.exec(text) ?? [];
+async function readComment(root: string, file: string): Promise<string> {
+  const text = await readFile(join(root, file), 'utf8');
+  if (!text.startsWith(DEMONSTRATION)) throw new Error(`${file} has to begin with: ${DEMONSTRATION}`);
+  const [comment = ''] = /^(?:#.*\n)+/.exec(text.slice(DEMONSTRATION.length)) ?? [];
   return comment.replace(/^#/gm, '').replace(/\s+/g, ' ').trim();
 }
 
@@ -72,7 +71,7 @@ export function costsOf({ directory }: Mistake, reports: Reports): string[] {
     ...(mistake.findings ?? [])
       .filter(({ code }) => !fixed.findings?.some((finding) => finding.code === code))
       .map(({ level, code }) => `${level} ${code}`),
-    ...missed.map(({ name: missing, reason }) => `does not pass ${BEHAVIOURS[missing].head}: ${reason}`),
+    ...missed.map(({ name: missing, reason }) => `failed check ${BEHAVIOURS[missing].head}: ${reason}`),
   ];
   if (costs.length === 0) throw new Error(`${directory} costs nothing: its Dockerfiles do not show a mistake.`);
   return costs;
@@ -86,12 +85,12 @@ function lastWords(error: string): string {
 
 /** A hundredth is not a cost: the same files in other layers make a larger difference. */
 function sizeCost(name: string, mistake = 0, fixed = 0): string[] {
-  return mistake > 1.01 * fixed ? [`${name} +${bytes(mistake - fixed)} (${bytes(fixed)} without it)`] : [];
+  return mistake > 1.01 * fixed ? [`${name} +${bytes(mistake - fixed)}`] : [];
 }
 
-function timeCost({ images }: Report, name: string): string[] {
+function timeCost(report: Report, name: string): string[] {
   const [mistake, fixed] = ['mistake', 'fixed'].map(
-    (variant) => findImage(images, name, variant)?.bench?.buildAfterEditMs,
+    (variant) => findImage(report.images, name, variant)?.bench?.buildAfterEditMs,
   );
   if (!mistake || !fixed || differs('buildAfterEditMs', mistake, fixed) !== 'more') return [];
   return [`a build after an edit takes ${duration(mistake.median ?? 0)} instead of ${duration(fixed.median ?? 0)}`];

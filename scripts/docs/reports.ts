@@ -19,17 +19,19 @@ export async function readReports(root: string): Promise<Reports> {
   return Object.fromEntries(await Promise.all(Object.entries(REPORT_FILES).map(read))) as Reports;
 }
 
-/** An image by its variant, and the number of its chapter or the name of its project. @throws without such an image. */
+/** Whether an image is of a chapter, by its number, or of a project, by its name. */
+const isOf = (name: string, { chapter }: ImageReport) => [chapter, chapter.slice(0, 2)].includes(name);
+
+/** @throws without such an image. */
 export function imageOf({ images }: Report, name: string, variant: string): ImageReport {
-  const isNamed = ({ chapter }: ImageReport) => name === (/^\d\d$/.test(name) ? chapter.slice(0, 2) : chapter);
-  const image = images.find((one) => isNamed(one) && one.variant === variant);
+  const image = images.find((one) => isOf(name, one) && one.variant === variant);
   if (!image) throw new Error(`The report has no image ${name} ${variant}.`);
   return image;
 }
 
-/** Of a report, the images of one chapter. */
-export const onlyChapter = (report: Report, chapter: string): Report => ({
-  ...report,
-  images: report.images.filter((image) => image.chapter.startsWith(`${chapter}-`)),
-  comparisons: report.comparisons.filter((one) => one.chapter.startsWith(`${chapter}-`)),
-});
+/** Of a report, the images of one chapter. @throws when there are none. */
+export function onlyChapter(report: Report, name: string): Report {
+  const images = report.images.filter((image) => isOf(name, image));
+  if (images.length === 0) throw new Error(`The report has no chapter ${name}.`);
+  return { ...report, images };
+}

@@ -57,7 +57,8 @@ describe('a chapter', () => {
     const chapter = (await findChapterDirectories(ROOT)).find((name) => name.startsWith(like)) as string;
     const copy = await copyOf(join(ROOT, chapter));
     for (const file of await readdir(copy)) {
-      if (/^(Dockerfile|mistakes|native|lean|company)/.test(file)) await rm(join(copy, file), { recursive: true });
+      if (/^(Dockerfile|compose|mistakes|native|lean|company)/.test(file))
+        await rm(join(copy, file), { recursive: true });
     }
     expect(await writeFiles(copy, { like })).toMatch(/port 3000 — src\/index\.ts:\d+\n[\s\S]*Dockerfile: written/);
     expect(await read(copy, 'Dockerfile')).toBe(await read(join(ROOT, chapter), 'Dockerfile.multi'));

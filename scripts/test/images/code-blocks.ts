@@ -3,46 +3,45 @@ import { fromMarkdown } from 'mdast-util-from-markdown';
 import { visit } from 'unist-util-visit';
 
 /** A fenced block of a document: `lang` is the word after the fence, `meta` the words after that, such as `varies`. */
-export interface Block extends Code {
+export interface Block extends Pick<Code, 'lang' | 'meta'> {
   /** Without the indentation of the fence. */
   lines: string[];
+  indent: string;
+  /** The lines of its fences, counted from 1. */
+  start: number;
+  end: number;
   /** The comment above the fence. */
   comment: string;
 }
 
 /** A block of commands that are run, and the block with what they print. */
-export interface Commands {
-  block: Block;
-  output: Block | null;
+export interface Commands extends Block {
+  commands: string[];
+  output: Block | undefined;
 }
 
 /** The fenced blocks of a document, in order, without generated ones. @throws for a fence that is not closed. */
 export function blocksOf(text: string): Block[] {
   const blocks: Block[] = [];
-  visit(fromMarkdown(text), 'code', (code, index = 0, parent) => {
-    const { start, end } = placeOf(code);
-    if (text.split('\n')[end.line - 1]?.trim() !== '```') throw new Error(`Line ${start.line}: this block has no end.`);
+  visit(fromMarkdown(text), 'code', ({ lang, meta, value, position }, index = 0, parent) => {
+    const [start, end] = [position?.start.line ?? 0, position?.end.line ?? 0];
+    if (text.split('\n')[end - 1]?.trim() !== '```') throw new Error(`Line ${start}: this block has no end.`);
     const before = parent?.children[index - 1];
     const comment = before?.type === 'html' ? before.value : '';
-    const lines = code.value === '' ? [] : code.value.split('\n');
-    if (!comment.startsWith('<!-- made: ')) blocks.push({ ...code, lines, comment });
+    const indent = ' '.repeat((position?.start.column ?? 1) - 1);
+    const lines = value === '' ? [] : value.split('\n');
+    if (!comment.startsWith('<!-- made: ')) blocks.push({ lang, meta, lines, indent, start, end, comment });
   });
   return blocks;
 }
 
-/** Where a block begins and ends, its fences included. Lines and columns are counted from 1. */
-export const placeOf = ({ position }: Code) =>
-  position ?? { start: { line: 1, column: 1 }, end: { line: 1, column: 1 } };
-
 /** The blocks of commands that are run. A block of text belongs to the commands before it, if no other is between them. */
-export function commandsOf(text: string): Commands[] {
-  const blocks = blocksOf(text);
-  return blocks.flatMap((block, index) => {
+export const commandsOf = (text: string): Commands[] =>
+  blocksOf(text).flatMap((block, index, all) => {
     if (block.lang !== 'sh' || block.comment.startsWith('<!-- not run: ')) return [];
-    const next = blocks[index + 1];
-    return { block, output: next?.lang === 'text' ? next : null };
+    const output = all[index + 1]?.lang === 'text' ? all[index + 1] : undefined;
+    return { ...block, commands: splitCommands(block.lines), output };
   });
-}
 
 /** The commands of a block: each line with its continuation lines and its here-document. */
 export function splitCommands(lines: string[]): string[] {
@@ -61,12 +60,10 @@ export function splitCommands(lines: string[]): string[] {
 }
 
 /** The document with other content in one of its blocks. */
-export function withBlock(text: string, block: Block, content: string[]): string {
-  const { start, end } = placeOf(block);
-  const indent = ' '.repeat(start.column - 1);
+export function withBlock(text: string, { start, end, indent }: Block, content: string[]): string {
   const lines = content.map((line) => (line === '' ? '' : `${indent}${line}`));
   return text
     .split('\n')
-    .toSpliced(start.line, end.line - start.line - 1, ...lines)
+    .toSpliced(start, end - start - 1, ...lines)
     .join('\n');
 }
