@@ -60,12 +60,12 @@ export const ENGINES: Row[] = [
   noEngine('DOCKER_CONTEXT: no such context', { DOCKER_CONTEXT: 'no-such' }, ['no-such'], {
     hides: ['installs and starts'],
   }),
-  noEngine('an engine that closes connections', {}, ['answers'], {
+  noEngine('an engine that closes connections', {}, ['responds'], {
     prepare: async (trial) => {
       trial.env.DOCKER_HOST = `tcp://127.0.0.1:${await startServer(trial, (socket) => socket.destroy())}`;
     },
   }),
-  dies('when it is asked for its version', AT.probe, 3, ['answers']),
+  dies('when it is asked for its version', AT.probe, 3, ['responds']),
   dies('when it is asked for a base image', AT.inspect, 1, ['Docker daemon']),
   dies('at a build', AT.build, 1, ['FAILED']),
   dies('while it saves an image', AT.save, 1, ['FAILED'], newLayer()),
