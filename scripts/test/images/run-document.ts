@@ -1,5 +1,5 @@
 import { appendFile, readFile } from 'node:fs/promises';
-import { delimiter, dirname, join } from 'node:path';
+import { delimiter, dirname, isAbsolute, join } from 'node:path';
 import { execa } from 'execa';
 import { readerEnvironment } from '../../docs/documents.ts';
 import { type Block, type Commands, commandsOf, withBlock } from './code-blocks.ts';
@@ -86,7 +86,9 @@ async function runShell(blocks: Commands[], cwd: string): Promise<string> {
       .map(([, port]) => `curl ${WAIT_OPTIONS} http://127.0.0.1:${port} || true`),
   ]);
   const { PATH, ...env } = readerEnvironment();
-  const paths = [dirname(engine.info.command), PATH].join(delimiter);
+  const { command } = engine.info;
+  // A command without a path is on the PATH already.
+  const paths = [...(isAbsolute(command) ? [dirname(command)] : []), PATH].join(delimiter);
   const child = execa('bash', ['-c', ['exec 2>&1', ...script].join('\n')], {
     cwd,
     env: { ...env, PATH: paths, DOCKER_BUILDKIT: '1' },
