@@ -5,8 +5,8 @@ import { bytes, percent } from '../lib/format.ts';
 import { imageOf, type ReportName, type Reports } from './reports.ts';
 
 // The values in the documents, by name. Spaces are hyphens:
-//   02-multi-unpacked                               of a chapter's image; also download, wasted, group-Node-itself, what
-//                                                   --bench times such as cold-build, and cold-build-with-spread
+//   02-multi-unpacked                               of a chapter's image; also download, group-Node-itself, what --bench
+//                                                   times such as cold-build, and cold-build-with-spread
 //   02-multi-unpacked-less-than-02-single           by what part it is less
 //   01-multi-unpacked-times-less-than-01-single     how many times it goes into the other
 //   lean-lean-unpacked, native-Dockerfile-unpacked  of the projects in the lean report
@@ -50,9 +50,7 @@ function figureOf(reports: Reports, image: string, figure: string): { number: nu
     return { number: samples.median, show };
   }
   const group = GROUP_NAMES.find((key) => name === `group ${GROUPS[key]}`);
-  const number = group
-    ? contents?.groups[group]
-    : { unpacked: size?.unpackedBytes, download: size?.pullBytes, wasted: contents?.wasteBytes }[name];
+  const number = group ? contents?.groups[group] : { unpacked: size?.unpackedBytes, download: size?.pullBytes }[name];
   if (number === undefined) throw new Error(`There is no value "${image}-${figure}".`);
   return { number, show: bytes };
 }
