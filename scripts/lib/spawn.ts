@@ -110,6 +110,19 @@ export async function spawnInto(source: Readable, program: string, args: string[
   await start(program, args, options, { input: source, stdout: 'ignore' }).ended;
 }
 
+/**
+ * What a program prints on standard output when it reads `input`. @throws {ToolError} when it fails, with what it printed on
+ * both of its streams, and when it prints more than a megabyte.
+ */
+export async function spawnWithInput(
+  program: string,
+  args: string[],
+  input: string,
+  options: SpawnOptions = {},
+): Promise<string> {
+  return (await start(program, args, options, { input, all: true, maxBuffer: 1 << 20 }).ended).stdout;
+}
+
 /** A program as a connection to whatever it connects to. It fails when the program does. */
 export function spawnConnection(program: string, args: string[], options: SpawnOptions = {}): Duplex {
   return start(program, args, options, { stdin: 'pipe', buffer: { stdout: false } }).child.duplex();
@@ -160,15 +173,16 @@ function describeFailure(
   error: ExecaError,
   { limitMs, last }: { limitMs: number; last: string[] | undefined },
 ): ToolError {
-  const { stderr, stdout, timedOut, exitCode, signal, originalMessage } = error;
-  const isStarted = exitCode !== undefined || signal !== undefined;
+  const { all, stderr, stdout, timedOut, exitCode, signal, originalMessage, isMaxBuffer } = error;
+  const isStarted = exitCode !== undefined || signal !== undefined || isMaxBuffer;
   if (!isStarted) return new ToolError(`Cannot start ${program}: ${originalMessage}`);
-  const printed = String(stderr || stdout || '').match(/^.*\S.*$/gm) ?? [];
+  const printed = String(all || stderr || stdout || '').match(/^.*\S.*$/gm) ?? [];
   const lines = last ?? printed.slice(-LAST_LINES);
   // Not Execa's message, which repeats all arguments: they may hold secrets.
   const command = `${basename(program)} ${args[0] ?? ''}`;
   if (timedOut)
     return new ToolError(`${command} did not end within ${limitMs / 1000} s.`, { code: 'timed-out', lines });
+  if (isMaxBuffer) return new ToolError(`${command} printed too much.`, { code: 'program-failed' });
   if (lines.length === 0) lines.push(`It ended with ${exitCode ?? signal}.`);
   return new ToolError(`${command} failed:`, { code: 'program-failed', lines });
 }
