@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { Engine } from '../engine/engine.ts';
 import { EXIT, usageError } from '../lib/errors.ts';
 import { addHiddenValues } from '../lib/hide.ts';
 import { buildSubjects } from './build/build-subjects.ts';
@@ -10,8 +11,10 @@ import { readBudgets } from './discover/config.ts';
 import type { Directories } from './discover/find-projects.ts';
 import { readGivenValues } from './discover/given-values.ts';
 import { selectSubjects } from './discover/select-subjects.ts';
-import { findNamedImages, inspectImages } from './inspect/inspect-images.ts';
-import type { Measurement } from './model/measurement.ts';
+import { findNamedImages } from './inspect/find-named-images.ts';
+import { type ImageSource, parseImageSource } from './inspect/image-source.ts';
+import { inspectImages } from './inspect/inspect-images.ts';
+import type { Measurement, Surroundings } from './model/measurement.ts';
 import type { Report } from './model/report-schema.ts';
 import { NAMED_IMAGES, type NamedImage, REFERENCE, type Subject } from './model/subject.ts';
 import { findChanges } from './report/changes.ts';
@@ -23,7 +26,7 @@ import { readReport } from './report/read-report.ts';
 import { checkImages } from './run/check-images.ts';
 import { requestImages } from './run/request-images.ts';
 import { timeStarts } from './run/time-starts.ts';
-import { withInvocation } from './with-invocation.ts';
+import { withInvocation, withProgress } from './with-invocation.ts';
 
 /**
  * One invocation of compare: discovers what to measure, measures it, and writes the report. With `--from` it only reads a
@@ -35,6 +38,7 @@ export async function compare(options: CompareOptions, directories: Directories,
   if (options.explain) return explain(options.explain);
   const { root, current } = directories;
   const { names, given, images, from, check } = options;
+  const sources = await findSources(images, current);
   const selection =
     from === undefined
       ? await selectSubjects({ names, given, hasImages: images.length > 0, check }, directories)
@@ -44,7 +48,7 @@ export async function compare(options: CompareOptions, directories: Directories,
   const outputs = await openOutputs(options, current);
   if (options.strict && selection) requireRunnable(selection.subjects);
   const report = selection
-    ? await findAndMeasure(selection.subjects, { ...options, root }, signal)
+    ? await findAndMeasure(selection.subjects, sources, { ...options, root }, signal)
     : await readReport(from ?? '-', current);
   if (options.strict && !selection) requireBehaviour(report);
   const results = budgets && checkBudgets(report, budgets);
@@ -55,20 +59,42 @@ export async function compare(options: CompareOptions, directories: Directories,
   return failed ? EXIT.failed : EXIT.ok;
 }
 
-type MeasureOptions = Pick<CompareOptions, 'images' | 'jobs' | 'keep' | 'behaviour' | 'bench' | 'runs' | 'quiet'> &
+type MeasureOptions = Pick<CompareOptions, 'given' | 'jobs' | 'keep' | 'behaviour' | 'bench' | 'runs' | 'quiet'> &
   Pick<Directories, 'root'>;
 
-/** Builds, inspects and runs the subjects and the images given by name. */
-function findAndMeasure(subjects: Subject[], options: MeasureOptions, signal: AbortSignal): Promise<Report> {
-  const { images, jobs, keep, behaviour, bench, runs, root } = options;
+/** Where the images are that are given by name, in their order. */
+async function findSources(images: string[], directory: string): Promise<Map<string, ImageSource>> {
+  const find = async (name: string) => [name, await parseImageSource(name, directory)] as const;
+  return new Map(await Promise.all(images.map(find)));
+}
+
+/** Builds, inspects and runs the subjects and the images given by name. An engine is looked for only where one is needed. */
+function findAndMeasure(
+  subjects: Subject[],
+  sources: Map<string, ImageSource>,
+  options: MeasureOptions,
+  signal: AbortSignal,
+): Promise<Report> {
+  const { given, jobs, keep, behaviour, bench, runs, root } = options;
   const built: Measurement<Subject>[] = subjects.map((subject) => ({ subject }));
-  const named: Measurement<NamedImage>[] = images.map((variant) => ({ subject: { chapter: NAMED_IMAGES, variant } }));
+  const named = [...sources.keys()].map(
+    (variant): Measurement<NamedImage> => ({ subject: { chapter: NAMED_IMAGES, variant } }),
+  );
   const all = [...built, ...named];
+  const inspect = async (surroundings: Surroundings, engine: Engine | null) => {
+    const stored = await findNamedImages(surroundings, engine, named, { sources, platform: given.platform });
+    await inspectImages(surroundings, engine, all, { stored, cacheDirectory: cacheDirectory(root) });
+  };
+  if (built.length === 0 && [...sources.values()].every(({ kind }) => kind !== 'engine')) {
+    return withProgress(options, async (progress) => {
+      await inspect({ signal, progress }, null);
+      return createReport(null, all);
+    });
+  }
   return withInvocation(options, signal, async (invocation, keepTags) => {
     for (const { settings } of subjects) addHiddenValues(await readGivenValues(settings));
     await buildSubjects(invocation, built, jobs);
-    await findNamedImages(invocation, named);
-    await inspectImages(invocation, all, cacheDirectory(root));
+    await inspect(invocation, invocation.engine);
     await requestImages(invocation, built);
     if (behaviour) await checkImages(invocation, built, jobs);
     if (bench) await timeStarts(invocation, built, runs);

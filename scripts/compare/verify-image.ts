@@ -41,7 +41,7 @@ export async function verifyImage(invocation: Invocation, request: VerificationR
   const subjects = await findSubjects(basename(directory), directory, { dockerfiles }, settings);
   const all: Measurement<Subject>[] = subjects.map((subject) => ({ subject }));
   await buildSubjects(invocation, all, 2);
-  await inspectImages(invocation, all, request.cacheDirectory);
+  await inspectImages(invocation, invocation.engine, all, request);
   await requestImages(invocation, all);
   const measurement = all.at(-1) as Measurement<Subject>;
   const [built] = withImages([measurement]) as WithImage<Measurement<Subject>>[];

@@ -9,17 +9,25 @@ import { createProgress, type Progress, quietProgress } from '../lib/progress.ts
 import { createWorkDirectory, removeAbandonedDirectories } from '../lib/work-directory.ts';
 import type { Invocation } from './model/measurement.ts';
 
+/** Does `work`, and shows its progress, which ends with it. */
+export async function withProgress<T>(
+  { quiet }: { quiet: boolean },
+  work: (progress: Progress) => Promise<T>,
+): Promise<T> {
+  const progress = quiet ? quietProgress() : createProgress();
+  return work(progress).finally(() => progress.close());
+}
+
 /**
  * Finds an engine, does `work` with it, and removes what it made, except for the images whose tags it keeps. An engine may
  * take long to answer, or never answer: progress says so.
  */
-export async function withInvocation<T>(
-  { quiet }: { quiet: boolean },
+export function withInvocation<T>(
+  options: { quiet: boolean },
   signal: AbortSignal,
   work: (invocation: Invocation, keepTags: (tags: string[]) => void) => Promise<T>,
 ): Promise<T> {
-  const progress = quiet ? quietProgress() : createProgress();
-  try {
+  return withProgress(options, async (progress) => {
     const task = progress.task('engine');
     task.update('waiting for a response');
     const engine = await findEngine(signal);
@@ -27,10 +35,8 @@ export async function withInvocation<T>(
     signal.throwIfAborted();
     task.update('');
     const invocation = { engine, id: randomUUID(), directory: await createWorkDirectory(), signal, progress };
-    return await workAndCleanUp(invocation, work);
-  } finally {
-    progress.close();
-  }
+    return workAndCleanUp(invocation, work);
+  });
 }
 
 async function workAndCleanUp<T>(

@@ -6,7 +6,8 @@ import type { ContainerFacts, ImageFacts } from './engine.ts';
 
 const strings = z.array(z.string()).nullish();
 
-const imageConfig = z.object({
+/** What a container of an image runs as: the same keys in the engine's answers and in the image's own configuration. */
+export const imageConfig = z.object({
   User: z.string().nullish(),
   Labels: z.record(z.string(), z.string()).nullish(),
   Env: strings,
@@ -43,7 +44,12 @@ const inspectedContainer = z.object({
 
 /** Reads the JSON of `docker image inspect` for one image. */
 export function readImageFacts(json: string): ImageFacts {
-  const [{ Id, Os, Architecture, Variant, Config, RootFS }] = z.tuple([inspectedImage]).parse(JSON.parse(json));
+  return toImageFacts(z.tuple([inspectedImage]).parse(JSON.parse(json))[0]);
+}
+
+/** The facts of an image that is described in the words of `docker image inspect`. */
+export function toImageFacts(image: z.infer<typeof inspectedImage>): ImageFacts {
+  const { Id, Os, Architecture, Variant, Config, RootFS } = image;
   return {
     id: Id,
     platform: [Os, Architecture, Variant].filter(Boolean).join('/'),

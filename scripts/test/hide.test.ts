@@ -108,6 +108,7 @@ test('no text of a report shows a value, and names stay', () => {
       size: {
         unpackedBytes: 0,
         pullBytes: 0,
+        compression: 'calculated',
         layers: [{ digest: 'd', bytes: 0, pullBytes: 0, instruction: 'RUN okapi-in-the-report', sharedWith: [] }],
       },
     } as Parameters<typeof createReport>[1][number],

@@ -1,7 +1,6 @@
-import type { ImageFacts } from '../../engine/engine.ts';
-import { STAND_IN_LABEL } from '../../engine/labels.ts';
+import type { Engine, ImageFacts } from '../../engine/engine.ts';
 import { ToolError } from '../../lib/errors.ts';
-import { type Invocation, type Measurement, recordError, type WithImage, withImages } from '../model/measurement.ts';
+import { type Measurement, recordError, type Surroundings, type WithImage, withImages } from '../model/measurement.ts';
 import type { Size } from '../model/report-schema.ts';
 import { subjectName } from '../model/subject.ts';
 import { indexImage } from './index-image.ts';
@@ -9,53 +8,47 @@ import { inspectImage } from './inspect-image.ts';
 import type { ImageLayer } from './layer.ts';
 import { LayerCache } from './layer-cache.ts';
 import { readImageLayers } from './read-image-layers.ts';
+import { readStoredLayers, type StoredImage } from './stored-image.ts';
 
-/** Finds the images that were given by name on the engine. Never asks a registry. */
-export async function findNamedImages(invocation: Invocation, measurements: Measurement[]): Promise<void> {
-  for (const measurement of measurements) {
-    await recordError(invocation, measurement, async () => {
-      const name = measurement.subject.variant;
-      const image = await invocation.engine.image(name);
-      if (!image) {
-        throw new ToolError(`The engine has no image ${name}.`, {
-          code: 'image-not-found',
-          hint: `To fetch it: docker pull ${name}`,
-        });
-      }
-      measurement.image = image;
-      measurement.standIn = STAND_IN_LABEL in image.labels;
-    });
-  }
-}
-
-/** Reads the layers of all images, and measures what is in each. `cacheDirectory` keeps what was measured before. */
+/**
+ * Reads the layers of all images, and measures what is in each.
+ *
+ * @param engine null where all images are stored outside of one.
+ * @param stored the images that are, as {@link findNamedImages} found them.
+ * @param cacheDirectory keeps what was measured before.
+ */
 export async function inspectImages(
-  invocation: Invocation,
+  surroundings: Surroundings,
+  engine: Engine | null,
   measurements: Measurement[],
-  cacheDirectory: string,
+  { stored = new Map(), cacheDirectory }: { stored?: Map<Measurement, StoredImage>; cacheDirectory: string },
 ): Promise<void> {
   const built = withImages(measurements);
   if (built.length === 0) return;
-  const { engine, signal, progress } = invocation;
+  const { signal, progress } = surroundings;
   const task = progress.task('sizes');
-  task.update('waiting for the engine to save the layers');
+  task.update(engine ? 'waiting for the engine to save the layers' : 'reading the layers');
   let bytes = 0;
   const onBytes = (count: number) => {
     bytes += count;
     if (bytes > 1e6) task.update(`read ${Math.round(bytes / 1e6)} MB of layers`);
   };
   try {
-    const images = built.map(({ image }) => image);
-    const layersById = await readImageLayers(engine, images, new LayerCache(cacheDirectory), { signal, onBytes });
+    const cache = new LayerCache(cacheDirectory);
+    const images = built.filter((measurement) => !stored.has(measurement)).map(({ image }) => image);
+    const layersById = engine ? await readImageLayers(engine, images, cache, { signal, onBytes }) : new Map();
     const bases = new Map<string, ImageFacts | null>();
     const inspected = new Map<Measurement, ImageLayer[]>();
     for (const measurement of built) {
-      await recordError(invocation, measurement, async () => {
-        const image = layersById.get(measurement.image.id);
+      await recordError(surroundings, measurement, async () => {
+        const source = stored.get(measurement);
+        const image = source
+          ? await readStoredLayers(source, cache, { signal, onBytes })
+          : layersById.get(measurement.image.id);
         if (!image) throw new ToolError('The image was not read.');
         if ('error' in image) throw image.error;
         inspected.set(measurement, image.layers);
-        const baseLayers = await countBaseLayers(invocation, measurement, bases);
+        const baseLayers = engine && (await countBaseLayers(engine, measurement, bases));
         Object.assign(measurement, inspectImage(indexImage(measurement.image, image, baseLayers)));
       });
     }
@@ -72,7 +65,7 @@ export async function inspectImages(
   } catch (error) {
     signal.throwIfAborted();
     task.fail('not measured');
-    for (const measurement of built) await recordError(invocation, measurement, () => Promise.reject(error));
+    for (const measurement of built) await recordError(surroundings, measurement, () => Promise.reject(error));
   }
 }
 
@@ -80,20 +73,23 @@ export async function inspectImages(
 export function sumLayers(layers: ImageLayer[], findSharing: (layer: ImageLayer) => string[]): Size {
   return {
     unpackedBytes: layers.reduce((sum, { bytes }) => sum + bytes, 0),
-    pullBytes: layers.reduce((sum, { pullBytes }) => sum + pullBytes, 0),
+    pullBytes: layers.reduce((sum, layer) => sum + downloadBytes(layer), 0),
+    compression: layers.some(({ blobBytes }) => blobBytes != null) ? 'stored' : 'calculated',
     layers: layers.map((layer) => {
-      const { diffId, bytes, pullBytes, instruction } = layer;
-      return { digest: diffId, bytes, pullBytes, instruction, sharedWith: findSharing(layer) };
+      const { diffId, bytes, instruction } = layer;
+      return { digest: diffId, bytes, pullBytes: downloadBytes(layer), instruction, sharedWith: findSharing(layer) };
     }),
   };
 }
+
+const downloadBytes = ({ blobBytes, pullBytes }: ImageLayer) => blobBytes ?? pullBytes;
 
 /**
  * How many of an image's lowest layers are those of its base image; null when the engine no longer has that image. `bases`
  * keeps what the engine said of each.
  */
 async function countBaseLayers(
-  { engine }: Invocation,
+  engine: Engine,
   { base, image }: WithImage,
   bases: Map<string, ImageFacts | null>,
 ): Promise<number | null> {

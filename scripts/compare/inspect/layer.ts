@@ -53,8 +53,13 @@ export interface Layer {
   files: LayerFile[];
 }
 
-/** A layer, and the instruction that made it, without secrets; null when the image does not say. */
-export type ImageLayer = Layer & { instruction: string | null };
+/** A layer of an image. */
+export type ImageLayer = Layer & {
+  /** The instruction that made it, without secrets; null when the image does not say. */
+  instruction: string | null;
+  /** The bytes of its blob, where the image was read from an archive or a registry that has it compressed. */
+  blobBytes?: number | null;
+};
 
 /** What an image is made of. */
 export interface ImageLayers {

@@ -3,7 +3,7 @@ import { text } from 'node:stream/consumers';
 import { z } from 'zod';
 import { ToolError } from '../../lib/errors.ts';
 import { parseJson } from '../../lib/parse-json.ts';
-import { instructionText } from './instruction.ts';
+import { layerInstructions } from './image-documents.ts';
 import { BEGINNING_BYTES, hashBeginning, type LayerSign } from './known-layers.ts';
 import type { Layer } from './layer.ts';
 import { readLayer } from './read-layer.ts';
@@ -24,10 +24,7 @@ const imageConfig = z
     history: z.array(z.object({ created_by: z.string().optional(), empty_layer: z.boolean().optional() })).nullish(),
   })
   .transform(({ rootfs: { diff_ids: diffIds }, history }) => {
-    const made = (history ?? []).filter(({ empty_layer }) => !empty_layer);
-    const isComplete = made.length === diffIds.length;
-    const instructions = diffIds.map((_, i) => (isComplete ? instructionText(made[i]?.created_by ?? '') : null));
-    return { diffIds, instructions };
+    return { diffIds, instructions: layerInstructions(diffIds, history ?? []) };
   });
 
 /**
@@ -91,7 +88,7 @@ const isTar = (head: Buffer) =>
 const signOf = (head: Buffer, tarBytes: number): LayerSign => ({ tarBytes, beginning: hashBeginning(head) });
 
 /** The beginning of a stream, with at least {@link BEGINNING_BYTES} if it has so many, and its whole content. */
-async function peek(stream: AsyncIterable<Buffer>): Promise<{ head: Buffer; content: AsyncIterable<Buffer> }> {
+export async function peek(stream: AsyncIterable<Buffer>): Promise<{ head: Buffer; content: AsyncIterable<Buffer> }> {
   const chunks = stream[Symbol.asyncIterator]();
   const first: Buffer[] = [];
   for (let bytes = 0; bytes < BEGINNING_BYTES; bytes += first.at(-1)?.length ?? 0) {

@@ -6,15 +6,19 @@ import type { Progress } from '../../lib/progress.ts';
 import type { Bench, ImageReport } from './report-schema.ts';
 import { type NamedImage, type Subject, subjectName } from './subject.ts';
 
+/** What all stages share, also those that work without an engine. */
+export interface Surroundings {
+  signal: AbortSignal;
+  progress: Progress;
+}
+
 /** What all stages of one invocation share. */
-export interface Invocation {
+export interface Invocation extends Surroundings {
   engine: Engine;
   /** The value of the label of all containers and images that it makes. */
   id: string;
   /** A directory for its temporary files. */
   directory: string;
-  signal: AbortSignal;
-  progress: Progress;
 }
 
 /** The labels of all containers and images that an invocation makes. */
@@ -58,7 +62,7 @@ export const hasNode = ({ contents }: Measurement) => (contents?.groups.node ?? 
  * @throws the signal's reason after an interruption.
  */
 export async function recordError(
-  { signal }: Invocation,
+  { signal }: Surroundings,
   measurement: Measurement,
   step: () => Promise<void>,
 ): Promise<boolean> {

@@ -23,7 +23,7 @@ const optional = <T extends z.ZodType>(schema: T) => schema.nullable().default(n
 const layer = z.object({
   digest: z.string().describe("The sha256 of the layer's uncompressed tar: its diff id"),
   bytes: bytes.describe('The bytes of all regular files in the layer'),
-  pullBytes: bytes.describe('The bytes of the layer, compressed with gzip level 6'),
+  pullBytes: bytes.describe('The bytes of the layer, compressed: see size.compression'),
   instruction: optionalText.describe('The instruction that made the layer; null when the image does not say'),
   sharedWith: z
     .array(z.string())
@@ -34,6 +34,10 @@ const layer = z.object({
 const size = z.object({
   unpackedBytes: bytes.describe('The unpacked size: all files of all layers, the sum of `bytes` over the layers'),
   pullBytes: bytes.describe('The download size: what a registry transfers, the sum of `pullBytes` over the layers'),
+  compression: z
+    .enum(['calculated', 'stored'])
+    .default('calculated')
+    .describe('calculated: gzip level 6. stored: as the archive or registry has the layers that it has compressed'),
   layers: z.array(layer).describe('The lowest layer first'),
 });
 
@@ -207,7 +211,10 @@ export const reportSchema = z.object({
   createdAt: z.iso.datetime(),
   platform: z.string().describe('The operating system and architecture that the tool ran on, such as linux/x64'),
   zlib: optional(z.string()).describe('The version of zlib that compressed the layers; another one gives other sizes'),
-  engine: z.object({ name: z.string(), version: z.string(), builder: z.string(), imageStore: z.string() }),
+  engine: z
+    .object({ name: z.string(), version: z.string(), builder: z.string(), imageStore: z.string() })
+    .nullable()
+    .describe('Null when all images were read without an engine'),
   images: z.array(imageSchema),
   comparisons: z.array(comparison),
 });

@@ -68,6 +68,8 @@ function whyNotCompared(image: ImageReport, older: ImageReport): string | undefi
 }
 
 function compareFigures(image: ImageReport, older: ImageReport, sameZlib: boolean): string[][] {
+  const [compression, olderCompression] = [image.size?.compression, older.size?.compression];
+  const isComparable = compression === olderCompression && (sameZlib || compression === 'stored');
   const change = (name: string, before = 0, now = 0, noise = NOISE.bytes, show = bytes) => {
     const difference = Math.abs(now - before);
     const sign = now > before ? '+' : '−';
@@ -78,7 +80,7 @@ function compareFigures(image: ImageReport, older: ImageReport, sameZlib: boolea
   const downloadNoise = Math.max(NOISE.pullBytes, NOISE.pullRatio * download);
   return [
     ...change('unpacked', older.size?.unpackedBytes, image.size?.unpackedBytes),
-    ...(sameZlib ? change('download', download, image.size?.pullBytes, downloadNoise) : []),
+    ...(isComparable ? change('download', download, image.size?.pullBytes, downloadNoise) : []),
     ...GROUP_NAMES.flatMap((name) => change(GROUPS[name], older.contents?.groups[name], image.contents?.groups[name])),
     ...FIGURE_KEYS.flatMap((key) => {
       const [before, now] = [older.bench?.[key], image.bench?.[key]];

@@ -1,7 +1,7 @@
 import { bytes, distinctBytes, percent } from '../../lib/format.ts';
 import { type Budget, type Budgets, CONFIG_NAME, parseLimit } from '../model/budgets.ts';
 import { LEVELS } from '../model/finding-catalog.ts';
-import type { ImageReport, Report, Size } from '../model/report-schema.ts';
+import type { ImageReport, Report } from '../model/report-schema.ts';
 import { findImage, imageLabel, listPlaces, type Section } from './section.ts';
 
 export interface CheckResult {
@@ -44,7 +44,7 @@ function checkImage(image: ImageReport, budget: Budget, images: ImageReport[]): 
   ];
 }
 
-type SizeKey = Exclude<keyof Size, 'layers'>;
+type SizeKey = 'unpackedBytes' | 'pullBytes';
 
 function checkLimit(image: ImageReport, key: SizeKey, text: string, images: ImageReport[]): Outcome {
   const size = image.size?.[key];

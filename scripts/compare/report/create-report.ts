@@ -6,7 +6,7 @@ import { samplesOf } from '../model/samples.ts';
 import { referenceOf } from '../model/subject.ts';
 import { FIGURE_KEYS } from './figures.ts';
 
-/** Everything that one invocation measured, as the document that all outputs are made from. */
+/** Everything that one invocation measured, as the document that all outputs are made from. `engine` is null without one. */
 export function createReport(engine: Report['engine'], measurements: Measurement[]): Report {
   const images = measurements.map(createImageReport);
   // The schema also orders the keys, so that a report that is read again is written as the same bytes.

@@ -43,19 +43,26 @@ function sizeNotes(report: Report): string[] {
   const { images, engine, comparisons } = report;
   const comparedWith = listReferences(comparisons.map(({ chapter, reference }) => ({ chapter, variant: reference })));
   const isGivenByName = images.some(({ dockerfile }) => dockerfile === null);
+  const isStored = images.some(({ size }) => size?.compression === 'stored');
   const isNotRun = images.some(({ ok, dockerfile, run }) => ok && dockerfile !== null && run === null);
   return [
     'unpacked: all files of all layers, uncompressed. download: the same layers, compressed, as a registry transfers them.',
     '"docker images" of Docker 29 prints the sum of the two as "disk usage", and the download size as "content size".',
     ...(comparedWith ? [`saved: how much smaller the unpacked size is, compared with ${comparedWith}.`] : []),
     'first response: the time from "docker run" to the first HTTP response, measured once.',
-    `Measured with Docker ${engine.version}, builder ${engine.builder}, image store ${engine.imageStore}.`,
+    ...(engine
+      ? [`Measured with Docker ${engine.version}, builder ${engine.builder}, image store ${engine.imageStore}.`]
+      : ['Measured without an engine.']),
     ...(isGivenByName ? ['image: an image that was given by name. It is measured as it is, and not run.'] : []),
+    ...(isStored ? [STORED_NOTE] : []),
     ...(isNotRun ? ['first response n/a: it was only built and measured, not run.'] : []),
     ...images.flatMap((image) => (image.run?.note ? [`${imageLabel(image)}: ${image.run.note}.`] : [])),
     ...(images.some(({ standIn }) => standIn) ? STAND_IN_NOTES : []),
   ];
 }
+
+const STORED_NOTE =
+  'download of an archive or of a registry: the layers as they are compressed there, not calculated with gzip level 6.';
 
 const STAND_IN_NOTES = [
   'stand-in: the base image was built on this machine, because its registry could not be reached.',

@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Bench } from './test-engine.ts';
+import { type Bench, docker } from './test-engine.ts';
 
 /**
  * Debian's programs that make, store and send images, for tests of images from elsewhere than the engine. One image for all
@@ -9,7 +9,7 @@ import type { Bench } from './test-engine.ts';
  */
 export const TOOLS_DOCKERFILE = `FROM node:26-slim
 RUN apt-get update && apt-get install -y --no-install-recommends \\
-    apache2-utils docker-buildx docker-registry docker.io openssl podman skopeo zstd
+    apache2-utils docker-buildx docker-cli docker-registry docker.io openssl podman skopeo zstd
 `;
 
 /** Builds the image with the tools. Returns its id. */
@@ -21,4 +21,23 @@ export async function buildTools(bench: Bench): Promise<string> {
   } finally {
     await rm(directory, { recursive: true });
   }
+}
+
+/** What Docker and Podman require in a container: --privileged has more than a machine may be able to give. */
+const RIGHTS = [
+  ...['--cap-add', 'SYS_ADMIN', '--cap-add', 'NET_ADMIN'],
+  ...['--security-opt', 'seccomp=unconfined', '--security-opt', 'apparmor=unconfined'],
+];
+
+/** Runs a Bash script with the tools, in a directory of this machine and in a container's network. Returns what it prints. */
+export async function runTools(
+  bench: Bench,
+  { directory, network, script, args }: { directory: string; network: string; script: string; args: string[] },
+): Promise<string> {
+  // A user who is not root removes the files.
+  await writeFile(join(directory, 'script.sh'), `set -e\n${script}\nchown -R --reference=. .\n`);
+  const volume = ['--volume', `${directory}:/work`, '--workdir', '/work'];
+  const tools = await buildTools(bench);
+  const container = [...RIGHTS, ...volume, '--network', `container:${network}`];
+  return docker('run', '--rm', ...bench.labelArgs, ...container, tools, 'bash', 'script.sh', ...args);
 }

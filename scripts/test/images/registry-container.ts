@@ -20,6 +20,8 @@ END
 exec docker-registry serve config.yml`;
 
 export interface TestRegistry {
+  /** The id of its container. In there, the registry is on port 5000. */
+  id: string;
   /** The address with the port, on the loopback interface. Docker accepts any certificate there. */
   host: string;
   /** The certificate, which has signed itself. */
@@ -40,7 +42,7 @@ export async function startImageRegistry(bench: Bench): Promise<TestRegistry> {
   for (let attempt = 0; ; attempt += 1) {
     const host = (await docker('port', id, `${PORT}/tcp`)).split('\n')[0] ?? '';
     // Docker's proxy accepts connections before the registry does.
-    if (await hasCertificate(host)) return { host, certificate: cert, password };
+    if (await hasCertificate(host)) return { id, host, certificate: cert, password };
     if (attempt > 200) throw new Error('The registry does not respond.');
     await new Promise((resolve) => setTimeout(resolve, 50));
   }

@@ -1,0 +1,185 @@
+import { createReadStream } from 'node:fs';
+import { posix } from 'node:path';
+import { buffer } from 'node:stream/consumers';
+import { z } from 'zod';
+import { ToolError } from '../../lib/errors.ts';
+import { parseJson } from '../../lib/parse-json.ts';
+import { missingName, severalNames } from './choose-platform.ts';
+import { type ContentStore, findStoredImage, verifyBlob } from './content-store.ts';
+import { type Blob, MAX_DOCUMENT_BYTES, readImageConfig, sha256 } from './image-documents.ts';
+import { INDEX } from './layout-directory.ts';
+import { peek } from './read-archive.ts';
+import type { ImageChoice, StoredImage, StoredLayer } from './stored-image.ts';
+import { tarEntries } from './tar-entries.ts';
+import { unpack } from './unpack.ts';
+
+/** The legacy form has four entries for each layer; an image has at most 127 layers. */
+const MAX_ENTRIES = 20_000;
+/** All documents of an archive are in memory at the same time. */
+const MAX_DOCUMENTS_BYTES = 64 << 20;
+const LAYER_DIRECTORY = /\/layer\.tar$/;
+
+const manifestList = z
+  .array(z.object({ Config: z.string(), RepoTags: z.array(z.string()).nullish(), Layers: z.array(z.string()) }))
+  .min(1);
+
+/** An archive on this machine's disk. It is read twice: what it holds comes in any order, and nothing is unpacked to the disk. */
+interface Archive {
+  path: string;
+  name: string;
+  /** The JSON documents by the names of their entries. */
+  documents: Map<string, Buffer>;
+  /** Where the symbolic links lead to: Docker 20.10 saves a layer once. */
+  links: Map<string, string>;
+  /** The bytes of all files. */
+  sizes: Map<string, number>;
+  signal: AbortSignal;
+}
+
+/**
+ * Finds an image in an archive, as `docker save`, Podman, Skopeo and BuildKit write it: Docker's own form or an OCI layout,
+ * plain or compressed as a whole.
+ *
+ * @throws {ToolError} when it is not such an archive, is damaged, or lacks the image.
+ */
+export async function openArchiveFile(path: string, choice: ImageChoice, signal: AbortSignal): Promise<StoredImage> {
+  const archive: Archive = {
+    path,
+    name: choice.name,
+    documents: new Map(),
+    links: new Map(),
+    sizes: new Map(),
+    signal,
+  };
+  await readDocuments(archive);
+  if (hasImages(archive.documents.get(INDEX))) return findStoredImage(openArchivedLayout(archive), choice);
+  const { data: list } = manifestList.safeParse(parseDocument(archive, MANIFEST));
+  if (list) return findDockerImage(archive, list, choice);
+  throw new ToolError(`${choice.name} is not the archive of an image.`, {
+    hint: `It has neither ${INDEX} nor ${MANIFEST}. To save an image: docker save --output FILE NAME (not docker export).`,
+  });
+}
+
+const MANIFEST = 'manifest.json';
+
+const parseDocument = ({ documents }: Archive, name: string) => parseJson(documents.get(name)?.toString('utf8') ?? '');
+
+/** Whether an index names images. Docker 25 and later write both forms; an archive of several images may lack one. */
+function hasImages(index?: Buffer): boolean {
+  const document = parseJson(index?.toString('utf8') ?? '');
+  return z.object({ manifests: z.array(z.unknown()).min(1) }).safeParse(document).success;
+}
+
+/** Reads an archive once, entry by entry, whatever it is compressed with. */
+function readEntries(archive: Archive) {
+  async function* entries() {
+    let count = 0;
+    const { head, content } = await peek(createReadStream(archive.path));
+    for await (const entry of tarEntries(unpack(content, head), archive.signal)) {
+      count += 1;
+      if (count > MAX_ENTRIES) throw new Error(`it has more than ${MAX_ENTRIES} entries`);
+      const name = posix.normalize(entry.header.name);
+      yield { ...entry, name, content: describeErrors(archive, entry.content) };
+    }
+  }
+  return describeErrors(archive, entries());
+}
+
+/** Passes on what is read of an archive, and its errors with the name of the archive. */
+async function* describeErrors<T>({ name, signal }: Archive, source: AsyncIterable<T>): AsyncGenerator<T> {
+  try {
+    yield* source;
+  } catch (error) {
+    signal.throwIfAborted();
+    if (error instanceof ToolError) throw error;
+    throw new ToolError(`${name} cannot be read: ${(error as Error).message}`);
+  }
+}
+
+async function readDocuments(archive: Archive): Promise<void> {
+  let bytes = 0;
+  for await (const { header, name, content, skip } of readEntries(archive)) {
+    const { type, size = 0, linkname } = header;
+    if (type === 'file') archive.sizes.set(name, size);
+    if (type === 'symlink' && linkname) archive.links.set(name, posix.join(posix.dirname(name), linkname));
+    const isDocument = type === 'file' && size <= MAX_DOCUMENT_BYTES && !LAYER_DIRECTORY.test(name);
+    const { head, content: whole } = isDocument ? await peek(content) : { head: Buffer.alloc(0), content };
+    if (!isDocument) {
+      skip();
+    } else if (head[0] === 0x7b || head[0] === 0x5b) {
+      bytes += size;
+      if (bytes > MAX_DOCUMENTS_BYTES)
+        throw new ToolError(`${archive.name} has more than ${MAX_DOCUMENTS_BYTES} bytes of JSON.`);
+      archive.documents.set(name, await buffer(whole));
+    } else {
+      skip();
+    }
+  }
+}
+
+/** The contents of entries, each once. */
+async function* openEntries(archive: Archive, names: Set<string>) {
+  const missing = new Set(names);
+  for await (const { header, name, content, skip } of readEntries(archive)) {
+    if (header.type === 'file' && missing.delete(name)) yield { name, content };
+    else skip();
+  }
+}
+
+const BLOBS = 'blobs/sha256/';
+const entryOf = (digest: string) => digest.replace(/^sha256:/, BLOBS);
+
+/** An OCI layout in an archive. */
+function openArchivedLayout(archive: Archive): ContentStore {
+  const { name, documents } = archive;
+  return {
+    async manifest(digest) {
+      const bytes = documents.get(digest === undefined ? INDEX : entryOf(digest));
+      if (!bytes) throw new ToolError(`${name} is damaged: it lacks ${digest}.`);
+      if (digest !== undefined && sha256(bytes) !== digest) {
+        throw new ToolError(`${name} is damaged: what it calls ${digest} is ${sha256(bytes)}.`);
+      }
+      return { bytes };
+    },
+    async *blobs(blobs: Blob[]) {
+      const byEntry = new Map(blobs.map((blob) => [entryOf(blob.digest), blob]));
+      for await (const entry of openEntries(archive, new Set(byEntry.keys()))) {
+        const blob = byEntry.get(entry.name);
+        if (blob) yield { digest: blob.digest, content: verifyBlob(entry.content, blob, name) };
+      }
+    },
+  };
+}
+
+/** Finds an image in Docker's own form, whose manifest names entries. */
+function findDockerImage(archive: Archive, list: z.infer<typeof manifestList>, choice: ImageChoice): StoredImage {
+  const { name } = archive;
+  const names = list.flatMap(({ RepoTags }) => RepoTags ?? []);
+  const found = choice.tag === undefined ? list : list.filter(({ RepoTags }) => RepoTags?.includes(choice.tag ?? ''));
+  const [image] = found;
+  if (!image) throw missingName(name, choice.tag ?? '', names);
+  if (found.length > 1) throw severalNames(name, names);
+  const resolve = (entry: string) => archive.links.get(posix.normalize(entry)) ?? posix.normalize(entry);
+  const config = archive.documents.get(resolve(image.Config));
+  if (!config) throw new ToolError(`${name} is damaged: it lacks ${image.Config}.`);
+  const read = readImageConfig(config, name);
+  const { diffIds } = read.facts;
+  if (diffIds.length !== image.Layers.length) {
+    throw new ToolError(
+      `${name} is damaged: its manifest has ${image.Layers.length} layers, its configuration ${diffIds.length}.`,
+    );
+  }
+  return {
+    ...read,
+    name,
+    layers: image.Layers.map((entry, index): StoredLayer => {
+      // Docker and Podman write plain layers; tools that push images themselves, such as Jib, write gzip.
+      const blobBytes = entry.endsWith('.gz') ? (archive.sizes.get(resolve(entry)) ?? null) : null;
+      return { key: resolve(entry), diffId: diffIds[index] ?? '', blobBytes };
+    }),
+    async *open(keys) {
+      const entries = openEntries(archive, new Set(keys));
+      for await (const entry of entries) yield { key: entry.name, content: entry.content };
+    },
+  };
+}

@@ -1,0 +1,78 @@
+import { stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { ToolError, usageError } from '../../lib/errors.ts';
+import { parseReference, type Reference } from '../../registry/reference.ts';
+import { openRegistry } from '../../registry/registry.ts';
+import { openArchiveFile } from './archive-file.ts';
+import { fitsPlatform } from './choose-platform.ts';
+import { findStoredImage } from './content-store.ts';
+import { isLayoutDirectory, openLayoutDirectory } from './layout-directory.ts';
+import type { ImageChoice, StoredImage } from './stored-image.ts';
+
+/** Where an image that is given by name is: at the engine, in a registry, or in a file or directory. */
+export type ImageSource =
+  | { kind: 'engine' }
+  | { kind: 'registry'; reference: Reference }
+  | { kind: 'path'; path: string; tag?: string };
+
+/** As the transport of Skopeo and of containers/image is called. */
+const REGISTRY = /^docker:\/\//;
+const PATH = /^\.{1,2}(\/|$)|^\/|\\|\.(tar|tgz|tar\.(gz|zst))(#|$)/;
+
+/**
+ * Where the image of `--image` is. A path may end with `#NAME`, for a place that has several images.
+ *
+ * @param directory that of the user, which paths are relative to.
+ * @throws {ToolError} with the code `usage` for a path that does not exist.
+ */
+export async function parseImageSource(name: string, directory: string): Promise<ImageSource> {
+  if (REGISTRY.test(name)) return { kind: 'registry', reference: parseReference(name) };
+  if (!PATH.test(name)) return { kind: 'engine' };
+  const [, before = name, tag] = /^(.*?)(?:#(.*))?$/s.exec(name) ?? [];
+  for (const [file, ofFile] of [[name], [before, tag]]) {
+    const path = resolve(directory, file ?? '');
+    if (await stat(path).catch(() => null)) return { kind: 'path', path, ...(ofFile && { tag: ofFile }) };
+  }
+  throw usageError(
+    `There is no file or directory ${before}.`,
+    'To read an image from its registry: --image docker://NAME',
+  );
+}
+
+/**
+ * Finds an image that is stored outside of an engine, and reads its configuration.
+ *
+ * @throws {ToolError} when it cannot be read, or is for another platform than the one that is asked for.
+ */
+export async function openImage(
+  source: Exclude<ImageSource, { kind: 'engine' }>,
+  choice: ImageChoice,
+  signal: AbortSignal,
+): Promise<StoredImage> {
+  const image = await open(source, choice, signal);
+  const { platform } = image.facts;
+  if (choice.platform !== undefined && !fitsPlatform(platform, choice.platform)) {
+    throw new ToolError(`${choice.name} is for ${platform}, not for ${choice.platform}.`);
+  }
+  return image;
+}
+
+async function open(source: Exclude<ImageSource, { kind: 'engine' }>, choice: ImageChoice, signal: AbortSignal) {
+  if (source.kind === 'registry') {
+    const registry = openRegistry(source.reference, signal);
+    const blobs: Parameters<typeof findStoredImage>[0]['blobs'] = async function* (descriptors) {
+      for (const blob of descriptors) yield { digest: blob.digest, content: registry.blob(blob) };
+    };
+    return findStoredImage({ manifest: registry.manifest, blobs }, choice);
+  }
+  const { path, tag } = source;
+  const stats = await stat(path);
+  if (stats.isDirectory()) {
+    if (await isLayoutDirectory(path))
+      return findStoredImage(openLayoutDirectory(path, choice.name), { ...choice, tag });
+    throw new ToolError(`${choice.name} is not an OCI layout: it has no index.json.`);
+  }
+  // A pipe can be read only once, and a device never ends.
+  if (!stats.isFile()) throw new ToolError(`${choice.name} is not a file.`);
+  return openArchiveFile(path, { ...choice, tag }, signal);
+}
