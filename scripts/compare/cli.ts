@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { z } from 'zod';
 import { addOptions, option, readOptionValues, refuseSwallowedOptions, throwUsageErrors } from '../lib/options.ts';
@@ -6,6 +7,7 @@ import type { SelectionRequest } from './discover/find-projects.ts';
 import { CODES } from './model/finding-catalog.ts';
 import { nameOf, settingsShape, wholeNumber } from './model/settings.ts';
 import { REFERENCE } from './model/subject.ts';
+import { FORMAT_NAMES } from './report/outputs.ts';
 
 const fileName = z.string().regex(/^(-$|[^-])/, 'expects the name of a file, or - for standard output or input');
 const count = (fallback: number) => wholeNumber(1, 999).default(fallback);
@@ -21,6 +23,9 @@ const compareShape = {
   images: option('--image <name>', 'measure existing images', z.array(nameOf('an image')).default([])),
   json: file('--json', 'write the report, with all measurements, to a file (- for standard output)'),
   markdown: file('--markdown', 'write the report as Markdown, for a pull request (- for standard output)'),
+  chart: file('--chart', 'write a chart of the sizes as SVG to a file (- for standard output)'),
+  sarif: file('--sarif', 'write the findings as SARIF, for code scanning, to a file (- for standard output)'),
+  github: flag('--github', 'in a GitHub Actions workflow: annotate the Dockerfiles and set step outputs'),
   from: file('--from', 'show a report that --json wrote (- for standard input), without an engine'),
   baseline: file('--baseline', 'show what changed since an earlier report (- for standard input)'),
   check: flag('--check', 'compare with the budgets in compare.config.json'),
@@ -51,6 +56,7 @@ Examples:
   npm run compare -- ../my-app --port 8080 --path /healthz --env LOG_LEVEL=warn --secret id=npmrc,src=../my-app/.npmrc
   npm run compare -- ../my-app --dockerfile docker/api.Dockerfile --target builder --target runner --no-run
   npm run compare -- --json report.json --markdown report.md
+  npm run compare -- ../my-app --chart sizes.svg --sarif findings.sarif
   npm run compare -- --from report.json --inside
   npm run compare -- --check --baseline baseline.json
   npm run compare -- 03 --bench --behaviour --strict
@@ -98,15 +104,35 @@ export function readOptions(args: string[]): CompareOptions {
 }
 
 function refuseContradictions(command: Command, options: CompareOptions): void {
-  const { json, markdown, from, baseline, names, given, images, keep, bench, behaviour, strict } = options;
+  const { from, baseline, names, given, images, keep, bench, behaviour, strict } = options;
   const isMeasuring = [...names, ...images, ...Object.keys(given)].length > 0 || keep || bench || behaviour;
   const contradictions = {
-    'only one of --json and --markdown can be standard output': json === '-' && markdown === '-',
-    '--json and --markdown expect two different files': json !== '-' && json !== undefined && json === markdown,
+    ...findSameFiles(options),
     'only one of --from and --baseline can be standard input': from === '-' && baseline === '-',
     '--from only shows a report: it cannot measure chapters, directories or images as well': from && isMeasuring,
     '--no-run cannot be combined with --behaviour and --strict': given.run === false && (behaviour || strict),
     '--runs requires --bench': !bench && command.getOptionValue('runs') !== undefined,
   };
   for (const [message, isContradiction] of Object.entries(contradictions)) if (isContradiction) command.error(message);
+}
+
+/** The formats that would be written to the same file, or to standard output, as messages. */
+function findSameFiles(options: CompareOptions): Record<string, boolean> {
+  const pairs = FORMAT_NAMES.flatMap((one, index) =>
+    FORMAT_NAMES.slice(index + 1).map((other) => [one, other] as const),
+  );
+  return Object.fromEntries(
+    pairs.flatMap(([one, other]) => {
+      const [path, otherPath] = [options[one], options[other]];
+      const isSame =
+        path !== undefined &&
+        otherPath !== undefined &&
+        resolve(path) === resolve(otherPath) &&
+        (path === '-') === (otherPath === '-');
+      return [
+        [`only one of --${one} and --${other} can be standard output`, isSame && path === '-'],
+        [`--${one} and --${other} expect two different files`, isSame && path !== '-'],
+      ];
+    }),
+  );
 }

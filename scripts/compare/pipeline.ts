@@ -1,7 +1,9 @@
+import { realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Engine } from '../engine/engine.ts';
 import { EXIT, usageError } from '../lib/errors.ts';
 import { addHiddenValues } from '../lib/hide.ts';
+import packageJson from '../package.json' with { type: 'json' };
 import { buildSubjects } from './build/build-subjects.ts';
 import { keepImages } from './build/keep-images.ts';
 import { timeBuilds } from './build/time-builds.ts';
@@ -28,6 +30,8 @@ import { requestImages } from './run/request-images.ts';
 import { timeStarts } from './run/time-starts.ts';
 import { withInvocation, withProgress } from './with-invocation.ts';
 
+const { version } = packageJson;
+
 /**
  * One invocation of compare: discovers what to measure, measures it, and writes the report. With `--from` it only reads a
  * report and writes it again. Returns the exit code.
@@ -48,19 +52,19 @@ export async function compare(options: CompareOptions, directories: Directories,
   const outputs = await openOutputs(options, current);
   if (options.strict && selection) requireRunnable(selection.subjects);
   const report = selection
-    ? await findAndMeasure(selection.subjects, sources, { ...options, root }, signal)
+    ? await findAndMeasure(selection.subjects, sources, { ...options, ...directories }, signal)
     : await readReport(from ?? '-', current);
   if (options.strict && !selection) requireBehaviour(report);
   const results = budgets && checkBudgets(report, budgets);
   const changes = baseline && findChanges(report, baseline);
-  await outputs.write(report, { inside: options.inside, check: results, changes });
   const isOverBudget = results?.some(({ status }) => status === 'FAIL');
   const failed = report.images.some(({ ok }) => !ok) || isOverBudget || (options.strict && hasMisses(report));
+  await outputs.write(report, { inside: options.inside, check: results, changes, version }, failed);
   return failed ? EXIT.failed : EXIT.ok;
 }
 
 type MeasureOptions = Pick<CompareOptions, 'given' | 'jobs' | 'keep' | 'behaviour' | 'bench' | 'runs' | 'quiet'> &
-  Pick<Directories, 'root'>;
+  Directories;
 
 /** Where the images are that are given by name, in their order. */
 async function findSources(images: string[], directory: string): Promise<Map<string, ImageSource>> {
@@ -75,7 +79,7 @@ function findAndMeasure(
   options: MeasureOptions,
   signal: AbortSignal,
 ): Promise<Report> {
-  const { given, jobs, keep, behaviour, bench, runs, root } = options;
+  const { given, jobs, keep, behaviour, bench, runs, root, current } = options;
   const built: Measurement<Subject>[] = subjects.map((subject) => ({ subject }));
   const named = [...sources.keys()].map(
     (variant): Measurement<NamedImage> => ({ subject: { chapter: NAMED_IMAGES, variant } }),
@@ -100,7 +104,7 @@ function findAndMeasure(
     if (bench) await timeStarts(invocation, built, runs);
     if (bench) await timeBuilds(invocation, built, runs);
     if (keep) keepTags(await keepImages(invocation, built));
-    return createReport(invocation.engine.info, all);
+    return createReport(invocation.engine.info, all, await realpath(current));
   });
 }
 

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { findChapterDirectories } from '../compare/discover/chapters.ts';
 import { subjectName } from '../compare/model/subject.ts';
-import { drawSizes } from './chart.ts';
+import { drawSizes } from '../compare/report/chart.ts';
 import { findDocuments } from './documents.ts';
 import { factOf } from './facts.ts';
 import { findMistakes } from './mistakes.ts';

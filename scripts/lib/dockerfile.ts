@@ -1,4 +1,12 @@
-import { Copy, type Dockerfile, DockerfileParser, From, type Instruction, Run } from 'dockerfile-ast';
+import {
+  Copy,
+  type Dockerfile,
+  DockerfileParser,
+  From,
+  type Instruction,
+  PropertyInstruction,
+  Run,
+} from 'dockerfile-ast';
 import { ToolError } from './errors.ts';
 import { expandVariables } from './expand-variables.ts';
 
@@ -22,11 +30,62 @@ interface DockerfileOptions {
  */
 export function readDockerfile(text: string, name: string, options: DockerfileOptions = {}) {
   const { uses, stages } = findImageUses(text, name, options);
-  // The last stage also for a target that does not exist: the builder reports it.
-  const finalBase = stages.get(options.target?.toLowerCase() ?? '') ?? [...stages.values()].at(-1);
-  if (!finalBase) throw new ToolError(`${name} has no FROM line`, { hint: 'Is it a Dockerfile?' });
+  const finalBase = stageToBuild(stages, name, options).image;
   const bases = uses.filter(({ isStage, image }) => !isStage && image !== 'scratch').map(({ image }) => image);
   return { bases: [...new Set(bases)], finalBase };
+}
+
+/** An instruction of a Dockerfile. */
+export interface StageInstruction {
+  /** In capitals. */
+  keyword: string;
+  /** The line that it begins at; from 1. */
+  line: number;
+  /** Its arguments on one line, without flags and comments. */
+  text: string;
+  /** The variables that it sets, of ENV and ARG. */
+  variables: string[];
+}
+
+/** What the image of a stage is made of. Lines count from 1. */
+export interface Stage {
+  /** The line of its FROM. */
+  line: number;
+  /** The line of the FROM with its base image: of this stage, or of the lowest stage that it is built on. */
+  baseLine: number;
+  /** Without FROM; those of the stages that it is built on come first. */
+  instructions: StageInstruction[];
+}
+
+/** Reads the instructions that make an image, in order. @throws {ToolError} as {@link readDockerfile} does. */
+export function readStage(text: string, name: string, options: DockerfileOptions = {}): Stage {
+  const all = stageToBuild(findImageUses(text, name, options).stages, name, options).instructions;
+  const lineOf = (instruction?: Instruction) => (instruction?.getRange().start.line ?? 0) + 1;
+  const isFrom = (instruction: Instruction) => instruction instanceof From;
+  return {
+    line: lineOf(all.findLast(isFrom)),
+    baseLine: lineOf(all.find(isFrom)),
+    instructions: all.flatMap((one) => {
+      if (isFrom(one)) return [];
+      const variables =
+        one instanceof PropertyInstruction ? one.getProperties().map((property) => property.getName()) : [];
+      return { keyword: one.getKeyword(), line: lineOf(one), text: textOf(one), variables };
+    }),
+  };
+}
+
+/** The words of an instruction: what the library returns as a whole text still has indented comments. */
+const textOf = (instruction: Instruction) =>
+  instruction
+    .getArguments()
+    .map((word) => word.getValue())
+    .join(' ');
+
+/** The stage of `--target`, or the last one: also for a target that does not exist, which the builder reports. */
+function stageToBuild(stages: Map<string, FoundStage>, name: string, { target = '' }: DockerfileOptions): FoundStage {
+  const stage = stages.get(target.toLowerCase()) ?? [...stages.values()].at(-1);
+  if (!stage) throw new ToolError(`${name} has no FROM line`, { hint: 'Is it a Dockerfile?' });
+  return stage;
 }
 
 /**
@@ -49,17 +108,23 @@ export function replaceBases(
   return lines.join('\n');
 }
 
+/** A stage, with the image that it is built on and with the instructions of itself and of the stages below it. */
+interface FoundStage {
+  image: string;
+  instructions: Instruction[];
+}
+
 /**
- * Finds where images and stages are used, in the order of the file, and the images of the stages by name (in lower case)
- * and by number. The image of a stage is the image that it is built on.
+ * Finds where images and stages are used, in the order of the file, and the stages by name (in lower case) and by number.
  */
 function findImageUses(text: string, name: string, options: DockerfileOptions) {
   const file = DockerfileParser.parse(text);
   const expand = readVariables(file, name, options);
   const uses = [];
-  const stages = new Map<string, string>();
+  const stages = new Map<string, FoundStage>();
   let count = 0;
   for (const instruction of file.getInstructions()) {
+    if (!(instruction instanceof From)) stages.get(String(count - 1))?.instructions.push(instruction);
     for (const { value, range } of findReferences(instruction)) {
       const reference = expand(value);
       const variable = /\$\{?(\w+)/.exec(value)?.[1];
@@ -69,12 +134,13 @@ function findImageUses(text: string, name: string, options: DockerfileOptions) {
       // FROM knows stages only by their names.
       const isNumber = instruction instanceof From && /^\d+$/.test(reference);
       const base = isNumber ? undefined : stages.get(reference.toLowerCase());
-      const image = base ?? reference;
+      const image = base?.image ?? reference;
       uses.push({ image, isStage: base !== undefined, ...range });
       if (!(instruction instanceof From)) continue;
-      const stage = instruction.getBuildStage()?.toLowerCase();
-      if (stage) stages.set(stage, image);
-      stages.set(String(count++), image);
+      const stage = { image, instructions: [...(base?.instructions ?? []), instruction] };
+      const stageName = instruction.getBuildStage()?.toLowerCase();
+      if (stageName) stages.set(stageName, stage);
+      stages.set(String(count++), stage);
     }
   }
   return { uses, stages };

@@ -1,7 +1,7 @@
 import { styleText } from 'node:util';
 import { createLogUpdate } from 'log-update';
 import { printable } from './format.ts';
-import { cleanOutput } from './print.ts';
+import { cleanOutput, withoutCommands } from './print.ts';
 
 /** How often the live lines on a terminal are drawn, and the active tasks printed elsewhere, in milliseconds. */
 const LIVE_INTERVAL_MS = 200;
@@ -46,7 +46,7 @@ export function createProgress(stream: NodeJS.WriteStream = process.stderr): Pro
     else live?.(lines.map((line) => (line.length > width ? `${line.slice(0, width - 1)}…` : line)).join('\n'));
   };
   const print = (line: string) => {
-    if (!live) return void stream.write(`${line}\n`);
+    if (!live) return void stream.write(`${line.split('\n').map(withoutCommands).join('\n')}\n`);
     live.persist(line);
     draw();
   };

@@ -18,7 +18,7 @@ function tool(name: 'compare' | 'setup' | 'sync', args: string[], env: NodeJS.Pr
     const child = execFile(
       process.execPath,
       ['--', 'start.mjs', name, ...args],
-      { cwd: SCRIPTS, env: { ...process.env, GITHUB_STEP_SUMMARY: '', INIT_CWD: SCRIPTS, ...env } },
+      { cwd: SCRIPTS, env: { ...process.env, GITHUB_STEP_SUMMARY: '', GITHUB_OUTPUT: '', INIT_CWD: SCRIPTS, ...env } },
       (_error, stdout, stderr) => resolve({ code: child.exitCode ?? -1, stdout, stderr }),
     );
     child.stdin?.end(input);
@@ -85,6 +85,13 @@ test.each([
   [['--json', '--keep'], /--json.*name of a file/],
   [['--json', '-', '--markdown', '-'], /only one of --json and --markdown/],
   [['--json', 'a', '--markdown', 'a'], /--json and --markdown expect two different files/],
+  [['--json', '-', '--sarif', '-'], /only one of --json and --sarif can be standard output/],
+  [['--markdown', '-', '--chart', '-'], /only one of --markdown and --chart can be standard output/],
+  [['--chart', 'a', '--sarif', './a'], /--chart and --sarif expect two different files/],
+  [['--chart'], /argument missing/],
+  [['--sarif', '--github'], /--sarif.*name of a file/],
+  [['--chart', '/no/such/directory/x.svg'], /Cannot write .*x\.svg: its directory does not exist/],
+  [['--sarif', '/no/such/directory/x'], /Cannot write .*x: its directory does not exist/],
   [['--from', '-', '--baseline', '-'], /only one of --from and --baseline/],
   [['--from', 'x.json', '02'], /--from only shows a report/],
   [['--from', '/no/such/file.json'], /Cannot read the report .*there is no such file\nA report is what/],
@@ -312,6 +319,51 @@ test('--from writes files, reads standard input, and with --quiet prints only fa
     expect(again.stdout).toBe(await golden('report.json'));
     expect(await readFile(summary, 'utf8')).toBe(`before\n${await golden('from.md')}`);
     expect((await readdir(directory)).sort()).toEqual(['a.json', 'a.md', 'summary.md']);
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+});
+
+test('--chart and --sarif with --from: files, or standard output', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'formats-'));
+  try {
+    const [chart, sarif] = [join(directory, 'a.svg'), join(directory, 'a.sarif')];
+    const { stderr } = await invoke(...REPORT, '--chart', chart, '--sarif', sarif);
+    expect(stderr).toBe(`Written: ${chart}\nWritten: ${sarif}\n`);
+    for (const [option, file, begin] of [
+      ['--chart', chart, '<svg '],
+      ['--sarif', sarif, '{'],
+    ] as const) {
+      const { stdout, code } = await invoke(...REPORT, option, '-');
+      expect(code).toBe(1);
+      expect(stdout.startsWith(begin)).toBe(true);
+      expect(await readFile(file, 'utf8')).toBe(stdout);
+    }
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+});
+
+test('--github: annotations after the table, or beside a document, and the outputs of the step', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'github-'));
+  try {
+    const [output, json] = [join(directory, 'output'), join(directory, 'a.json')];
+    await writeFile(output, 'earlier=1\n');
+    const env = { GITHUB_ACTIONS: 'true', GITHUB_OUTPUT: output, GITHUB_WORKSPACE: join(SCRIPTS, '..') };
+    const { stdout } = await tool('compare', [...REPORT, '--github', '--json', json], env);
+    const table = (await golden('terminal.txt')).trimEnd();
+    expect(stdout.startsWith(`${table}\n::error file=scripts/02-multi-stage/Dockerfile.broken,line=4,title=`)).toBe(
+      true,
+    );
+    expect(await readFile(output, 'utf8')).toMatch(
+      /^earlier=1\nimage=02-multi-stage multi\nunpacked-bytes=\d+\n(.*\n)*sizes=\[.*\]\nreport=.*a\.json\nfailed=true\n$/,
+    );
+    const document = await tool('compare', [...REPORT, '--github', '--markdown', '-'], { GITHUB_OUTPUT: directory });
+    expect(document.stdout).toBe(await golden('from.md'));
+    expect(document.stderr).toMatch(/^::error /m);
+    expect(document.stderr).toMatch(/^Not added to the step's outputs: /m);
+    const without = await tool('compare', REPORT, env);
+    expect(without.stdout).not.toMatch(/^::/m);
   } finally {
     await rm(directory, { recursive: true });
   }

@@ -5,7 +5,7 @@ import { visit } from 'unist-util-visit';
 import { describe, expect, test } from 'vitest';
 import { findChapterDirectories } from '../compare/discover/chapters.ts';
 import type { ImageReport } from '../compare/model/report-schema.ts';
-import { drawSizes } from '../docs/chart.ts';
+import { drawSizes } from '../compare/report/chart.ts';
 import { findDocuments } from '../docs/documents.ts';
 import { factOf } from '../docs/facts.ts';
 import { costsOf, findMistakes } from '../docs/mistakes.ts';

@@ -101,6 +101,7 @@ test('no text of a report shows a value, and names stay', () => {
           code: 'runs-as-root',
           level: 'warning',
           message: 'm',
+          line: null,
           count: 1,
           evidence: [{ path: 'ENV X=okapi-in-the-report', layer: null, note: 'okapi-in-the-report' }],
         },

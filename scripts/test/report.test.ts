@@ -35,7 +35,7 @@ function olderReport(): Report {
   rebuilt.contents.groups.caches += 264;
   rebuilt.size.pullBytes -= 6476;
   const fixed = image(older, '03-distroless', 'single');
-  fixed.findings.push({ code: 'env-file', level: 'error', message: 'x', count: 1, evidence: [] });
+  fixed.findings.push({ code: 'env-file', level: 'error', message: 'x', line: null, count: 1, evidence: [] });
   fixed.findings.shift();
   image(older, '03-distroless', 'multi');
   for (const one of older.images) if (one.chapter === '03-distroless' && one.variant === 'multi') one.standIn = false;

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { ImageFacts } from '../../engine/engine.ts';
 import { isStandIn, TEMPORARY_IMAGES } from '../../engine/labels.ts';
-import { readDockerfile } from '../../lib/dockerfile.ts';
+import { readDockerfile, readStage } from '../../lib/dockerfile.ts';
 import { readIgnoreFile } from '../../lib/dockerignore.ts';
 import { ToolError } from '../../lib/errors.ts';
 import { type Invocation, type Measurement, measureEach, recordError, withoutErrors } from '../model/measurement.ts';
@@ -42,7 +42,9 @@ async function readBaseImages(invocation: Invocation, measurements: Measurement<
     recordError(invocation, measurement, async () => {
       const { dockerfile, file, target, settings } = measurement.subject;
       const text = await readFile(dockerfile, 'utf8');
-      const { bases, finalBase } = readDockerfile(text, file, { ...settings, target });
+      const options = { ...settings, target };
+      const { bases, finalBase } = readDockerfile(text, file, options);
+      measurement.stage = readStage(text, file, options);
       measurement.base = finalBase;
       const marks = await Promise.all(bases.map(isMarked));
       measurement.standIn = marks.includes(true);

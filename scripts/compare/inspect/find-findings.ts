@@ -56,7 +56,7 @@ export function findFindings(indexed: IndexedImage): Finding[] {
     const result = DETECTORS[code](indexed);
     const { evidence, level } = Array.isArray(result) ? { evidence: result, level: usualLevel } : result;
     if (evidence.length === 0) return [];
-    return [{ code, level, message, count: evidence.length, evidence: evidence.slice(0, MAX_EVIDENCE) }];
+    return [{ code, level, message, line: null, count: evidence.length, evidence: evidence.slice(0, MAX_EVIDENCE) }];
   });
   return findings.sort((a, b) => LEVELS.indexOf(b.level) - LEVELS.indexOf(a.level));
 }

@@ -28,7 +28,7 @@ const PATH = /^\.{1,2}(\/|$)|^\/|\\|\.(tar|tgz|tar\.(gz|zst))(#|$)/;
 export async function parseImageSource(name: string, directory: string): Promise<ImageSource> {
   if (REGISTRY.test(name)) return { kind: 'registry', reference: parseReference(name) };
   if (!PATH.test(name)) return { kind: 'engine' };
-  const [, before = name, tag] = /^(.*?)(?:#(.*))?$/s.exec(name) ?? [];
+  const [, before = name, tag] = /^(.*)#([^#]*)$/s.exec(name) ?? [];
   for (const [file, ofFile] of [[name], [before, tag]]) {
     const path = resolve(directory, file ?? '');
     if (await stat(path).catch(() => null)) return { kind: 'path', path, ...(ofFile && { tag: ofFile }) };

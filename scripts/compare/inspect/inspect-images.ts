@@ -3,6 +3,7 @@ import { ToolError } from '../../lib/errors.ts';
 import { type Measurement, recordError, type Surroundings, type WithImage, withImages } from '../model/measurement.ts';
 import type { Size } from '../model/report-schema.ts';
 import { subjectName } from '../model/subject.ts';
+import { findLines } from './find-lines.ts';
 import { indexImage } from './index-image.ts';
 import { inspectImage } from './inspect-image.ts';
 import type { ImageLayer } from './layer.ts';
@@ -49,7 +50,8 @@ export async function inspectImages(
         if ('error' in image) throw image.error;
         inspected.set(measurement, image.layers);
         const baseLayers = engine && (await countBaseLayers(engine, measurement, bases));
-        Object.assign(measurement, inspectImage(indexImage(measurement.image, image, baseLayers)));
+        const { contents, findings } = inspectImage(indexImage(measurement.image, image, baseLayers));
+        Object.assign(measurement, { contents, ...findLines(findings, measurement, image.layers, baseLayers) });
       });
     }
     for (const [measurement, layers] of inspected) {

@@ -1,6 +1,7 @@
 import pLimit from 'p-limit';
 import type { Engine, ImageFacts } from '../../engine/engine.ts';
 import { DIRECTORY_LABEL, INVOCATION_LABEL } from '../../engine/labels.ts';
+import type { Stage } from '../../lib/dockerfile.ts';
 import { describeError, ToolError } from '../../lib/errors.ts';
 import type { Progress } from '../../lib/progress.ts';
 import type { Bench, ImageReport } from './report-schema.ts';
@@ -25,12 +26,16 @@ export interface Invocation extends Surroundings {
 export const labelsOf = ({ id, directory }: Invocation) => ({ [INVOCATION_LABEL]: id, [DIRECTORY_LABEL]: directory });
 
 /** The parts of an image's report that no stage fills in: they follow from the subject and the others. */
-type Derived = 'chapter' | 'variant' | 'dockerfile' | 'target' | 'platform' | 'ok' | 'config' | 'bench';
+type Derived =
+  | ('chapter' | 'variant' | 'dockerfile' | 'source' | 'target' | 'platform')
+  | ('ok' | 'errorLine' | 'config' | 'bench');
 
 /** What is known of one subject so far: each stage adds its part, as the report has it. What is absent was not reached. */
 export interface Measurement<S extends Subject | NamedImage = Subject | NamedImage>
   extends Partial<Omit<ImageReport, Derived>> {
   subject: S;
+  /** What the Dockerfile says about the image, once it is read. */
+  stage?: Stage;
   /** The image, once it is built or found. */
   image?: ImageFacts;
   bench?: Partial<Bench>;

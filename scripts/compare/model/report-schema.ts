@@ -16,6 +16,7 @@ const optionalText = z.string().nullable();
 const path = z.string().describe('An absolute path in the image');
 const layerIndex = z.int().nonnegative().describe('An index in size.layers; the lowest layer is 0');
 const group = z.enum(GROUP_NAMES);
+const lineNumber = z.int().positive();
 
 /** What older reports do not have is null, like what was not measured. */
 const optional = <T extends z.ZodType>(schema: T) => schema.nullable().default(null);
@@ -137,6 +138,7 @@ const finding = z.object({
   code: z.enum(CODES),
   level: z.enum(LEVELS),
   message: z.string(),
+  line: optional(lineNumber).describe("The line of the Dockerfile's instruction that the finding is about"),
   count: z.int().positive().describe('How many places there are'),
   evidence: z
     .array(
@@ -177,6 +179,12 @@ export const imageSchema = z.object({
   chapter: z.string().describe('The name of a chapter or project; "image" for an image given by name'),
   variant: z.string(),
   dockerfile: optionalText.describe('Such as 02-multi-stage/Dockerfile.multi; null for an image given by name'),
+  source: optional(
+    z.object({
+      file: z.string().describe('Relative to the directory where the user ran compare, with forward slashes'),
+      line: lineNumber.describe("The line of the last stage's FROM"),
+    }),
+  ).describe('The Dockerfile; null for an image given by name'),
   target: optional(z.string()).describe('The stage that was built; null for the last one'),
   platform: optional(z.string()).describe("Such as linux/arm64; null for the engine's default"),
   base: optionalText.describe('The base image of the last stage; null when the Dockerfile cannot be parsed'),
@@ -184,8 +192,12 @@ export const imageSchema = z.object({
   ok: z.boolean().describe('Whether it was built, measured and started, and gave the expected response'),
   error: optionalText.describe('What failed, with the last lines that the engine or the container printed'),
   errorCode: optional(z.string()).describe('The stable code of the error, such as program-failed'),
+  errorLine: optional(lineNumber).describe("The line of the Dockerfile's instruction that failed"),
   context: optional(context),
   size: size.nullable(),
+  baseLayers: optional(count).describe(
+    "How many of the lowest layers are the base image's; null when that is not known",
+  ),
   contents: optional(contents),
   findings: optional(z.array(finding)).describe('The worst first; null when the files were not read'),
   build: z.object({ ms: milliseconds.describe('Builds run in parallel and use the layer cache') }).nullable(),

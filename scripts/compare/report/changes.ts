@@ -9,6 +9,8 @@ interface ImageChanges {
   state: 'changed' | 'unchanged' | 'new' | 'only in the older report' | 'not compared';
   /** Why it is not compared. */
   reason?: string;
+  /** By how many bytes the sizes changed, exactly; null where they are not compared. */
+  difference: { unpackedBytes: number | null; pullBytes: number | null };
   /** The sizes, each group, and what was timed, where they changed: the name, both values and the difference. */
   figures: string[][];
   /** The findings that only the newer or only the older report has, each as a code with its places. */
@@ -49,7 +51,9 @@ export function findChanges(report: Report, older: Report) {
         const newFindings = findingsOnlyIn(image, before);
         const fixedFindings = findingsOnlyIn(before, image);
         const isChanged = figures.length + newFindings.length + fixedFindings.length > 0;
-        return { ...withoutChanges(image, isChanged ? 'changed' : 'unchanged'), figures, newFindings, fixedFindings };
+        const state = isChanged ? 'changed' : 'unchanged';
+        const difference = subtractSizes(image, before, sameZlib);
+        return { ...withoutChanges(image, state), difference, figures, newFindings, fixedFindings };
       }),
       ...removed.map((image) => withoutChanges(image, 'only in the older report')),
     ],
@@ -57,7 +61,14 @@ export function findChanges(report: Report, older: Report) {
 }
 
 function withoutChanges(image: ImageReport, state: ImageChanges['state']): ImageChanges {
-  return { image: imageLabel(image), state, figures: [], newFindings: [], fixedFindings: [] };
+  const difference = { unpackedBytes: null, pullBytes: null };
+  return { image: imageLabel(image), state, difference, figures: [], newFindings: [], fixedFindings: [] };
+}
+
+function subtractSizes({ size }: ImageReport, older: ImageReport, sameZlib: boolean): ImageChanges['difference'] {
+  if (!size || !older.size) return { unpackedBytes: null, pullBytes: null };
+  const unpackedBytes = size.unpackedBytes - older.size.unpackedBytes;
+  return { unpackedBytes, pullBytes: sameZlib ? size.pullBytes - older.size.pullBytes : null };
 }
 
 function whyNotCompared(image: ImageReport, older: ImageReport): string | undefined {

@@ -1,6 +1,6 @@
 import { bytes, distinctBytes, percent } from '../../lib/format.ts';
 import { type Budget, type Budgets, CONFIG_NAME, parseLimit } from '../model/budgets.ts';
-import { LEVELS } from '../model/finding-catalog.ts';
+import { type Code, LEVELS } from '../model/finding-catalog.ts';
 import type { ImageReport, Report } from '../model/report-schema.ts';
 import { findImage, imageLabel, listPlaces, type Section } from './section.ts';
 
@@ -10,6 +10,8 @@ export interface CheckResult {
   what: 'unpacked' | 'download' | 'findings' | 'budget';
   /** The figures, or why it was skipped. */
   text: string;
+  /** The finding that is not allowed. */
+  code?: Code;
   /** What to do, where something failed. */
   advice?: string;
 }
@@ -80,6 +82,7 @@ function checkFindings({ findings }: ImageReport, failing: NonNullable<Budget['f
   }
   return failed.map((finding) => ({
     status: 'FAIL',
+    code: finding.code,
     text: `${finding.code} (${finding.level}): ${finding.message} ${listPlaces(finding, 1)}`,
     advice: `What to do: npm run compare -- --explain ${finding.code}`,
   }));

@@ -1,3 +1,4 @@
+import { relative, sep } from 'node:path';
 import { hide } from '../../lib/hide.ts';
 import { HIDDEN } from '../../lib/redact.ts';
 import type { Measurement } from '../model/measurement.ts';
@@ -6,9 +7,12 @@ import { samplesOf } from '../model/samples.ts';
 import { referenceOf } from '../model/subject.ts';
 import { FIGURE_KEYS } from './figures.ts';
 
-/** Everything that one invocation measured, as the document that all outputs are made from. `engine` is null without one. */
-export function createReport(engine: Report['engine'], measurements: Measurement[]): Report {
-  const images = measurements.map(createImageReport);
+/**
+ * Everything that one invocation measured, as the document that all outputs are made from. `engine` is null without one.
+ * Dockerfiles are named relative to `directory`, which has no symbolic links in its path.
+ */
+export function createReport(engine: Report['engine'], measurements: Measurement[], directory = process.cwd()): Report {
+  const images = measurements.map((measurement) => createImageReport(measurement, directory));
   // The schema also orders the keys, so that a report that is read again is written as the same bytes.
   return reportSchema.parse({
     schemaVersion: 2,
@@ -44,15 +48,18 @@ const NOT_REACHED = Object.fromEntries(
 
 const NOT_MEASURED = Object.fromEntries(Object.keys(imageSchema.shape).map((key) => [key, null]));
 
-function createImageReport({ subject, image, bench, ...parts }: Measurement): ImageReport {
+function createImageReport({ subject, stage, image, bench, ...parts }: Measurement, directory: string): ImageReport {
   const { chapter, variant } = subject;
   const built = 'dockerfile' in subject ? subject : undefined;
+  const source = built && { file: relative(directory, built.dockerfile).replaceAll(sep, '/'), line: stage?.line ?? 1 };
   return imageSchema.parse({
     ...{ ...NOT_MEASURED, chapter, variant, standIn: false, ...parts },
     dockerfile: built?.file ?? null,
+    source,
     target: built?.target,
     platform: built?.settings.platform,
     ok: parts.error === undefined,
+    errorLine: parts.failure?.place?.line,
     bench: bench ? { runs: 1, ...NOT_REACHED, ...bench } : null,
     config: image ? { user: image.user } : null,
   });

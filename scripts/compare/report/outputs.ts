@@ -1,23 +1,28 @@
 import { appendFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { relative, resolve, sep } from 'node:path';
 import { hasColour, painter } from '../../lib/format.ts';
-import { print, printError } from '../../lib/print.ts';
+import { print, printCommands, printError } from '../../lib/print.ts';
 import { type ReservedFile, reserveFile } from '../../lib/reserve-file.ts';
 import type { Report } from '../model/report-schema.ts';
+import { renderChart } from './chart.ts';
+import { createStepOutputs, renderAnnotations, renderStepOutputs } from './github.ts';
 import { renderMarkdown } from './markdown.ts';
+import { renderSarif } from './sarif.ts';
 import { type Extras, failures, renderCheck, renderTerminal } from './terminal.ts';
 
 /** The formats that a report can be written in, by the option that names the file. */
 const FORMATS = {
   json: (report: Report) => JSON.stringify(report, null, 2),
   markdown: renderMarkdown,
-};
+  chart: renderChart,
+  sarif: renderSarif,
+} satisfies Record<string, (report: Report, extras: Extras) => string>;
 
 type Format = keyof typeof FORMATS;
-const FORMAT_NAMES: Format[] = ['json', 'markdown'];
+export const FORMAT_NAMES = Object.keys(FORMATS) as Format[];
 
 /** Where to write each format, as the command line has it; `-` is standard output. */
-type OutputOptions = { [format in Format]?: string } & { quiet: boolean };
+type OutputOptions = { [format in Format]?: string } & { quiet: boolean; github?: boolean };
 
 /**
  * Makes sure, before the long work begins, that the files can be written. Relative paths are relative to `directory`.
@@ -25,12 +30,18 @@ type OutputOptions = { [format in Format]?: string } & { quiet: boolean };
  */
 export async function openOutputs(options: OutputOptions, directory: string) {
   const files = new Map<Format, ReservedFile>();
-  for (const format of FORMAT_NAMES) {
+  const pathOf = (format: Format) => {
     const path = options[format] ?? '-';
-    if (path !== '-') files.set(format, await reserveFile(resolve(directory, path)));
+    return path === '-' ? undefined : resolve(directory, path);
+  };
+  for (const format of FORMAT_NAMES) {
+    const path = pathOf(format);
+    if (path !== undefined) files.set(format, await reserveFile(path));
   }
 
-  const write = async (report: Report, extras: Extras) => {
+  /** `failed` says whether the program will end with exit code 1. */
+  const write = async (report: Report, given: Extras, failed = false) => {
+    const extras = { ...given, below: belowRepository(directory) };
     const render = (format: Format) => FORMATS[format](report, extras);
     const printed = FORMAT_NAMES.find((format) => options[format] === '-');
     if (printed) print(render(printed));
@@ -41,13 +52,27 @@ export async function openOutputs(options: OutputOptions, directory: string) {
       const isOverBudget = extras.check?.some(({ status }) => status === 'FAIL');
       if (extras.check && isOverBudget) printError(renderCheck(extras.check, painter(false), true));
     }
+    if (options.github) printCommands(renderAnnotations(report, extras), printed ? process.stderr : process.stdout);
     // After the table, which is printed even when the disk is full.
     for (const [format, file] of files) await file.write(`${render(format)}\n`);
     for (const format of files.keys()) if (!options.quiet) printError(`Written: ${options[format]}`);
     // GitHub Actions shows the text that is added to this file on the page of the workflow run.
-    const summary = process.env.GITHUB_STEP_SUMMARY;
-    const onError = (error: Error) => printError(`Not added to the step summary: ${error.message}`);
-    if (summary) await appendFile(summary, `${render('markdown')}\n`).catch(onError);
+    await addTo('GITHUB_STEP_SUMMARY', 'step summary', () => `${render('markdown')}\n`);
+    const createOutputs = () => createStepOutputs(report, { ...extras, reportPath: pathOf('json'), failed });
+    if (options.github) await addTo('GITHUB_OUTPUT', "step's outputs", () => renderStepOutputs(createOutputs()));
   };
   return { write };
+}
+
+/** Adds a text to a file that GitHub Actions has named, if there is one. */
+async function addTo(variable: string, what: string, render: () => string): Promise<void> {
+  const file = process.env[variable];
+  const onError = (error: Error) => printError(`Not added to the ${what}: ${error.message}`);
+  if (file) await appendFile(file, render()).catch(onError);
+}
+
+/** A directory relative to that of the repository in a workflow of GitHub Actions; elsewhere, and outside of it, nothing. */
+function belowRepository(directory: string): string {
+  const way = relative(process.env.GITHUB_WORKSPACE || directory, directory).replaceAll(sep, '/');
+  return /^(\.\.(\/|$)|\/|[A-Za-z]:)/.test(way) ? '' : way;
 }

@@ -17,6 +17,10 @@ export interface Extras {
   inside?: boolean;
   changes?: Changes;
   check?: CheckResult[];
+  /** The version of this tool. */
+  version?: string;
+  /** The directory that the report's Dockerfiles are relative to, relative to that of the repository, with forward slashes. */
+  below?: string;
 }
 
 /** The report as a person reads it. `colour` adds escape codes. */

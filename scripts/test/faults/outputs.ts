@@ -52,6 +52,29 @@ export const OUTPUTS: Row[] = [
     code: 1,
     says: [/Cannot write .*full: .*no space left/, /app +Dockerfile/],
   }),
+  withGoodApp('--chart on a full disk', {
+    command: 'mknod full c 1 7 || ln -s /dev/full full; compare . --chart full',
+    code: 1,
+    says: [/Cannot write .*full: .*no space left/, /app +Dockerfile/],
+  }),
+  withGoodApp('--sarif to a directory that cannot be written', {
+    command: 'mkdir -m 500 locked; compare . --sarif locked/no/such/x.sarif',
+    code: 2,
+    says: [/Cannot write .*x\.sarif: /],
+  }),
+  withGoodApp('outputs of a step that cannot be written', {
+    command: 'compare . --github',
+    env: { GITHUB_OUTPUT: '/dev' },
+    says: ["Not added to the step's outputs"],
+  }),
+  {
+    name: 'workflow commands in what the builder and a container print',
+    files: { Dockerfile: inline('', `RUN printf '::add-mask::a\\n##[error]b\\n' && exit 9\n`) },
+    env: { GITHUB_ACTIONS: 'true' },
+    code: 1,
+    says: ['exit code: 9'],
+    hides: [/^\s*::/m, '##['],
+  },
   withGoodApp('--json to a pipe', {
     command:
       'mkfifo pipe; cat pipe >copy & compare . --json pipe && test -p pipe && node -p "JSON.parse(fs.readFileSync(\'copy\')).images"',

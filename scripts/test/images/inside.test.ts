@@ -4,11 +4,13 @@ import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { findLines } from '../../compare/inspect/find-lines.ts';
 import type { ImageLayer } from '../../compare/inspect/layer.ts';
 import { LayerCache } from '../../compare/inspect/layer-cache.ts';
 import { mergeLayers } from '../../compare/inspect/merge-layers.ts';
 import { readImageLayers } from '../../compare/inspect/read-image-layers.ts';
 import type { ImageFacts } from '../../engine/engine.ts';
+import { readStage } from '../../lib/dockerfile.ts';
 import { findAllSubjects } from './all-subjects.ts';
 import { look } from './look.ts';
 import { Bench, engine, filesOf } from './test-engine.ts';
@@ -108,23 +110,26 @@ describe('inside', () => {
       await mkdir(dirname(join(context, name)), { recursive: true });
       await writeFile(join(context, name), content);
     }
-    await writeFile(
-      join(context, 'Dockerfile'),
-      [
-        'FROM node:26-alpine',
-        'WORKDIR /app',
-        'COPY . .',
-        'RUN rm -rf .env .npmrc id_ed25519 .git',
-        'RUN mkdir -p /root/.npm/_cacache && echo left > /root/.npm/_cacache/x',
-        'RUN cp /bin/busybox /usr/local/bin/su && chmod 4755 /usr/local/bin/su',
-        'RUN chmod 777 /app',
-        'ARG NPM_TOKEN',
-        'RUN echo "with the argument"',
-        'ENV API_KEY=hunter2',
-        'USER node',
-        'CMD npm start',
-      ].join('\n'),
-    );
+    const lines = [
+      'FROM node:26-alpine AS base',
+      'ARG DIRECTORY=app',
+      'WORKDIR /$DIRECTORY/',
+      'FROM base',
+      '# With a comment, and in JSON.',
+      'COPY [".", "."]',
+      'RUN true',
+      'RUN rm -rf .env .npmrc id_ed25519 .git',
+      'RUN mkdir -p /root/.npm/_cacache && echo left > /root/.npm/_cacache/x',
+      'RUN cp /bin/busybox /usr/local/bin/su \\',
+      '  && chmod 4755 /usr/local/bin/su',
+      'RUN ["chmod", "777", "/app"]',
+      'ARG NPM_TOKEN',
+      'RUN echo "with the argument"',
+      'ENV API_KEY=hunter2',
+      'USER node',
+      'CMD npm start',
+    ];
+    await writeFile(join(context, 'Dockerfile'), lines.join('\n'));
     const image = await bench.buildImage(context, 'Dockerfile', { buildArgs: { NPM_TOKEN: 'hunter2' } });
     const { layers, contents, findings } = await look(image, join(directory, 'cache'));
     const copied = layers.findIndex(({ instruction }) => instruction === 'COPY . .');
@@ -151,6 +156,19 @@ describe('inside', () => {
       'npm-process': [['CMD /bin/sh -c npm start', null]],
       'no-healthcheck': [['HEALTHCHECK', null]],
     });
+    // The engine has the base image, or only the layers: the lines are the same.
+    const base = (await engine.image('node:26-alpine'))?.diffIds.length ?? 0;
+    for (const known of [base, null]) {
+      const stage = readStage(lines.join('\n'), 'Dockerfile');
+      const located = findLines(findings, { stage, image }, layers, known);
+      expect(located.baseLayers).toBe(base);
+      expect(Object.fromEntries(located.findings.map(({ code, line }) => [code, lines[(line ?? 0) - 1]]))).toEqual({
+        ...Object.fromEntries(['env-file', 'npm-token', 'private-key', 'git-folder'].map((code) => [code, lines[5]])),
+        ...{ 'dev-dependency': lines[5], sources: lines[5], 'secret-in-config': 'ENV API_KEY=hunter2' },
+        ...{ 'npm-cache': lines[8], setuid: lines[9], 'writable-files': lines[11], 'user-name': 'USER node' },
+        ...{ 'shell-form': 'CMD npm start', 'npm-process': 'CMD npm start', 'no-healthcheck': 'FROM base' },
+      });
+    }
     expect(findings.find(({ code }) => code === 'env-file')?.evidence[0]?.note).toBe(
       'deleted in a later layer; still part of the image',
     );

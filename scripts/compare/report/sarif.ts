@@ -1,0 +1,96 @@
+import { createHash } from 'node:crypto';
+import type { Location, Log, ReportingDescriptor, Result } from 'sarif';
+import { printable } from '../../lib/format.ts';
+import { CATALOG, CODES, type Level } from '../model/finding-catalog.ts';
+import type { Finding, ImageReport, Report } from '../model/report-schema.ts';
+import { subjectName } from '../model/subject.ts';
+import { describeFinding, findPlace } from './place.ts';
+import { imageLabel } from './section.ts';
+import type { Extras } from './terminal.ts';
+
+const TOOL = 'compare-dockerfiles';
+const SCHEMA = 'https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json';
+const LEVEL_NAMES = { error: 'error', warning: 'warning', info: 'note' } as const satisfies Record<Level, Result.level>;
+
+/**
+ * The findings in the format of static analysis tools, SARIF 2.1.0, for GitHub's code scanning and editors. Images that
+ * failed are notifications of the tool. Exceeded budgets are not in it: they are not about a place.
+ */
+export function renderSarif({ images, createdAt }: Report, { version, below }: Extras = {}): string {
+  const log: Log = {
+    $schema: SCHEMA,
+    version: '2.1.0',
+    runs: [
+      {
+        tool: {
+          driver: { name: TOOL, ...(version && { version, semanticVersion: version }), rules: CODES.map(toRule) },
+        },
+        // What is in front of the slash is the category: a later file of the same category replaces this one on GitHub.
+        automationDetails: { id: `${TOOL}/` },
+        invocations: [
+          {
+            executionSuccessful: images.every(({ ok }) => ok),
+            endTimeUtc: createdAt,
+            toolExecutionNotifications: images
+              .filter(({ ok }) => !ok)
+              .map((image) => ({
+                level: 'error',
+                message: { text: cleanText(`${subjectName(image)}: ${image.error ?? 'n/a'}`) },
+                locations: [toLocation(image, image.errorLine, below)],
+              })),
+          },
+        ],
+        columnKind: 'utf16CodeUnits',
+        results: images.flatMap((image) => (image.findings ?? []).map((finding) => toResult(finding, image, below))),
+      },
+    ],
+  };
+  return JSON.stringify(log, null, 2);
+}
+
+const cleanText = (text: string) => text.split('\n').map(printable).join('\n');
+
+function toRule(code: (typeof CODES)[number]): ReportingDescriptor {
+  const { level, message, why, fix } = CATALOG[code];
+  return {
+    id: code,
+    shortDescription: { text: message },
+    fullDescription: { text: why },
+    help: { text: `${why}\n\n${fix}` },
+    defaultConfiguration: { level: LEVEL_NAMES[level] },
+  };
+}
+
+function toResult(finding: Finding, image: ImageReport, below?: string): Result {
+  const { code, level, line } = finding;
+  const { chapter, variant, dockerfile } = image;
+  const key = JSON.stringify([code, chapter, variant, dockerfile]);
+  return {
+    ruleId: code,
+    ruleIndex: CODES.indexOf(code),
+    level: LEVEL_NAMES[level],
+    message: { text: printable(`${imageLabel(image)}: ${describeFinding(finding)}`) },
+    locations: [toLocation(image, line, below)],
+    // An image has a finding once, wherever its line is. The name is our own: GitHub's upload adds one of the line's text.
+    partialFingerprints: { 'imageAndFinding/v1': createHash('sha256').update(key).digest('hex') },
+  };
+}
+
+/**
+ * The line of the Dockerfile. An image without one gets its name as an address, because GitHub refuses a whole file with one
+ * result that has no physical location.
+ */
+function toLocation(image: ImageReport, line: number | null | undefined, below?: string): Location {
+  const place = findPlace(image, line, below);
+  const path = place?.file ?? image.source?.file ?? image.variant;
+  // The first colon of a relative address would end its scheme.
+  const uri = path
+    .replace(/\p{Surrogate}/gu, '\uFFFD')
+    .split('/')
+    .map(encodeURIComponent)
+    .join('/');
+  return {
+    physicalLocation: { artifactLocation: { uri }, region: { startLine: line ?? image.source?.line ?? 1 } },
+    logicalLocations: [{ fullyQualifiedName: printable(subjectName(image)), kind: 'resource' }],
+  };
+}
