@@ -10,6 +10,8 @@ import { readBudgets } from './discover/config.ts';
 import type { Directories } from './discover/find-projects.ts';
 import { readGivenValues } from './discover/given-values.ts';
 import { selectSubjects } from './discover/select-subjects.ts';
+import { diffMeasurements } from './inspect/diff-images.ts';
+import type { IndexedImage } from './inspect/index-image.ts';
 import { findNamedImages, inspectImages } from './inspect/inspect-images.ts';
 import type { Measurement } from './model/measurement.ts';
 import type { Report } from './model/report-schema.ts';
@@ -55,12 +57,15 @@ export async function compare(options: CompareOptions, directories: Directories,
   return failed ? EXIT.failed : EXIT.ok;
 }
 
-type MeasureOptions = Pick<CompareOptions, 'images' | 'jobs' | 'keep' | 'behaviour' | 'bench' | 'runs' | 'quiet'> &
+type MeasureOptions = Pick<
+  CompareOptions,
+  'images' | 'diff' | 'jobs' | 'keep' | 'behaviour' | 'bench' | 'runs' | 'quiet'
+> &
   Pick<Directories, 'root'>;
 
 /** Builds, inspects and runs the subjects and the images given by name. */
 function findAndMeasure(subjects: Subject[], options: MeasureOptions, signal: AbortSignal): Promise<Report> {
-  const { images, jobs, keep, behaviour, bench, runs, root } = options;
+  const { images, diff, jobs, keep, behaviour, bench, runs, root } = options;
   const built: Measurement<Subject>[] = subjects.map((subject) => ({ subject }));
   const named: Measurement<NamedImage>[] = images.map((variant) => ({ subject: { chapter: NAMED_IMAGES, variant } }));
   const all = [...built, ...named];
@@ -68,13 +73,15 @@ function findAndMeasure(subjects: Subject[], options: MeasureOptions, signal: Ab
     for (const { settings } of subjects) addHiddenValues(await readGivenValues(settings));
     await buildSubjects(invocation, built, jobs);
     await findNamedImages(invocation, named);
-    await inspectImages(invocation, all, cacheDirectory(root));
+    const indexed = new Map<Measurement, IndexedImage>();
+    const keepIndexed = (measurement: Measurement, image: IndexedImage) => void indexed.set(measurement, image);
+    await inspectImages(invocation, all, cacheDirectory(root), diff ? keepIndexed : undefined);
     await requestImages(invocation, built);
     if (behaviour) await checkImages(invocation, built, jobs);
     if (bench) await timeStarts(invocation, built, runs);
     if (bench) await timeBuilds(invocation, built, runs);
     if (keep) keepTags(await keepImages(invocation, built));
-    return createReport(invocation.engine.info, all);
+    return createReport(invocation.engine.info, all, diff ? diffMeasurements(named, indexed) : null);
   });
 }
 

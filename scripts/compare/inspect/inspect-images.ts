@@ -4,7 +4,7 @@ import { ToolError } from '../../lib/errors.ts';
 import { type Invocation, type Measurement, recordError, type WithImage, withImages } from '../model/measurement.ts';
 import type { Size } from '../model/report-schema.ts';
 import { subjectName } from '../model/subject.ts';
-import { indexImage } from './index-image.ts';
+import { type IndexedImage, indexImage } from './index-image.ts';
 import { inspectImage } from './inspect-image.ts';
 import type { ImageLayer } from './layer.ts';
 import { LayerCache } from './layer-cache.ts';
@@ -28,11 +28,15 @@ export async function findNamedImages(invocation: Invocation, measurements: Meas
   }
 }
 
-/** Reads the layers of all images, and measures what is in each. `cacheDirectory` keeps what was measured before. */
+/**
+ * Reads the layers of all images, and measures what is in each. `cacheDirectory` keeps what was measured before, and
+ * `onIndexed` is given what the measurement of an image follows from.
+ */
 export async function inspectImages(
   invocation: Invocation,
   measurements: Measurement[],
   cacheDirectory: string,
+  onIndexed?: (measurement: Measurement, indexed: IndexedImage) => void,
 ): Promise<void> {
   const built = withImages(measurements);
   if (built.length === 0) return;
@@ -56,7 +60,9 @@ export async function inspectImages(
         if ('error' in image) throw image.error;
         inspected.set(measurement, image.layers);
         const baseLayers = await countBaseLayers(invocation, measurement, bases);
-        Object.assign(measurement, inspectImage(indexImage(measurement.image, image, baseLayers)));
+        const indexed = indexImage(measurement.image, image, baseLayers);
+        Object.assign(measurement, inspectImage(indexed));
+        onIndexed?.(measurement, indexed);
       });
     }
     for (const [measurement, layers] of inspected) {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { BEHAVIOURS } from './behaviours.ts';
+import { diff } from './diff-schema.ts';
 import { CODES, LEVELS } from './finding-catalog.ts';
 import { GROUPS } from './groups.ts';
 
@@ -210,6 +211,7 @@ export const reportSchema = z.object({
   engine: z.object({ name: z.string(), version: z.string(), builder: z.string(), imageStore: z.string() }),
   images: z.array(imageSchema),
   comparisons: z.array(comparison),
+  diff: optional(diff),
 });
 
 /** The document that holds all measurements of one invocation. Every output is a pure function of it. */

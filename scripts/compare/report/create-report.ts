@@ -7,7 +7,11 @@ import { referenceOf } from '../model/subject.ts';
 import { FIGURE_KEYS } from './figures.ts';
 
 /** Everything that one invocation measured, as the document that all outputs are made from. */
-export function createReport(engine: Report['engine'], measurements: Measurement[]): Report {
+export function createReport(
+  engine: Report['engine'],
+  measurements: Measurement[],
+  diff: Report['diff'] = null,
+): Report {
   const images = measurements.map(createImageReport);
   // The schema also orders the keys, so that a report that is read again is written as the same bytes.
   return reportSchema.parse({
@@ -18,6 +22,7 @@ export function createReport(engine: Report['engine'], measurements: Measurement
     engine,
     images: images.map((image) => hideInTexts(image)),
     comparisons: compareImages(images),
+    diff: hideInTexts(diff),
   } satisfies Report);
 }
 
