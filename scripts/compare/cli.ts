@@ -20,6 +20,7 @@ const file = (name: string, help: string) => option(`${name} <file>`, help, file
 const compareShape = {
   inside: flag('--inside', 'show what is in each image: where its bytes are, what is waste, what should not be there'),
   explain: option('--explain [code]', 'explain a finding and how to fix it; without a code, list all', code.optional()),
+  diff: flag('--diff', 'show which files two images differ in: --diff EARLIER LATER'),
   images: option('--image <name>', 'measure existing images', z.array(nameOf('an image')).default([])),
   json: file('--json', 'write the report, with all measurements, to a file (- for standard output)'),
   markdown: file('--markdown', 'write the report as Markdown, for a pull request (- for standard output)'),
@@ -61,6 +62,7 @@ Examples:
   npm run compare -- --check --baseline baseline.json
   npm run compare -- 03 --bench --behaviour --strict
   npm run compare -- --image node:26-alpine --image my/app:1.2
+  npm run compare -- --diff my/app:1.1 my/app:1.2
   npm run -s compare -- 02 --json - | jq .comparisons
 
 Progress goes to standard error and the table to standard output. With - for a file, that document is written to standard
@@ -100,16 +102,24 @@ export function readOptions(args: string[]): CompareOptions {
   refuseContradictions(command, options);
   // Everything that prints in colour reads it, here and in Node.
   if (!color) process.env.NO_COLOR = '1';
-  return { ...options, behaviour: options.behaviour || options.strict };
+  // The arguments of --diff are images, which are measured like those of --image.
+  const [names, images] = options.diff ? [[], options.names] : [options.names, options.images];
+  return { ...options, names, images, behaviour: options.behaviour || options.strict };
 }
 
 function refuseContradictions(command: Command, options: CompareOptions): void {
-  const { from, baseline, names, given, images, keep, bench, behaviour, strict } = options;
+  const { from, baseline, diff, names, given, images, check, keep, bench, behaviour, strict } = options;
+  const isProject = Object.keys(given).some((name) => name !== 'platform');
   const isMeasuring = [...names, ...images, ...Object.keys(given)].length > 0 || keep || bench || behaviour;
   const contradictions = {
     ...findSameFiles(options),
     'only one of --from and --baseline can be standard input': from === '-' && baseline === '-',
     '--from only shows a report: it cannot measure chapters, directories or images as well': from && isMeasuring,
+    '--from shows the diff that a report has: it cannot be combined with --diff': from && diff,
+    '--diff cannot be combined with --image, --check, --bench, --behaviour, --strict, --keep or options of projects':
+      diff && (images.length > 0 || check || bench || behaviour || strict || keep || isProject),
+    '--diff expects two images, the earlier one first: npm run compare -- --diff my/app:1.1 my/app:1.2':
+      diff && (names.length !== 2 || names.includes('')),
     '--no-run cannot be combined with --behaviour and --strict': given.run === false && (behaviour || strict),
     '--runs requires --bench': !bench && command.getOptionValue('runs') !== undefined,
   };

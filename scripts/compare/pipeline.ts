@@ -13,8 +13,10 @@ import { readBudgets } from './discover/config.ts';
 import type { Directories } from './discover/find-projects.ts';
 import { readGivenValues } from './discover/given-values.ts';
 import { selectSubjects } from './discover/select-subjects.ts';
+import { diffMeasurements } from './inspect/diff-images.ts';
 import { findNamedImages } from './inspect/find-named-images.ts';
 import { type ImageSource, parseImageSource } from './inspect/image-source.ts';
+import type { IndexedImage } from './inspect/index-image.ts';
 import { inspectImages } from './inspect/inspect-images.ts';
 import type { Measurement, Surroundings } from './model/measurement.ts';
 import type { Report } from './model/report-schema.ts';
@@ -63,10 +65,13 @@ export async function compare(options: CompareOptions, directories: Directories,
   return failed ? EXIT.failed : EXIT.ok;
 }
 
-type MeasureOptions = Pick<CompareOptions, 'given' | 'jobs' | 'keep' | 'behaviour' | 'bench' | 'runs' | 'quiet'> &
+type MeasureOptions = Pick<
+  CompareOptions,
+  'given' | 'images' | 'diff' | 'jobs' | 'keep' | 'behaviour' | 'bench' | 'runs' | 'quiet'
+> &
   Directories;
 
-/** Where the images are that are given by name, in their order. */
+/** Where the images are that are given by name. */
 async function findSources(images: string[], directory: string): Promise<Map<string, ImageSource>> {
   const find = async (name: string) => [name, await parseImageSource(name, directory)] as const;
   return new Map(await Promise.all(images.map(find)));
@@ -79,20 +84,24 @@ function findAndMeasure(
   options: MeasureOptions,
   signal: AbortSignal,
 ): Promise<Report> {
-  const { given, jobs, keep, behaviour, bench, runs, root, current } = options;
+  const { given, images, diff, jobs, keep, behaviour, bench, runs, root, current } = options;
   const built: Measurement<Subject>[] = subjects.map((subject) => ({ subject }));
-  const named = [...sources.keys()].map(
-    (variant): Measurement<NamedImage> => ({ subject: { chapter: NAMED_IMAGES, variant } }),
-  );
+  const named: Measurement<NamedImage>[] = images.map((variant) => ({ subject: { chapter: NAMED_IMAGES, variant } }));
   const all = [...built, ...named];
+  const indexed = new Map<Measurement, IndexedImage>();
+  const onIndexed = diff ? (one: Measurement, image: IndexedImage) => void indexed.set(one, image) : undefined;
   const inspect = async (surroundings: Surroundings, engine: Engine | null) => {
     const stored = await findNamedImages(surroundings, engine, named, { sources, platform: given.platform });
-    await inspectImages(surroundings, engine, all, { stored, cacheDirectory: cacheDirectory(root) });
+    await inspectImages(surroundings, engine, all, { stored, cacheDirectory: cacheDirectory(root), onIndexed });
+  };
+  const report = async (engine: Engine | null) => {
+    const details = { directory: await realpath(current), diff: diff ? diffMeasurements(named, indexed) : null };
+    return createReport(engine?.info ?? null, all, details);
   };
   if (built.length === 0 && [...sources.values()].every(({ kind }) => kind !== 'engine')) {
     return withProgress(options, async (progress) => {
       await inspect({ signal, progress }, null);
-      return createReport(null, all);
+      return report(null);
     });
   }
   return withInvocation(options, signal, async (invocation, keepTags) => {
@@ -104,7 +113,7 @@ function findAndMeasure(
     if (bench) await timeStarts(invocation, built, runs);
     if (bench) await timeBuilds(invocation, built, runs);
     if (keep) keepTags(await keepImages(invocation, built));
-    return createReport(invocation.engine.info, all, await realpath(current));
+    return report(invocation.engine);
   });
 }
 

@@ -135,6 +135,16 @@ test.each([
   [['--no-run', '--behaviour'], /--no-run cannot be combined with --behaviour/],
   [['--image', 'node:26', '--strict'], /--strict has nothing to check: no image is run/],
   [['--from', 'x.json', '--port', '80'], /--from only shows a report/],
+  [['--diff', 'a'], /--diff expects two images, the earlier one first: .* --diff my\/app:1.1 my\/app:1.2/],
+  [['--diff', 'a', 'b', 'c'], /--diff expects two images/],
+  [['--diff', 'a', ''], /--diff expects two images/],
+  [['--diff', 'a', 'b', '--image', 'c'], /--diff cannot be combined with --image, /],
+  [['--diff', 'a', 'b', '--check'], /--diff cannot be combined with .*--check/],
+  [['--diff', 'a', 'b', '--bench'], /--diff cannot be combined with .*--bench/],
+  [['--diff', 'a', 'b', '--strict'], /--diff cannot be combined with .*--strict/],
+  [['--diff', 'a', 'b', '--keep'], /--diff cannot be combined with .*--keep/],
+  [['--diff', 'a', 'b', '--port', '80'], /--diff cannot be combined with .*options of projects/],
+  [['--diff', '--from', 'x.json'], /--from shows the diff that a report has/],
   [['--json', '/no/such/directory/x.json'], /Cannot write \/no\/such\/directory\/x.json: its directory does not exist/],
 ])('compare %j is refused with exit code 2', async (args, message) => {
   const { code, stdout, stderr } = await invoke(...args);
@@ -165,6 +175,7 @@ test('options have the types of their schemas', () => {
     env: { EMPTY: '' },
     anyAnswer: true,
   });
+  expect(readOptions(['a:1', '--diff', 'a:1'])).toMatchObject({ names: [], images: ['a:1', 'a:1'], diff: true });
   expect(readOptions(['--strict'])).toMatchObject({ names: [], given: {}, strict: true, behaviour: true, runs: 5 });
 });
 

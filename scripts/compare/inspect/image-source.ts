@@ -2,7 +2,6 @@ import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { ToolError, usageError } from '../../lib/errors.ts';
 import { parseReference, type Reference } from '../../registry/reference.ts';
-import { openRegistry } from '../../registry/registry.ts';
 import { openArchiveFile } from './archive-file.ts';
 import { fitsPlatform } from './choose-platform.ts';
 import { findStoredImage } from './content-store.ts';
@@ -59,6 +58,8 @@ export async function openImage(
 
 async function open(source: Exclude<ImageSource, { kind: 'engine' }>, choice: ImageChoice, signal: AbortSignal) {
   if (source.kind === 'registry') {
+    // Only here: what it imports takes longer to load than all the rest.
+    const { openRegistry } = await import('../../registry/registry.ts');
     const registry = openRegistry(source.reference, signal);
     const blobs: Parameters<typeof findStoredImage>[0]['blobs'] = async function* (descriptors) {
       for (const blob of descriptors) yield { digest: blob.digest, content: registry.blob(blob) };

@@ -4,25 +4,32 @@ import { type Measurement, recordError, type Surroundings, type WithImage, withI
 import type { Size } from '../model/report-schema.ts';
 import { subjectName } from '../model/subject.ts';
 import { findLines } from './find-lines.ts';
-import { indexImage } from './index-image.ts';
+import { type IndexedImage, indexImage } from './index-image.ts';
 import { inspectImage } from './inspect-image.ts';
 import type { ImageLayer } from './layer.ts';
 import { LayerCache } from './layer-cache.ts';
 import { readImageLayers } from './read-image-layers.ts';
 import { readStoredLayers, type StoredImage } from './stored-image.ts';
 
+interface InspectOptions {
+  /** The images that are stored outside of an engine, as `findNamedImages` found them. */
+  stored?: Map<Measurement, StoredImage>;
+  /** Keeps what was measured before. */
+  cacheDirectory: string;
+  /** Is given what the measurement of an image follows from. */
+  onIndexed?: (measurement: Measurement, indexed: IndexedImage) => void;
+}
+
 /**
  * Reads the layers of all images, and measures what is in each.
  *
  * @param engine null where all images are stored outside of one.
- * @param stored the images that are, as {@link findNamedImages} found them.
- * @param cacheDirectory keeps what was measured before.
  */
 export async function inspectImages(
   surroundings: Surroundings,
   engine: Engine | null,
   measurements: Measurement[],
-  { stored = new Map(), cacheDirectory }: { stored?: Map<Measurement, StoredImage>; cacheDirectory: string },
+  { stored = new Map(), cacheDirectory, onIndexed }: InspectOptions,
 ): Promise<void> {
   const built = withImages(measurements);
   if (built.length === 0) return;
@@ -50,8 +57,10 @@ export async function inspectImages(
         if ('error' in image) throw image.error;
         inspected.set(measurement, image.layers);
         const baseLayers = engine && (await countBaseLayers(engine, measurement, bases));
-        const { contents, findings } = inspectImage(indexImage(measurement.image, image, baseLayers));
+        const indexed = indexImage(measurement.image, image, baseLayers);
+        const { contents, findings } = inspectImage(indexed);
         Object.assign(measurement, { contents, ...findLines(findings, measurement, image.layers, baseLayers) });
+        onIndexed?.(measurement, indexed);
       });
     }
     for (const [measurement, layers] of inspected) {

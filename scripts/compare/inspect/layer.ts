@@ -32,6 +32,8 @@ export interface LayerFile {
   gid: number;
   /** The path of another entry for a hard link, the text of a symbolic link. */
   target?: string;
+  /** A digest of a regular file's content; absent for everything else and for empty files. */
+  digest?: string;
   note?: Note;
 }
 

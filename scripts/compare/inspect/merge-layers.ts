@@ -6,6 +6,8 @@ import type { LayerFile } from './layer.ts';
 export interface ImageFile extends LayerFile {
   /** Index of its layer, the lowest is 0. */
   layer: number;
+  /** What a hard link leads to, which is never a link itself; absent for everything else, and for a link to nothing. */
+  linked?: ImageFile;
   /** How a later entry replaced or deleted it, and in which layer, if one did. */
   removed?: Removal;
 }
@@ -101,13 +103,14 @@ export function mergeLayers(layers: LayerFile[][]) {
       const entry: ImageFile = { ...file, layer };
       all.push(entry);
       // Looked up first: a link may replace its own target.
-      const target = file.kind === 'link' ? findNode(file.target ?? '')?.content : undefined;
+      const { entry: linked, content } = { ...(file.kind === 'link' && findNode(file.target ?? '')) };
+      if (linked && linked.kind !== 'directory') entry.linked = linked.linked ?? linked;
       const node = makeNode(file.path, replaced);
-      if (target) target.links += 1;
+      if (content) content.links += 1;
       removeEntry(node, file.path, replaced);
       if (file.kind !== 'directory') removeChildren(node, file.path, replaced);
       node.entry = entry;
-      node.content = file.kind === 'file' ? { file: entry, links: 1 } : target;
+      node.content = file.kind === 'file' ? { file: entry, links: 1 } : content;
     }
   });
 

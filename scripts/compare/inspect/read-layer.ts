@@ -15,6 +15,9 @@ const MAX_PATH_BYTES = 32 << 20;
 /** The longest path that Linux accepts (PATH_MAX). */
 const MAX_PATH_LENGTH = 4096;
 
+/** How much of a content's sha256 is kept: the digests of all files are in memory and in the cache. */
+const DIGEST_BYTES = 16;
+
 const WHITEOUT = '.wh.';
 const OPAQUE = '.wh..wh..opq';
 const KINDS: Partial<Record<Header['type'], LayerFile['kind']>> = {
@@ -65,23 +68,30 @@ async function readFiles(tar: AsyncIterable<Buffer>): Promise<LayerFile[]> {
       throw new ToolError(`A layer has more than ${MAX_ENTRIES} files, or paths of more than ${MAX_PATH_BYTES} bytes.`);
     }
     if (file) files.push(file);
-    const length = file?.kind === 'file' ? bytesToRead(file.path, file.bytes) : 0;
-    if (file && length > 0) file.note = readNote(file.path, await readBeginning(entry.content, length));
-    else entry.skip();
+    if (file && file.bytes > 0) {
+      const length = bytesToRead(file.path, file.bytes);
+      const { beginning, digest } = await readContent(entry.content, length);
+      file.digest = digest;
+      if (length > 0) file.note = readNote(file.path, beginning);
+    } else {
+      entry.skip();
+    }
   }
   return files;
 }
 
-/** Reads a content to its end, and returns its first bytes. */
-async function readBeginning(content: AsyncIterable<Buffer>, length: number): Promise<Buffer> {
+/** Reads a content to its end, and returns its first bytes and its digest. */
+async function readContent(content: AsyncIterable<Buffer>, length: number) {
+  const hash = createHash('sha256');
   const chunks: Buffer[] = [];
   let kept = 0;
   for await (const chunk of content) {
+    hash.update(chunk);
     if (kept >= length) continue;
     chunks.push(chunk.subarray(0, length - kept));
     kept += chunk.length;
   }
-  return Buffer.concat(chunks);
+  return { beginning: Buffer.concat(chunks), digest: hash.digest().toString('base64url', 0, DIGEST_BYTES) };
 }
 
 /** The entry of a layer that a tar header describes, or null for the root itself and for metadata. */

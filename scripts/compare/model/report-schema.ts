@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { BEHAVIOURS } from './behaviours.ts';
+import { diff } from './diff-schema.ts';
 import { CODES, LEVELS } from './finding-catalog.ts';
 import { GROUPS } from './groups.ts';
 
@@ -229,6 +230,7 @@ export const reportSchema = z.object({
     .describe('Null when all images were read without an engine'),
   images: z.array(imageSchema),
   comparisons: z.array(comparison),
+  diff: optional(diff),
 });
 
 /** The document that holds all measurements of one invocation. Every output is a pure function of it. */

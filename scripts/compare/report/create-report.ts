@@ -8,10 +8,16 @@ import { referenceOf } from '../model/subject.ts';
 import { FIGURE_KEYS } from './figures.ts';
 
 /**
- * Everything that one invocation measured, as the document that all outputs are made from. `engine` is null without one.
- * Dockerfiles are named relative to `directory`, which has no symbolic links in its path.
+ * Everything that one invocation measured, as the document that all outputs are made from.
+ *
+ * @param engine null without one.
+ * @param details Dockerfiles are named relative to `directory`, which has no symbolic links in its path.
  */
-export function createReport(engine: Report['engine'], measurements: Measurement[], directory = process.cwd()): Report {
+export function createReport(
+  engine: Report['engine'],
+  measurements: Measurement[],
+  { directory = process.cwd(), diff = null }: { directory?: string; diff?: Report['diff'] } = {},
+): Report {
   const images = measurements.map((measurement) => createImageReport(measurement, directory));
   // The schema also orders the keys, so that a report that is read again is written as the same bytes.
   return reportSchema.parse({
@@ -22,6 +28,7 @@ export function createReport(engine: Report['engine'], measurements: Measurement
     engine,
     images: images.map((image) => hideInTexts(image)),
     comparisons: compareImages(images),
+    diff: hideInTexts(diff),
   } satisfies Report);
 }
 

@@ -6,6 +6,7 @@ import { behaviourSection } from './behaviour-table.ts';
 import { changesSection } from './changes.ts';
 import { budgetSection } from './check-budgets.ts';
 import { contextHints, contextSection } from './context-table.ts';
+import { diffSections } from './diff-table.ts';
 import { findingSection, groupSection } from './inside.ts';
 import { alignmentOf, type Section } from './section.ts';
 import { sizeSection } from './size-table.ts';
@@ -14,16 +15,20 @@ import { timeSections } from './time-tables.ts';
 
 /** The first line of an error says where, its end holds the reason; more, in characters, would not fit in Markdown. */
 const MAX_ERROR = 2000;
+/** How many packages and files of a diff are shown: as many as fit, even with long names. */
+const SHOWN_DIFFERENCES = 50;
 
 /** The report for a pull request, an issue or a page: what changed and failed first, the rest folded. */
 export function renderMarkdown(report: Report, { changes, check }: Extras = {}): string {
   const sizes = sizeSection(report);
-  const folded = [...contextSection(report), groupSection(report), findingSection(report)];
+  const [difference, ...differences] = diffSections(report, SHOWN_DIFFERENCES);
+  const folded = [...differences, ...contextSection(report), groupSection(report), findingSection(report)];
   return [
     ...(changes ? renderSection(changesSection(changes)) : []),
     ...(check ? renderBudgets(budgetSection(check)) : []),
     ...renderSection(sizes, ''),
     ...report.images.filter(({ ok }) => !ok).map(renderFailure),
+    ...(difference ? renderSection(difference) : []),
     ...contextHints(report).map(markdownText),
     ...[...timeSections(report), ...behaviourSection(report)].flatMap((one) =>
       renderSection(one, fold('What this means', renderNotes(one))),
@@ -54,8 +59,10 @@ const renderNotes = ({ notes }: Section) => notes.map((note) => `- ${markdownTex
 
 function renderTable(section: Section): string {
   const { header, rows } = section;
-  const align = header.map((_name, column) => alignmentOf(section, column));
-  return rows.length === 0 ? '' : markdownTable([header, ...rows.map((row) => row.map(markdownText))], { align });
+  // Markdown has no tables without a header: that of a list is empty.
+  const head = header.length > 0 ? header : (rows[0] ?? []).map(() => '');
+  const align = head.map((_name, column) => alignmentOf(section, column));
+  return rows.length === 0 ? '' : markdownTable([head, ...rows.map((row) => row.map(markdownText))], { align });
 }
 
 /** Empty lines around Markdown inside of HTML: https://spec.commonmark.org/0.31.2/#html-blocks */

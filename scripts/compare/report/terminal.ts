@@ -6,11 +6,15 @@ import { behaviourSection } from './behaviour-table.ts';
 import { type Changes, changesSection } from './changes.ts';
 import type { CheckResult } from './check-budgets.ts';
 import { contextHints, contextSection } from './context-table.ts';
+import { diffSections } from './diff-table.ts';
 import { LEVEL_COLOURS } from './explain.ts';
 import { insideSections } from './inside.ts';
 import { alignmentOf, LARGER, type Section } from './section.ts';
 import { sizeSection } from './size-table.ts';
 import { timeSections } from './time-tables.ts';
+
+/** How many packages and files of a diff are shown. */
+const SHOWN_DIFFERENCES = 20;
 
 /** What may be shown in addition to the report. */
 export interface Extras {
@@ -31,6 +35,7 @@ export function renderTerminal(report: Report, colour: boolean, { inside, change
   return [
     renderSizes(report, paint),
     [...renderNotes(sizeSection(report), paint), ...contextHints(report).map(printable)].join('\n'),
+    ...renderAll(diffSections(report, SHOWN_DIFFERENCES)),
     ...renderAll(sections),
     // Everything below the title of the first list is indented.
     ...(inside ? insideSections(report) : []).map((lists) => renderAll(lists).join('\n').replaceAll('\n', '\n  ')),

@@ -6,13 +6,14 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { BEHAVIOURS } from '../../compare/model/behaviours.ts';
 import { reportSchema } from '../../compare/model/report-schema.ts';
 import { INVOCATION_LABEL, TEMPORARY_IMAGES } from '../../engine/labels.ts';
-import { docker, PROGRAMS, ROOT, startProgram } from './test-engine.ts';
+import { Bench, docker, PROGRAMS, ROOT, startProgram } from './test-engine.ts';
 
 // compare as a person runs it, in a copy of the repository whose chapters the tests may break.
 
 let root = '';
 let temporary = '';
 const running: ChildProcess[] = [];
+const bench = new Bench();
 
 beforeAll(async () => {
   root = await mkdtemp(join(tmpdir(), 'repository-'));
@@ -26,6 +27,7 @@ beforeAll(async () => {
   await mkdir(temporary);
 });
 afterAll(() => rm(root, { recursive: true }));
+afterAll(() => bench.cleanUp());
 afterEach(() => {
   for (const child of running.splice(0)) child.kill('SIGKILL');
 });
@@ -211,6 +213,44 @@ process.on('SIGTERM', () => server.close());`;
     expect(stdout).toContain(
       'FAILED image no/such:image\nThe engine has no image no/such:image.\nTo fetch it: docker pull no/such:image',
     );
+  });
+
+  test('--diff shows which files two images differ in, prints it again, and is null without both', async () => {
+    await mkdir(join(root, 'diff'));
+    await writeFile(join(root, 'diff/one'), 'x'.repeat(3000));
+    await writeFile(join(root, 'diff/two'), 'y'.repeat(3000));
+    const dockerfile = `FROM scratch AS before
+COPY one two /data/
+COPY one /data/gone
+FROM before AS after
+COPY two /data/one
+COPY --chown=1000:1000 two /data/two
+COPY two /data/new
+COPY one /data/gone
+`;
+    await writeFile(join(root, 'diff/Dockerfile'), dockerfile);
+    const [one, other] = await Promise.all(
+      ['before', 'after'].map((target) => bench.build(join(root, 'diff'), 'Dockerfile', { target })),
+    );
+    const { code, stdout } = await compare('--diff', `${one}`, `${other}`, '--json', 'diff.json').ended;
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^application +3 kB, 1 file +— +0 B, 2 files +\+3 kB$/m);
+    expect(stdout).toMatch(/^\+ +3 kB +\/data\/new\n~ +3 kB +\/data\/one +content\n~ .*owner 0:0 → 1000:1000$/m);
+    const { diff } = reportSchema.parse(JSON.parse(await readFile(join(root, 'diff.json'), 'utf8')));
+    expect(diff).toMatchObject({ before: one, after: other, beforeBytes: 9000, afterBytes: 12_000 });
+    expect(diff?.files.map(({ path, change, what }) => [path, change, ...what])).toEqual([
+      ['/data/new', 'added'],
+      ['/data/one', 'changed', 'content'],
+      ['/data/two', 'changed', 'owner'],
+    ]);
+    expect((await compare('--from', 'diff.json').ended).stdout).toBe(stdout);
+
+    const same = await compare('--diff', `${one}`, `${one}`).ended;
+    expect(same).toMatchObject({ code: 0, stdout: expect.stringContaining(`\nNo file differs between ${one} and`) });
+    const missing = await compare('--diff', `${one}`, 'no/such:image', '--json', '-').ended;
+    expect(missing).toMatchObject({ code: 1, stderr: expect.stringContaining('FAILED image no/such:image') });
+    expect(JSON.parse(missing.stdout).diff).toBeNull();
+    await rm(join(root, 'diff'), { recursive: true });
   });
 
   test.each(['SIGINT', 'SIGTERM'] as const)('%s in the middle of a build leaves nothing', async (signal) => {
