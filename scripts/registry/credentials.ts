@@ -84,7 +84,6 @@ function hostOf(address: string): string {
 function readEntry(entry: z.infer<typeof authEntry> | undefined, key: string, path: string): Credentials | null {
   if (entry?.identitytoken) return { identityToken: entry.identitytoken };
   if (!entry?.auth) return entry?.username ? { user: entry.username, password: entry.password ?? '' } : null;
-  addHiddenValues([entry.auth]);
   const [, user, password] = /^([^:]+):(.*)$/s.exec(Buffer.from(entry.auth, 'base64').toString()) ?? [];
   if (user === undefined || password === undefined) {
     throw describeDamage(path, `auths["${key}"].auth is not the base64 of USER:PASSWORD.`);
