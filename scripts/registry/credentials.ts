@@ -27,8 +27,8 @@ const dockerSettings = z.object({
 });
 
 /**
- * The credentials that Docker has for a registry, or null. As for Docker, the registry's own credential helper comes first,
- * then the helper for all registries, and the passwords in config.json only where no helper is set.
+ * The credentials that Docker has for a registry, or null. As for Docker, the registry's own credential helper comes
+ * first, then the helper for all registries, and the passwords in config.json only where no helper is set.
  *
  * @throws {ToolError} when the settings are damaged or a helper fails: without credentials, the registry's error would
  * mislead.

@@ -111,7 +111,8 @@ test('a wrong password', async () => {
   expect(describeError(error)).toBe(
     `Cannot read docker://${server.host}/team/app:1: GET ${server.origin}${PATH} was answered with status 401 (Unauthorized).
   | UNAUTHORIZED: wrong: ***
-Log in as a user who may read the image: \`docker login ${server.host}\`. Check the name as well: many registries respond like this when there is no such image.`,
+Log in as a user who may read the image: \`docker login ${server.host}\`.
+Check the name as well: many registries respond like this when there is no such image.`,
   );
   expect(server.received).toHaveLength(2);
   // The same password would be refused again.
@@ -185,7 +186,13 @@ test('a token that has expired is replaced, once for requests at the same time',
 test('a token that the registry never accepts', async () => {
   const server = await serve(({ url, authorization }, response) => {
     if (url.startsWith('/token')) sendJson(response, 200, { access_token: 'stoat-token' });
-    else sendJson(response, 401, { message: `not ${authorization?.slice(7)}` }, { 'www-authenticate': bearer(server.origin) });
+    else
+      sendJson(
+        response,
+        401,
+        { message: `not ${authorization?.slice(7)}` },
+        { 'www-authenticate': bearer(server.origin) },
+      );
   });
   await makeSettings();
   const error = await open(server.host)
@@ -227,7 +234,8 @@ test('https, with an authority that only Docker knows, and without', async () =>
   expect(describeError(error).replace(/(self-signed certificate).*/, '$1')).toBe(
     `Cannot read docker://${server.host}/team/app:1: GET ${server.origin}${PATH} failed. The certificate is not trusted:
   | self-signed certificate
-If the registry has an authority of its own, put the authority's certificate into /etc/docker/certs.d/${server.host}/ca.crt, as for Docker, or name its file in NODE_EXTRA_CA_CERTS.`,
+If the registry has an authority of its own, put the authority's certificate into
+/etc/docker/certs.d/${server.host}/ca.crt, as for Docker, or name its file in NODE_EXTRA_CA_CERTS.`,
   );
   expect(server.received).toEqual([]);
 
