@@ -9,8 +9,8 @@ import { settingsDirectory } from './docker-settings.ts';
 const certificateDirectories = () => ['/etc/docker/certs.d', join(settingsDirectory(), 'certs.d')];
 
 /**
- * The certificates of authorities to trust for a registry, in addition to those that Node trusts; undefined when there are
- * none in addition. As for Docker: all files `*.crt` of the directory with the registry's name.
+ * The certificates of authorities to trust for a registry, in addition to those that Node trusts; undefined when there
+ * are none in addition. As for Docker: all files `*.crt` of the directory with the registry's name.
  */
 export async function findAuthorities(host: string): Promise<string[] | undefined> {
   // Windows has no file names with a colon.

@@ -27,8 +27,8 @@ const dockerSettings = z.object({
 });
 
 /**
- * The credentials that Docker has for a registry, or null. As for Docker, the registry's own credential helper comes first,
- * then the helper for all registries, and the passwords in config.json only where no helper is set.
+ * The credentials that Docker has for a registry, or null. As for Docker, the registry's own credential helper comes
+ * first, then the helper for all registries, and the passwords in config.json only where no helper is set.
  *
  * @throws {ToolError} when the settings are damaged or a helper fails: without credentials, the registry's error would
  * mislead.
@@ -84,7 +84,6 @@ function hostOf(address: string): string {
 function readEntry(entry: z.infer<typeof authEntry> | undefined, key: string, path: string): Credentials | null {
   if (entry?.identitytoken) return { identityToken: entry.identitytoken };
   if (!entry?.auth) return entry?.username ? { user: entry.username, password: entry.password ?? '' } : null;
-  addHiddenValues([entry.auth]);
   const [, user, password] = /^([^:]+):(.*)$/s.exec(Buffer.from(entry.auth, 'base64').toString()) ?? [];
   if (user === undefined || password === undefined) {
     throw describeDamage(path, `auths["${key}"].auth is not the base64 of USER:PASSWORD.`);

@@ -5,8 +5,8 @@ import { isLoopback } from './address.ts';
 import type { RegistryLimits } from './limits.ts';
 
 /**
- * Chooses how to connect to an address: through the proxy of HTTPS_PROXY and NO_PROXY, or directly. As for Docker, no proxy
- * is asked for addresses of this machine.
+ * Chooses how to connect to an address: through the proxy of HTTPS_PROXY and NO_PROXY, or directly. As for Docker, no
+ * proxy is asked for addresses of this machine.
  *
  * @param ca the certificates of the authorities to trust; those of Node when undefined.
  */

@@ -13,8 +13,8 @@ export const MANIFEST_TYPES = [
 const manifestFormat = z.object({ schemaVersion: z.number().optional(), mediaType: z.string().optional() });
 
 /**
- * The media type of a manifest or index: what it says itself, or else the header Content-Type. Where both say it, they must
- * agree: another program could read the same bytes as another image.
+ * The media type of a manifest or index: what it says itself, or else the header Content-Type. Where both say it, they
+ * must agree: another program could read the same bytes as another image.
  *
  * @throws what `failure` makes of a message and a hint, for anything else.
  */

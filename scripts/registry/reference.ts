@@ -31,17 +31,19 @@ const HUB = 'docker.io';
 /** Docker Hub's older name. */
 const HUB_INDEX = 'index.docker.io';
 
-/** Reads `docker://[HOST[:PORT]/]REPOSITORY[:TAG][@DIGEST]` by Docker's rules. @throws a usage error for anything else. */
+const EXPECTED = `Expected ${SCHEME}[HOST[:PORT]/]REPOSITORY[:TAG][@sha256:DIGEST], such as
+${SCHEME}ghcr.io/owner/app:1.2. Repositories are lowercase.`;
+
+/**
+ * Reads `docker://[HOST[:PORT]/]REPOSITORY[:TAG][@DIGEST]` by Docker's rules. @throws a usage error for anything else.
+ */
 export function parseReference(text: string): Reference {
   const full = text.startsWith(SCHEME) ? text.slice(SCHEME.length) : '';
   const [host, rest] = splitHost(full);
   const { repository = '', digest, tag = digest ? undefined : 'latest' } = REST.exec(rest)?.groups ?? {};
   const isHost = HOST.test(host) && URL.canParse(`https://${host}/`);
   if (repository === '' || !isHost || host.length + repository.length >= MAX_NAME_LENGTH) {
-    throw usageError(
-      `${shorten(redact(text), MAX_NAME_LENGTH)} is not the name of an image in a registry.`,
-      `Expected ${SCHEME}[HOST[:PORT]/]REPOSITORY[:TAG][@sha256:DIGEST], such as ${SCHEME}ghcr.io/owner/app:1.2. Repositories are lowercase.`,
-    );
+    throw usageError(`${shorten(redact(text), MAX_NAME_LENGTH)} is not the name of an image in a registry.`, EXPECTED);
   }
   const shown = host === HUB ? repository.replace(/^library\/(?=[^/]+$)/, '') : `${host}/${repository}`;
   const name = `${shown}${tag ? `:${tag}` : ''}${digest ? `@${digest}` : ''}`;

@@ -83,7 +83,8 @@ export function describeNetworkError(error: unknown, what: string, host: string)
   if (isCertificateError(error)) {
     return new RegistryError(`${message} The certificate is not trusted:`, {
       ...details,
-      hint: `If the registry has an authority of its own, put the authority's certificate into /etc/docker/certs.d/${host}/ca.crt, as for Docker, or name its file in NODE_EXTRA_CA_CERTS.`,
+      hint: `If the registry has an authority of its own, put the authority's certificate into
+/etc/docker/certs.d/${host}/ca.crt, as for Docker, or name its file in NODE_EXTRA_CA_CERTS.`,
     });
   }
   if (code === 'EPROTO' || code.startsWith('ERR_SSL')) {

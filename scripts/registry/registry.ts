@@ -22,18 +22,21 @@ export interface Manifest {
 /** An image's repository in a registry. */
 export interface Registry {
   /**
-   * The manifest or index of the reference, or of a digest. Its bytes have the digest that was asked for; when a tag was
-   * asked for, the digest that the registry says, if it says one.
+   * The manifest or index of the reference, or of a digest. Its bytes have the digest that was asked for; when a tag
+   * was asked for, the digest that the registry says, if it says one.
    */
   manifest(digest?: string): Promise<Manifest>;
   /**
-   * The content of a blob. The stream fails at its end when the digest is wrong, as soon as it is longer than its size, and
-   * when it ends early. Leaving its loop ends the connection.
+   * The content of a blob. The stream fails at its end when the digest is wrong, as soon as it is longer than its size,
+   * and when it ends early. Leaving its loop ends the connection.
    */
   blob(descriptor: BlobDescriptor): AsyncIterable<Buffer>;
 }
 
-/** https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pushing-manifests requires registries to hold these. */
+/**
+ * https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pushing-manifests requires registries to hold
+ * these.
+ */
 const MAX_MANIFEST_BYTES = 4 << 20;
 const DIGEST = /^sha256:[0-9a-f]{64}$/;
 const DAMAGED_HINT = 'Try again. If it happens again, a proxy or the registry itself changes what it sends.';

@@ -149,7 +149,10 @@ export async function createClient(
   return client;
 }
 
-/** Reads a body that is short and soon complete, so that its connection can be used again. Ends the connection otherwise. */
+/**
+ * Reads a body that is short and soon complete, so that its connection can be used again. Ends the connection
+ * otherwise.
+ */
 async function discardBody(body: Dispatcher.ResponseData['body']): Promise<void> {
   await body.dump({ limit: MAX_ERROR_BYTES, signal: AbortSignal.timeout(DISCARD_LIMIT_MS) }).catch(() => {});
 }
@@ -167,8 +170,8 @@ async function readBeginning({ chunks }: RegistryResponse): Promise<Buffer> {
 }
 
 /**
- * Where a registry's API is. For a registry on this machine, as Docker does: https where it responds, or else plain http.
- * Unlike Docker, a certificate that is not trusted is an error there, too.
+ * Where a registry's API is. For a registry on this machine, as Docker does: https where it responds, or else plain
+ * http. Unlike Docker, a certificate that is not trusted is an error there, too.
  */
 async function findOrigin(host: string, dispatcherFor: (url: URL) => Dispatcher, signal: AbortSignal): Promise<URL> {
   const secure = new URL(`https://${host}`);

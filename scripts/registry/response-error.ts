@@ -55,7 +55,8 @@ function codeOf(status: number): ErrorCode {
 function hintFor(status: number, { host, name }: Reference): string {
   const login = `\`${loginCommand(host)}\``;
   if (status === 401 || status === 403) {
-    return `Log in as a user who may read the image: ${login}. Check the name as well: many registries respond like this when there is no such image.`;
+    return `Log in as a user who may read the image: ${login}.
+Check the name as well: many registries respond like this when there is no such image.`;
   }
   if (status === 404) return `Check the name and the tag: ${name}. A private image may require ${login}.`;
   if (status === 429)

@@ -16,7 +16,6 @@ export async function retryTransient<Result>(
     try {
       return await attempt();
     } catch (error) {
-      signal.throwIfAborted();
       if (!(error instanceof RegistryError) || !error.isTransient) throw error;
       const waitMs = Math.max(error.retryAfterMs, pauseMs);
       remainingMs -= waitMs;

@@ -4,6 +4,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
 import { describeError } from '../lib/errors.ts';
+import { mayAsk } from '../registry/address.ts';
 import { RegistryError } from '../registry/registry-error.ts';
 import { describeResponse } from '../registry/response-error.ts';
 import { retryTransient } from '../registry/retry.ts';
@@ -115,20 +116,22 @@ test('a body without end is not collected', async () => {
   expect(server.received).toHaveLength(2);
 });
 
-test('a large blob is read as fast as it is used', async () => {
+test('a large blob is read as fast as it is used, and not at all by nobody', async () => {
   const sent = { bytes: 0 };
-  const server = await serve((_, response) => sendEndlessly(response, sent));
+  let closed: Promise<unknown> | undefined;
+  const server = await serve((_, response) => {
+    closed = once(response, 'close');
+    return sendEndlessly(response, sent);
+  });
   let count = 0;
   for await (const chunk of open(server.host).blob({ ...BLOB, size: 1 << 30 })) {
     count += chunk.length;
+    // Time in which it could send more.
+    if (count === chunk.length) await sleep(100);
     if (count > 1 << 20) break;
   }
-  await sleep(100);
-  const before = sent.bytes;
-  await sleep(50);
-  // Leaving the loop has ended the connection.
-  expect(sent.bytes).toBe(before);
-  expect(before).toBeLessThan(30 << 20);
+  await closed;
+  expect(sent.bytes).toBeLessThan(30 << 20);
 });
 
 test('a redirect: another server gets no password, and decides nothing', async () => {
@@ -169,6 +172,20 @@ test('an address in an error has no query', async () => {
   const error = await drain(open(server.host).blob(BLOB)).catch((reason) => reason);
   expect(describeError(error)).toContain(`GET ${other.origin}/data was answered with status 403`);
   expect(describeError(error)).not.toContain('secret');
+});
+
+test('http is allowed among addresses of this machine only', () => {
+  const urls = [
+    'http://localhost/',
+    'http://127.1:5000/',
+    'http://[::1]/',
+    'http://127.evil.example/',
+    'http://10.0.0.1/',
+  ];
+  const allowedBy = (registry: string) => urls.filter((url) => mayAsk(new URL(url), new URL(registry)));
+  expect(allowedBy('https://localhost:5000')).toEqual(urls.slice(0, 3));
+  expect(allowedBy('https://registry.example')).toEqual([]);
+  expect(mayAsk(new URL('https://10.0.0.1/'), new URL('https://registry.example'))).toBe(true);
 });
 
 test('redirects to http, in a circle, and to nowhere', async () => {

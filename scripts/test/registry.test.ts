@@ -4,6 +4,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { describeError } from '../lib/errors.ts';
+import { hide } from '../lib/hide.ts';
 import { spawnText } from '../lib/spawn.ts';
 import { makeCertificate } from './make-certificate.ts';
 import {
@@ -105,15 +106,18 @@ test('a wrong password', async () => {
     );
   });
   await makeSettings({ auths: { [server.host]: { auth: btoa('user:pelican-9') } } });
-  const error = await open(server.host)
-    .manifest()
-    .catch((reason) => reason);
+  const registry = open(server.host);
+  const error = await registry.manifest().catch((reason) => reason);
   expect(describeError(error)).toBe(
     `Cannot read docker://${server.host}/team/app:1: GET ${server.origin}${PATH} was answered with status 401 (Unauthorized).
   | UNAUTHORIZED: wrong: ***
-Log in as a user who may read the image: \`docker login ${server.host}\`. Check the name as well: many registries respond like this when there is no such image.`,
+Log in as a user who may read the image: \`docker login ${server.host}\`.
+Check the name as well: many registries respond like this when there is no such image.`,
   );
   expect(server.received).toHaveLength(2);
+  // The same password would be refused again.
+  await expect(registry.manifest()).rejects.toThrow(/status 401/);
+  expect(server.received).toHaveLength(3);
 });
 
 /** A registry whose token server is the same server. It accepts only the latest of its tokens. */
@@ -180,12 +184,21 @@ test('a token that has expired is replaced, once for requests at the same time',
 });
 
 test('a token that the registry never accepts', async () => {
-  const server = await serve(({ url }, response) => {
-    if (url.startsWith('/token')) sendJson(response, 200, { access_token: 'token' });
-    else sendJson(response, 401, {}, { 'www-authenticate': bearer(server.origin) });
+  const server = await serve(({ url, authorization }, response) => {
+    if (url.startsWith('/token')) sendJson(response, 200, { access_token: 'stoat-token' });
+    else
+      sendJson(
+        response,
+        401,
+        { message: `not ${authorization?.slice(7)}` },
+        { 'www-authenticate': bearer(server.origin) },
+      );
   });
   await makeSettings();
-  await expect(open(server.host).manifest()).rejects.toThrow(/status 401/);
+  const error = await open(server.host)
+    .manifest()
+    .catch((reason) => reason);
+  expect(describeError(error)).toMatch(/status 401.*\n {2}\| not \*\*\*\n/);
   expect(server.received.map(({ url }) => url.slice(0, 6))).toEqual(['/v2/te', '/token', '/v2/te']);
 });
 
@@ -221,7 +234,8 @@ test('https, with an authority that only Docker knows, and without', async () =>
   expect(describeError(error).replace(/(self-signed certificate).*/, '$1')).toBe(
     `Cannot read docker://${server.host}/team/app:1: GET ${server.origin}${PATH} failed. The certificate is not trusted:
   | self-signed certificate
-If the registry has an authority of its own, put the authority's certificate into /etc/docker/certs.d/${server.host}/ca.crt, as for Docker, or name its file in NODE_EXTRA_CA_CERTS.`,
+If the registry has an authority of its own, put the authority's certificate into
+/etc/docker/certs.d/${server.host}/ca.crt, as for Docker, or name its file in NODE_EXTRA_CA_CERTS.`,
   );
   expect(server.received).toEqual([]);
 
@@ -294,6 +308,7 @@ test('a proxy: for other machines, and for none of this machine', async () => {
   expect(tunnels[0]).toBe('CONNECT registry.invalid:443 HTTP/1.1');
   expect(describeError(error)).toMatch(/407[\s\S]*HTTPS_PROXY/);
   expect(describeError(error)).not.toContain('otter-77');
+  expect(hide('is otter-77')).toBe('is ***');
   vi.stubEnv('HTTPS_PROXY', 'ftp://x');
   await expect(open('registry.invalid').manifest()).rejects.toThrow('HTTPS_PROXY is not the address of a proxy.');
 });

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { type Bench, docker } from './test-engine.ts';
 
 /**
- * Debian's programs that make, store and send images, for tests of images from elsewhere than the engine. One image for all
- * of these tests: the engine's build cache holds it.
+ * Debian's programs that make, store and send images, for tests of images from elsewhere than the engine. One image for
+ * all of these tests: the engine's build cache holds it.
  */
 export const TOOLS_DOCKERFILE = `FROM node:26-slim
 RUN apt-get update && apt-get install -y --no-install-recommends \\

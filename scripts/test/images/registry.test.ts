@@ -113,7 +113,8 @@ test.runIf(canRun)('a wrong password, and none', async () => {
     expect(describeError(error)).toBe(
       `Cannot read docker://${name}: GET https://${registry.host}/v2/team/app/manifests/1 was answered with status 401 (Unauthorized).
   | UNAUTHORIZED: authentication required
-Log in as a user who may read the image: \`docker login ${registry.host}\`. Check the name as well: many registries respond like this when there is no such image.`,
+Log in as a user who may read the image: \`docker login ${registry.host}\`.
+Check the name as well: many registries respond like this when there is no such image.`,
     );
   }
 });
