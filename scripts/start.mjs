@@ -9,7 +9,7 @@ if (!isInstalled('commander')) {
 if (!process.features.typescript) {
   const { node } = process.versions;
   if (!isInstalled('tsx'))
-    fail(`Without the development dependencies, Node 22.18 or later is required. This is ${node}.`);
+    fail(`Without the development dependencies, Node 22.18 or later is required. This is Node ${node}.`);
   const { register } = await import('tsx/esm/api');
   register();
 }
