@@ -16,7 +16,10 @@ import { timeSections } from './time-tables.ts';
 const MAX_ERROR = 2000;
 
 /** The report for a pull request, an issue or a page: what changed and failed first, the rest folded. */
-export function renderMarkdown(report: Report, { changes, check }: Extras = {}): string {
+export const renderMarkdown = (report: Report, extras: Extras = {}) => markdownBlocks(report, extras).join('\n\n');
+
+/** The same in parts, each of which is whole without the others. */
+export function markdownBlocks(report: Report, { changes, check }: Extras = {}): string[] {
   const sizes = sizeSection(report);
   const folded = [...contextSection(report), groupSection(report), findingSection(report)];
   return [
@@ -30,7 +33,7 @@ export function renderMarkdown(report: Report, { changes, check }: Extras = {}):
     ),
     ...folded.map((one) => fold(one.title, [renderTable(one), renderNotes(one)].join('\n\n').trim())),
     fold('How it was measured', renderNotes(sizes)),
-  ].join('\n\n');
+  ];
 }
 
 function renderFailure({ error, ...image }: Report['images'][number]): string {
@@ -55,7 +58,12 @@ const renderNotes = ({ notes }: Section) => notes.map((note) => `- ${markdownTex
 function renderTable(section: Section): string {
   const { header, rows } = section;
   const align = header.map((_name, column) => alignmentOf(section, column));
-  return rows.length === 0 ? '' : markdownTable([header, ...rows.map((row) => row.map(markdownText))], { align });
+  return rows.length === 0
+    ? ''
+    : markdownTable(
+        [header, ...rows].map((row) => row.map(markdownText)),
+        { align },
+      );
 }
 
 /** Empty lines around Markdown inside of HTML: https://spec.commonmark.org/0.31.2/#html-blocks */
