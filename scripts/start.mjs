@@ -2,12 +2,29 @@
 // can report what is missing where nothing is installed yet. The two dashes: without them, Node 20 itself reads --env-file.
 const [program] = process.argv.splice(2, 1);
 
-try {
+if (!isInstalled('commander')) {
+  fail('The dependencies of this repository are not installed. Run this first: npm run setup');
+}
+// Node 22.18 and later removes the types by itself.
+if (!process.features.typescript) {
+  const { node } = process.versions;
+  if (!isInstalled('tsx'))
+    fail(`Without the development dependencies, Node 22.18 or later is required. This is Node ${node}.`);
   const { register } = await import('tsx/esm/api');
   register();
-} catch (error) {
-  if (error.code !== 'ERR_MODULE_NOT_FOUND') throw error;
-  console.error('The dependencies of this repository are not installed. Run this first: npm run setup');
-  process.exit(1);
 }
 await import(`./${program}.ts`);
+
+function isInstalled(name) {
+  try {
+    import.meta.resolve(name);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function fail(message) {
+  console.error(message);
+  process.exit(1);
+}

@@ -23,7 +23,15 @@ export default defineConfig({
   test: {
     reporters: ['default', './test/heartbeat.ts'],
     projects: [
-      { test: { name: 'unit', include: ['test/*.test.ts'], testTimeout: 20_000 } },
+      {
+        test: {
+          name: 'unit',
+          include: ['test/*.test.ts'],
+          testTimeout: 20_000,
+          // It imports JSON in a way that Node does not know.
+          server: { deps: { inline: ['@actions/workflow-parser'] } },
+        },
+      },
       { test: { ...images, name: 'short pass', include: [SHORT_PASS] } },
       {
         test: {

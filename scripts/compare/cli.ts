@@ -21,7 +21,11 @@ const compareShape = {
   inside: flag('--inside', 'show what is in each image: where its bytes are, what is waste, what should not be there'),
   explain: option('--explain [code]', 'explain a finding and how to fix it; without a code, list all', code.optional()),
   diff: flag('--diff', 'show which files two images differ in: --diff EARLIER LATER'),
-  images: option('--image <name>', 'measure existing images', z.array(nameOf('an image')).default([])),
+  images: option(
+    '--image <name>',
+    'measure existing images: of the engine, docker://NAME in its registry, or an archive such as ./app.tar',
+    z.array(nameOf('an image')).default([]),
+  ),
   json: file('--json', 'write the report, with all measurements, to a file (- for standard output)'),
   markdown: file('--markdown', 'write the report as Markdown, for a pull request (- for standard output)'),
   chart: file('--chart', 'write a chart of the sizes as SVG to a file (- for standard output)'),
@@ -29,8 +33,8 @@ const compareShape = {
   github: flag('--github', 'in a GitHub Actions workflow: annotate the Dockerfiles and set step outputs'),
   from: file('--from', 'show a report that --json wrote (- for standard input), without an engine'),
   baseline: file('--baseline', 'show what changed since an earlier report (- for standard input)'),
-  check: flag('--check', 'compare with the budgets in compare.config.json'),
-  bench: flag('--bench', 'time starts, stops and builds, and read the memory (13 to 15 minutes for all chapters)'),
+  check: flag('--check', 'compare with the budgets of the configuration'),
+  bench: flag('--bench', 'time starts, stops and builds, and read the memory (about 2 minutes for each image)'),
   runs: option('--runs <n>', 'how often --bench repeats each measurement (default: 5)', count(5)),
   behaviour: flag('--behaviour', 'check what a service should do: stop on SIGTERM, run read-only, become unhealthy, …'),
   strict: flag('--strict', `check --behaviour, and exit with 1 if a check fails, except for ${REFERENCE}`),
@@ -43,27 +47,45 @@ const compareShape = {
 export type CompareOptions = Omit<z.infer<z.ZodObject<typeof compareShape>>, 'color'> &
   Pick<SelectionRequest, 'names' | 'given'>;
 
-const AFTER_HELP = `
+/** How a user starts compare: in a clone of the repository, which has the chapters, or as the package. */
+export interface Edition {
+  /** The command without arguments. */
+  command: string;
+  /** The command before its arguments. */
+  withArguments: string;
+  hasChapters: boolean;
+}
+
+const CLONE: Edition = { command: 'npm run compare', withArguments: 'npm run compare --', hasChapters: true };
+const NPX = 'npx compare-dockerfiles';
+export const PACKAGE: Edition = { command: NPX, withArguments: NPX, hasChapters: false };
+
+/** The examples of the chapters, and those of the package in their place. */
+const CHAPTER_EXAMPLES = ['02 03 --inside', '02/mistakes/chown-layer'];
+const PROJECT_EXAMPLES = ['--inside'];
+
+const describeUse = ({ command, withArguments, hasChapters }: Edition) => `
 A project is any directory with a Dockerfile, a Dockerfile.something or a something.Dockerfile. Each of them is a variant.
 All variants are compared with single. If there is none, they are compared with Dockerfile, or else with the first variant.
 Write options that a project always requires to its compare.config.json (port, path, env, buildArgs, secrets, dockerfiles,
-targets, budgets, …). Paths are relative to the directory where you run the command. compare never changes a project.
+targets, budgets, …). The file may also be called compare-dockerfiles.config.json, or be the key compare-dockerfiles of the
+project's package.json. Paths are relative to the directory where you run the command. compare never changes a project.
 
 Examples:
-  npm run compare
-  npm run compare -- 02 03 --inside
-  npm run compare -- 02/mistakes/chown-layer
-  npm run compare -- ../my-app
-  npm run compare -- ../my-app --port 8080 --path /healthz --env LOG_LEVEL=warn --secret id=npmrc,src=../my-app/.npmrc
-  npm run compare -- ../my-app --dockerfile docker/api.Dockerfile --target builder --target runner --no-run
-  npm run compare -- --json report.json --markdown report.md
-  npm run compare -- ../my-app --chart sizes.svg --sarif findings.sarif
-  npm run compare -- --from report.json --inside
-  npm run compare -- --check --baseline baseline.json
-  npm run compare -- 03 --bench --behaviour --strict
-  npm run compare -- --image node:26-alpine --image my/app:1.2
-  npm run compare -- --diff my/app:1.1 my/app:1.2
-  npm run -s compare -- 02 --json - | jq .comparisons
+  ${command}
+${(hasChapters ? CHAPTER_EXAMPLES : PROJECT_EXAMPLES).map((line) => `  ${withArguments} ${line}`).join('\n')}
+  ${withArguments} ../my-app
+  ${withArguments} ../my-app --port 8080 --path /healthz --env LOG_LEVEL=warn --secret id=npmrc,src=../my-app/.npmrc
+  ${withArguments} ../my-app --dockerfile docker/api.Dockerfile --target builder --target runner --no-run
+  ${withArguments} --json report.json --markdown report.md
+  ${withArguments} ../my-app --chart sizes.svg --sarif findings.sarif
+  ${withArguments} --from report.json --inside
+  ${withArguments} --check --baseline baseline.json
+  ${withArguments} ${hasChapters ? '03' : '../my-app'} --bench --behaviour --strict
+  ${withArguments} --image node:26-alpine --image my/app:1.2
+  ${withArguments} --image ./app.tar --image docker://ghcr.io/me/app:1.2 --platform linux/arm64
+  ${withArguments} --diff my/app:1.1 my/app:1.2
+  ${withArguments.replace('npm run', 'npm run -s')} ${hasChapters ? '02' : '../my-app'} --json - | jq .comparisons
 
 Progress goes to standard error and the table to standard output. With - for a file, that document is written to standard
 output instead of the table. Colour is used only on a terminal.
@@ -75,26 +97,34 @@ Exit codes:
   2  wrong use
   3  there is no container engine
   129, 130, 143  ended by SIGHUP, Ctrl-C or SIGTERM; the containers and images of this invocation are removed
-  141  standard error was closed, as in: npm run compare 2>&1 | head -3; they are removed as well`;
+  141  standard error was closed, as in: ${command} 2>&1 | head -3; they are removed as well`;
 
 /**
  * Reads the command line. After --help the program exits with 0.
  *
  * @throws {ToolError} with the code `usage`.
  */
-export function readOptions(args: string[]): CompareOptions {
-  const command = new Command('npm run compare --')
-    .description('Builds the Dockerfiles of chapters or projects, runs and requests the images, and compares them.')
-    .argument(
-      '[chapters and directories...]',
-      'chapters by name or number (02-multi-stage, 02 or 2), and directories of projects (../my-app) (default: all chapters)',
-    )
-    .addHelpText('after', AFTER_HELP);
-  throwUsageErrors(command, 'Try: npm run compare -- --help');
+export function readOptions(args: string[], edition = CLONE): CompareOptions {
+  const { withArguments, hasChapters } = edition;
+  const command = new Command(withArguments).addHelpText('after', describeUse(edition));
+  if (hasChapters) {
+    command
+      .description('Builds the Dockerfiles of chapters or projects, runs and requests the images, and compares them.')
+      .argument(
+        '[chapters and directories...]',
+        'chapters by name or number (02-multi-stage, 02 or 2), and directories of projects (../my-app) (default: all chapters)',
+      );
+  } else {
+    command
+      .description('Builds the Dockerfiles of projects, runs and requests the images, and compares them.')
+      .argument('[directories...]', 'directories of projects (../my-app) (default: the current directory)');
+  }
+  throwUsageErrors(command, `Try: ${withArguments} --help`);
   addOptions(command, compareShape);
-  command.optionsGroup('How projects are built, run and requested (the chapters require none of these):');
+  const none = hasChapters ? ' (the chapters require none of these)' : '';
+  command.optionsGroup(`How projects are built, run and requested${none}:`);
   addOptions(command, settingsShape);
-  refuseSwallowedOptions(command, 'compare');
+  if (hasChapters) refuseSwallowedOptions(command, 'compare');
   command.parse(args, { from: 'user' });
 
   const { color, ...values } = readOptionValues(command, compareShape);
@@ -114,11 +144,11 @@ function refuseContradictions(command: Command, options: CompareOptions): void {
   const contradictions = {
     ...findSameFiles(options),
     'only one of --from and --baseline can be standard input': from === '-' && baseline === '-',
-    '--from only shows a report: it cannot measure chapters, directories or images as well': from && isMeasuring,
+    '--from only shows a report: it cannot measure directories or images as well': from && isMeasuring,
     '--from shows the diff that a report has: it cannot be combined with --diff': from && diff,
     '--diff cannot be combined with --image, --check, --bench, --behaviour, --strict, --keep or options of projects':
       diff && (images.length > 0 || check || bench || behaviour || strict || keep || isProject),
-    '--diff expects two images, the earlier one first: npm run compare -- --diff my/app:1.1 my/app:1.2':
+    '--diff expects two images, the earlier one first: --diff my/app:1.1 my/app:1.2':
       diff && (names.length !== 2 || names.includes('')),
     '--no-run cannot be combined with --behaviour and --strict': given.run === false && (behaviour || strict),
     '--runs requires --bench': !bench && command.getOptionValue('runs') !== undefined,

@@ -3,13 +3,13 @@ import { join } from 'node:path';
 import type { Engine } from '../engine/engine.ts';
 import { EXIT, usageError } from '../lib/errors.ts';
 import { addHiddenValues } from '../lib/hide.ts';
+import { userCacheDirectory } from '../lib/user-cache.ts';
 import packageJson from '../package.json' with { type: 'json' };
 import { buildSubjects } from './build/build-subjects.ts';
 import { keepImages } from './build/keep-images.ts';
 import { timeBuilds } from './build/time-builds.ts';
 import type { CompareOptions } from './cli.ts';
-import { findChapters } from './discover/chapters.ts';
-import { readBudgets } from './discover/config.ts';
+import { readBudgetsForReport } from './discover/collect-budgets.ts';
 import type { Directories } from './discover/find-projects.ts';
 import { readGivenValues } from './discover/given-values.ts';
 import { selectSubjects } from './discover/select-subjects.ts';
@@ -18,6 +18,7 @@ import { findNamedImages } from './inspect/find-named-images.ts';
 import { type ImageSource, parseImageSource } from './inspect/image-source.ts';
 import type { IndexedImage } from './inspect/index-image.ts';
 import { inspectImages } from './inspect/inspect-images.ts';
+import { PACKAGE_NAME } from './model/budgets.ts';
 import type { Measurement, Surroundings } from './model/measurement.ts';
 import type { Report } from './model/report-schema.ts';
 import { NAMED_IMAGES, type NamedImage, REFERENCE, type Subject } from './model/subject.ts';
@@ -42,14 +43,14 @@ const { version } = packageJson;
  */
 export async function compare(options: CompareOptions, directories: Directories, signal: AbortSignal): Promise<number> {
   if (options.explain) return explain(options.explain);
-  const { root, current } = directories;
+  const { current } = directories;
   const { names, given, images, from, check } = options;
   const sources = await findSources(images, current);
   const selection =
     from === undefined
       ? await selectSubjects({ names, given, hasImages: images.length > 0, check }, directories)
       : null;
-  const budgets = selection?.budgets ?? (check ? await readBudgets(root, await findChapters(root)) : undefined);
+  const budgets = selection?.budgets ?? (check ? await readBudgetsForReport(directories) : undefined);
   const baseline = options.baseline === undefined ? undefined : await readReport(options.baseline, current);
   const outputs = await openOutputs(options, current);
   if (options.strict && selection) requireRunnable(selection.subjects);
@@ -117,8 +118,9 @@ function findAndMeasure(
   });
 }
 
-/** Where the measured layers are kept between invocations. */
-export const cacheDirectory = (root: string) => join(root, 'node_modules/.cache/multi-stage-node');
+/** Where the measured layers are kept between invocations: in the repository, or else where the user's caches are. */
+export const cacheDirectory = (root: string | null) =>
+  root === null ? join(userCacheDirectory(), PACKAGE_NAME) : join(root, 'node_modules/.cache/multi-stage-node');
 
 /** @throws {ToolError} when --strict would check nothing: an image that is given by name is not run. */
 function requireRunnable(subjects: Subject[]): void {

@@ -40,7 +40,7 @@ export interface DockerizeOptions {
  */
 export async function dockerize(
   { like, verify, dryRun, force, facts, ...options }: DockerizeOptions,
-  { root, current }: Directories,
+  { root, current }: Directories & { root: string },
   signal: AbortSignal,
 ): Promise<number> {
   const named = resolve(current, options.directory);

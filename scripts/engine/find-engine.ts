@@ -68,7 +68,8 @@ export async function findEngine(signal?: AbortSignal): Promise<Engine> {
   });
 }
 
-const INSTALL_HINT = 'Start Docker if it is installed. On Debian and Ubuntu `npm run setup` installs and starts it.';
+const INSTALL_HINT =
+  'Start Docker, or install it: https://docs.docker.com/engine/install/. In a clone of multi-stage-node, `npm run setup` installs and starts it on Debian and Ubuntu.';
 
 /** The variable of the environment by which the user has chosen an engine; undefined for that of this machine. */
 export function findChosenEngine(): string | undefined {

@@ -56,8 +56,14 @@ export function shorten(text: string, length: number): string {
   return line.length > length ? `${line.slice(0, length - 1)}…` : line;
 }
 
-/** A text as Markdown that shows it as it is and cannot mention, link or begin HTML. */
-export const markdownText = (text: string) => printable(text).replace(/[\\`*_{}[\]<>|#@~]/g, '\\$&');
+/**
+ * A text as Markdown that shows it as it is and cannot mention, link or begin HTML. GitHub looks for mentions, issues and
+ * addresses after it has removed backslashes: an invisible space between their characters prevents that.
+ */
+export const markdownText = (text: string) =>
+  printable(text)
+    .replace(/[\\`*_{}[\]<>|#@~&]/g, '\\$&')
+    .replace(/@|#(?=\d)|\bGH-(?=\d)|:(?=\/\/)|\bwww(?=\.)/gi, '$&&#8203;');
 
 /** A text of several lines as a code block. Its fence is longer than any run of backticks inside. */
 export function markdownBlock(text: string): string {

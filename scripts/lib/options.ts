@@ -38,6 +38,8 @@ export function addOptions(command: Command, table: Record<string, z.ZodType>): 
     if (!added) continue;
     // The command has the value under the key of the table, such as `images` for --image.
     added.attributeName = () => key;
+    // The command sets its own, also where another command had the option.
+    added.helpGroupHeading = undefined;
     const parse = (text: string, previous: unknown) => {
       const parsed = schema.safeParse(convert(typeOf(schema), text, previous));
       if (parsed.success) return parsed.data;

@@ -23,7 +23,7 @@ export interface SetupOptions {
 /** Provides an engine, and the base images of the chapters and of the Dockerfiles in the projects. */
 export function setUp(
   { projects, standIns: requested }: SetupOptions,
-  directories: Directories,
+  directories: Directories & { root: string },
   signal: AbortSignal,
 ): Promise<void> {
   return withProgress(signal, async (progress) => {

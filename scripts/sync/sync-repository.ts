@@ -45,7 +45,7 @@ export function expectedBudgets(budgets: Budgets, subjects: SubjectName[]): Budg
 
 /** Writes the budgets. Returns whether any changed. */
 async function syncBudgets(root: string, signal: AbortSignal): Promise<boolean> {
-  const { budgets, ...config } = (await readConfig(root, configSchema)) ?? { budgets: {} };
+  const { budgets, ...config } = (await readConfig(root, configSchema))?.config ?? { budgets: {} };
   const expected = expectedBudgets(budgets, await findChapters(root));
   if (isDeepStrictEqual(expected, budgets)) return false;
   const path = join(root, CONFIG_NAME);

@@ -15,10 +15,14 @@ test.each([
 
 test('Markdown shows a text as it is', () => {
   expect(markdownText('<b> @all [x](y) a_b `c` | #1\u202e')).toBe(
-    '\\<b\\> \\@all \\[x\\](y) a\\_b \\`c\\` \\| \\#1\\\\u202e',
+    '\\<b\\> \\@&#8203;all \\[x\\](y) a\\_b \\`c\\` \\| \\#&#8203;1\\\\u202e',
   );
   expect(markdownBlock('a\n```\nb\u001b')).toBe('````text\na\n```\nb\\u001b\n````');
   expect(markdownBlock('a')).toBe('```text\na\n```');
+  // GitHub makes links and mentions of these, whether a backslash is before them or not.
+  expect(markdownText('&#64;me http://a.b WWW.c.d GH-1 gh-pages a#b')).toBe(
+    '\\&\\#&#8203;64;me http:&#8203;//a.b WWW&#8203;.c.d GH-&#8203;1 gh-pages a\\#b',
+  );
 });
 
 test('a long text is shortened to one line', () => {

@@ -22,7 +22,7 @@ test('a report of a later version says what to do', async () => {
   expect(await errorOf('{"schemaVersion": 3, "images": []}')).toBe(
     [
       'Cannot read the report x.json: it is not a report of this version: schemaVersion: this tool reads versions 1 and 2, and this is 3',
-      'A report is what npm run compare -- --json FILE writes. For one of a later version, update this repository (git pull).',
+      'A report is what --json FILE writes. For one of a later version, update this tool.',
     ].join('\n'),
   );
 });
@@ -36,7 +36,7 @@ test.each([
 ])('%s is not a report', async (content, message) => {
   const text = await errorOf(content);
   expect(text).toMatch(message);
-  expect(text).toContain('A report is what npm run compare -- --json FILE writes.');
+  expect(text).toContain('A report is what --json FILE writes.');
 });
 
 test('a file that does not exist, and a directory', async () => {

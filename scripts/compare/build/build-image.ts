@@ -14,7 +14,7 @@ const NAME_LABEL = 'multi-stage-node.compare-build';
 
 const HINTS: Partial<Record<ErrorCode, string>> = {
   'registry-unreachable':
-    'A registry could not be reached. `npm run setup` provides the base images of the chapters, and `npm run setup -- DIRECTORY` those of another project.',
+    'A registry could not be reached. In a clone of multi-stage-node, `npm run setup` provides the base images of the chapters, and `npm run setup -- DIRECTORY` those of another project.',
   'registry-unreliable': 'A registry does not respond reliably. Check the network and proxy settings, and try again.',
 };
 

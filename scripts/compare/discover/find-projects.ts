@@ -8,7 +8,10 @@ import { findChapterDirectories } from './chapters.ts';
 
 /** What the user asks for. */
 export interface SelectionRequest {
-  /** Chapters by name or number, and directories of projects by path. When there is nothing else: all chapters. */
+  /**
+   * Chapters by name or number, and directories of projects by path. When there is nothing else: all chapters, or without
+   * a repository the current directory.
+   */
   names: string[];
   /** Whether images are given by name: then nothing else is measured where `names` is empty. */
   hasImages: boolean;
@@ -18,9 +21,9 @@ export interface SelectionRequest {
   check: boolean;
 }
 
-/** The repository, and the directory where the user runs the command. */
+/** The repository, which is null for a package that is used without it, and the directory where the user runs the command. */
 export interface Directories {
-  root: string;
+  root: string | null;
   current: string;
 }
 
@@ -39,19 +42,29 @@ export interface Project {
  * @throws {ToolError} with the code `usage` for a name that is neither.
  */
 export async function findProjects(request: SelectionRequest, { root, current }: Directories): Promise<Project[]> {
-  const repository = await realpath(root);
-  const names = await findChapterDirectories(repository);
-  const chapters = names.map((name) => ({ name, directory: join(repository, name), isChapter: true }));
+  const repository = root && (await realpath(root));
+  const chapters = repository ? await listChapters(repository) : [];
   const directories = chapters.map(({ directory }) => directory);
-  const paths = requestedPaths(request, current) ?? [repository];
+  const paths = requestedPaths(request, current) ?? [repository ?? current];
   const found = await Promise.all(paths.map((path) => findDirectory(path, chapters, current)));
   const requested = new Set(found.flatMap((path) => (path === repository ? directories : path)));
   const others = [...requested].filter((path) => !directories.includes(path));
   const selected = chapters.filter(({ directory }) => requested.has(directory));
-  return [...selected, ...nameProjects(others, [NAMED_IMAGES, ...names])];
+  return [
+    ...selected,
+    ...nameProjects(
+      others,
+      chapters.map(({ name }) => name),
+    ),
+  ];
 }
 
-/** The names of a request, or else the directory that --context or --dockerfile implies. Undefined for all chapters. */
+async function listChapters(repository: string): Promise<Project[]> {
+  const names = await findChapterDirectories(repository);
+  return names.map((name) => ({ name, directory: join(repository, name), isChapter: true }));
+}
+
+/** The names of a request, or else the directory that --context or --dockerfile implies. Undefined when there is neither. */
 function requestedPaths({ names, hasImages, given }: SelectionRequest, current: string): string[] | undefined {
   const implied = given.context ?? (given.dockerfiles?.[0] && dirname(given.dockerfiles[0]));
   if (names.length > 0) return names;
@@ -67,16 +80,20 @@ async function findDirectory(name: string, chapters: Project[], current: string)
   const path = [...(chapter ? [join(chapter.directory, ...rest)] : []), resolve(current, name)].find(existsSync);
   if (path === undefined) {
     const known = chapters.map((one) => one.name).join(', ');
-    const hint = `The chapters are: ${known}. Directories are searched for in ${current}.`;
-    throw usageError(`There is no chapter and no directory "${name}".`, hint);
+    const hint = `${known && `The chapters are: ${known}. `}Directories are searched for in ${current}.`;
+    throw usageError(`There is no ${known && 'chapter and no '}directory "${name}".`, hint);
   }
   if ((await stat(path)).isDirectory()) return realpath(path);
-  const hint = `To measure a Dockerfile: npm run compare -- --dockerfile ${name}`;
+  const hint = `To measure a Dockerfile: --dockerfile ${name}. To measure the archive of an image: --image ./${name}`;
   throw usageError(`"${name}" is a file, not a directory.`, hint);
 }
 
-/** Names projects by the last part of their path, and by as many more parts as it takes to make the name unique. */
-function nameProjects(directories: string[], taken: string[]): Project[] {
+/**
+ * Names projects by the last part of their path, and by as many more parts as it takes to make the name unique. None gets
+ * the name of images that are given by name.
+ */
+export function nameProjects(directories: string[], chapters: string[] = []): Project[] {
+  const taken = [NAMED_IMAGES, ...chapters];
   return directories.map((directory) => {
     const parts = directory.split(sep).filter(Boolean);
     const names = parts.map((_, index) => parts.slice(-1 - index).join('/'));

@@ -4,7 +4,6 @@ import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { usageError } from '../../lib/errors.ts';
 import { isInside } from '../../lib/is-inside.ts';
-import { CONFIG_NAME } from '../model/budgets.ts';
 import { type PartialSettings, readSecret } from '../model/settings.ts';
 
 /**
@@ -13,19 +12,19 @@ import { type PartialSettings, readSecret } from '../model/settings.ts';
  *
  * @param configured the settings of the file, with absolute paths.
  * @param typed those of the command line.
+ * @param source the configuration as messages name it.
  * @param root this repository, whose projects may share what is in it.
  * @throws {ToolError} with the code `usage`.
  */
 export async function refuseOutsidePaths(
   configured: PartialSettings,
   typed: PartialSettings,
-  directory: string,
-  root: string,
+  { source, directory, root }: { source: string; directory: string; root: string | null },
 ): Promise<void> {
-  const boundary = await findBoundary(directory, await realpath(root));
+  const boundary = await findBoundary(directory, root && (await realpath(root)));
   const refuse = (name: string, option: string) => {
     const place = boundary === directory ? 'the directory of the project' : `the repository ${boundary}`;
-    const problem = `${join(directory, CONFIG_NAME)}: ${name} is outside of ${place}`;
+    const problem = `${source}: ${name} is outside of ${place}`;
     return usageError(problem, `A configuration file may not name it. Pass it on the command line instead: ${option}`);
   };
   const { dockerfiles = [], context, envFile } = { ...configured, ...blank(typed) };
@@ -55,7 +54,7 @@ const blank = (settings: PartialSettings): PartialSettings =>
   Object.fromEntries(Object.keys(settings).map((key) => [key, undefined]));
 
 /** This repository or the Git repository that a directory is in; or else the directory. Never one with the home directory in it. */
-async function findBoundary(directory: string, root: string): Promise<string> {
+async function findBoundary(directory: string, root: string | null): Promise<string> {
   const home = await realpath(homedir()).catch(() => homedir());
   for (let path = directory; dirname(path) !== path; path = dirname(path)) {
     if (isInside(home, path)) break;

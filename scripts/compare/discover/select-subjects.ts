@@ -2,10 +2,10 @@ import { existsSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
 import { type ToolError, usageError } from '../../lib/errors.ts';
-import { type Budgets, CONFIG_NAME } from '../model/budgets.ts';
+import { CONFIG_NAME } from '../model/budgets.ts';
 import { mergeSettings, type PartialSettings, resolvePaths, type Settings, secretFile } from '../model/settings.ts';
-import { findChapters } from './chapters.ts';
-import { BUDGETS_EXAMPLE, checkBudgetNames, projectSchema, readBudgets, readConfig } from './config.ts';
+import { collectBudgets } from './collect-budgets.ts';
+import { checkBudgetNames, projectSchema, readConfig } from './config.ts';
 import { type Directories, findProjects, type Project, type SelectionRequest } from './find-projects.ts';
 import { findSubjects, searchDockerfiles } from './project.ts';
 import { refuseOutsidePaths } from './project-boundary.ts';
@@ -25,19 +25,18 @@ export async function selectSubjects(request: SelectionRequest, directories: Dir
   }
   const selected = await Promise.all(projects.map((project) => selectProject(project, given, directories)));
   const subjects = selected.flatMap((project) => project.subjects);
-  return { subjects, budgets: check ? await collectBudgets(selected, request.hasImages, directories.root) : undefined };
+  return { subjects, budgets: check ? await collectBudgets(selected, request.hasImages, directories) : undefined };
 }
-
-type SelectedProject = Awaited<ReturnType<typeof selectProject>>;
 
 /** The subjects of a project, and its budgets by variant. The repository's configuration has those of chapters. */
 async function selectProject(project: Project, given: PartialSettings, { root, current }: Directories) {
   const { name, directory, isChapter } = project;
-  const config = isChapter ? undefined : await readConfig(directory, projectSchema);
-  const { $schema, budgets, ...configured } = config ?? {};
+  const read = isChapter ? undefined : await readConfig(directory, projectSchema);
+  const source = read?.source ?? join(directory, CONFIG_NAME);
+  const { $schema, budgets, imageBudgets, ...configured } = read?.config ?? {};
   const fromFile = resolvePaths(configured, directory);
   const typed = resolvePaths(given, current);
-  await refuseOutsidePaths(fromFile, typed, directory, root);
+  await refuseOutsidePaths(fromFile, typed, { source, directory, root });
   // Only the Dockerfiles of the command line may be relative to the project as well.
   const findDockerfile = (path: string) => resolve(existsSync(resolve(current, path)) ? current : directory, path);
   if (given.dockerfiles) typed.dockerfiles = given.dockerfiles.map(findDockerfile);
@@ -48,9 +47,9 @@ async function selectProject(project: Project, given: PartialSettings, { root, c
   if (budgets) {
     // Also those that the command line does not select.
     const configuredSubjects = await findSubjects(name, directory, fromFile, settings);
-    checkBudgetNames(directory, { [name]: budgets }, [...configuredSubjects, ...subjects]);
+    checkBudgetNames(source, { [name]: budgets }, [...configuredSubjects, ...subjects]);
   }
-  return { ...project, subjects, budgets };
+  return { ...project, subjects, budgets, source };
 }
 
 /** @throws {ToolError} with the code `usage` for a file that does not exist: the engine would fail only later. */
@@ -78,17 +77,4 @@ async function missingDockerfile(directory: string, current: string): Promise<To
   const names = 'Every Dockerfile, Dockerfile.* and *.Dockerfile in a directory is measured.';
   const hint = `${below.length === 0 ? names : `Below it there are: ${below.join(', ')}.`} To measure another file: ${option}`;
   return usageError(`There is no Dockerfile in ${directory}.`, hint);
-}
-
-/** The budgets of the repository for its chapters and images, and those of each project. */
-async function collectBudgets(selected: SelectedProject[], hasImages: boolean, root: string): Promise<Budgets> {
-  const hasChapters = hasImages || selected.some(({ isChapter }) => isChapter);
-  const ofRepository = hasChapters ? await readBudgets(root, await findChapters(root)) : {};
-  const ofProjects = selected.flatMap(({ name, budgets }) => (budgets ? [[name, budgets]] : []));
-  if (!hasChapters && ofProjects.length === 0) {
-    const path = join(selected[0]?.directory ?? '', CONFIG_NAME);
-    const hint = `An example: { "budgets": ${BUDGETS_EXAMPLE} }`;
-    throw usageError(`${path}: there are no budgets, and --check requires some`, hint);
-  }
-  return { ...ofRepository, ...Object.fromEntries(ofProjects) };
 }

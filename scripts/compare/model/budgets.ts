@@ -4,6 +4,9 @@ import { CODES, LEVELS } from './finding-catalog.ts';
 /** The name of the configuration file of the repository and of each project. */
 export const CONFIG_NAME = 'compare.config.json';
 
+/** The name of the package, under which a project may have its configuration as well. */
+export const PACKAGE_NAME = 'compare-dockerfiles';
+
 const UNITS = { B: 1, kB: 1e3, MB: 1e6, GB: 1e9, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 };
 const LIMIT = /^(\d+(?:\.\d+)?) ?(?:(B|kB|MB|GB|KiB|MiB|GiB)|% of (\S.*))$/;
 

@@ -1,5 +1,5 @@
 import { bytes, distinctBytes, percent } from '../../lib/format.ts';
-import { type Budget, type Budgets, CONFIG_NAME, parseLimit } from '../model/budgets.ts';
+import { type Budget, type Budgets, parseLimit } from '../model/budgets.ts';
 import { type Code, LEVELS } from '../model/finding-catalog.ts';
 import type { ImageReport, Report } from '../model/report-schema.ts';
 import { findImage, imageLabel, listPlaces, type Section } from './section.ts';
@@ -67,7 +67,7 @@ function compareSize(size: number, limit: number, relation: string): Outcome {
   const [sizeText, limitText, difference] = distinctBytes(size, limit, Math.abs(size - limit));
   const figures = `${sizeText}${relation} ${limitText}: ${difference}`;
   if (size <= limit) return { status: 'PASS', text: `${figures} to spare` };
-  const advice = `To see what takes the space: the same command with --inside. To allow more, change ${CONFIG_NAME}.`;
+  const advice = 'To see what takes the space: the same command with --inside. To allow more, change the budget.';
   return { status: 'FAIL', text: `${figures} too much`, advice };
 }
 
@@ -84,7 +84,7 @@ function checkFindings({ findings }: ImageReport, failing: NonNullable<Budget['f
     status: 'FAIL',
     code: finding.code,
     text: `${finding.code} (${finding.level}): ${finding.message} ${listPlaces(finding, 1)}`,
-    advice: `What to do: npm run compare -- --explain ${finding.code}`,
+    advice: `What to do: the same command with --explain ${finding.code}`,
   }));
 }
 

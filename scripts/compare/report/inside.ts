@@ -10,7 +10,7 @@ const SHOWN_WASTE = 5;
 /** Waste of fewer bytes, such as one more line in /etc/passwd, is not shown by itself. */
 const WORTH_SHOWING_BYTES = 10_000;
 const SHOWN_EVIDENCE = 3;
-const EXPLAIN_NOTE = 'What a finding means and how to fix it: npm run compare -- --explain CODE';
+const EXPLAIN_NOTE = 'What a finding means and how to fix it: the same command with --explain CODE';
 
 /** What is in each image: its groups as bars, its largest parts, its waste, its findings, and facts about it. */
 export const insideSections = ({ images }: Report): Section[][] =>

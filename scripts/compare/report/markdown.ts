@@ -19,7 +19,10 @@ const MAX_ERROR = 2000;
 const SHOWN_DIFFERENCES = 50;
 
 /** The report for a pull request, an issue or a page: what changed and failed first, the rest folded. */
-export function renderMarkdown(report: Report, { changes, check }: Extras = {}): string {
+export const renderMarkdown = (report: Report, extras: Extras = {}) => markdownBlocks(report, extras).join('\n\n');
+
+/** The same in parts, each of which is whole without the others. */
+export function markdownBlocks(report: Report, { changes, check }: Extras = {}): string[] {
   const sizes = sizeSection(report);
   const [difference, ...differences] = diffSections(report, SHOWN_DIFFERENCES);
   const folded = [...differences, ...contextSection(report), groupSection(report), findingSection(report)];
@@ -35,7 +38,7 @@ export function renderMarkdown(report: Report, { changes, check }: Extras = {}):
     ),
     ...folded.map((one) => fold(one.title, [renderTable(one), renderNotes(one)].join('\n\n').trim())),
     fold('How it was measured', renderNotes(sizes)),
-  ].join('\n\n');
+  ];
 }
 
 function renderFailure({ error, ...image }: Report['images'][number]): string {
@@ -62,7 +65,8 @@ function renderTable(section: Section): string {
   // Markdown has no tables without a header: that of a list is empty.
   const head = header.length > 0 ? header : (rows[0] ?? []).map(() => '');
   const align = head.map((_name, column) => alignmentOf(section, column));
-  return rows.length === 0 ? '' : markdownTable([head, ...rows.map((row) => row.map(markdownText))], { align });
+  const cells = [head, ...rows].map((row) => row.map(markdownText));
+  return rows.length === 0 ? '' : markdownTable(cells, { align });
 }
 
 /** Empty lines around Markdown inside of HTML: https://spec.commonmark.org/0.31.2/#html-blocks */

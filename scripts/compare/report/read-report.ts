@@ -6,8 +6,8 @@ import { type Report, reportSchema } from '../model/report-schema.ts';
 import { upgradeReport } from '../model/report-v1.ts';
 
 const PROBLEMS: Record<string, string> = { ENOENT: 'there is no such file', EISDIR: 'it is a directory' };
-const HINT = 'A report is what npm run compare -- --json FILE writes.';
-const UPDATE_HINT = `${HINT} For one of a later version, update this repository (git pull).`;
+const HINT = 'A report is what --json FILE writes.';
+const UPDATE_HINT = `${HINT} For one of a later version, update this tool.`;
 
 /**
  * Reads a report that `--json` wrote. `-` is standard input; a relative path is relative to `directory`.
