@@ -60,9 +60,13 @@ function mistakeTable(mistakes: Mistake[], chapter: string, reports: Reports): s
   return table('lll', [['the mistake', 'what it costs', 'instead'], ...rows]);
 }
 
+/** The chapters that the public shapes are compared with: on Alpine and on distroless. */
+const COUNTERPARTS = ['02-multi-stage', '03-distroless'];
+
 /** The public shapes and the chapters' Dockerfiles, which are bold, with what they miss. Its links begin in `docs`. */
 function shapeTable(report: Report): string {
-  const images = report.images.filter((image) => isOfProject(image) || image.variant !== REFERENCE);
+  const isCounterpart = ({ chapter, variant }: ImageReport) => COUNTERPARTS.includes(chapter) && variant !== REFERENCE;
+  const images = report.images.filter((image) => isOfProject(image) || isCounterpart(image));
   const columns = ['unpacked', 'download'];
   const sizes = sizeCells({ ...report, images }, columns);
   const figures = ['buildColdMs', 'buildAfterEditMs'] as const;

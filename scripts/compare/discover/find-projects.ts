@@ -84,7 +84,7 @@ async function findDirectory(name: string, chapters: Project[], current: string)
     throw usageError(`There is no ${known && 'chapter and no '}directory "${name}".`, hint);
   }
   if ((await stat(path)).isDirectory()) return realpath(path);
-  const hint = `To measure a Dockerfile: --dockerfile ${name}. To measure the archive of an image: --image ./${name}`;
+  const hint = `To measure a Dockerfile: --dockerfile ${name}. To measure the archive of an image: --image ${/^[./]/.test(name) ? '' : './'}${name}`;
   throw usageError(`"${name}" is a file, not a directory.`, hint);
 }
 
