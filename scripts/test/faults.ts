@@ -14,6 +14,7 @@ import { findEngineSocket, listEngineObjects, removeEngineObjects } from './faul
 import { OUTPUTS } from './faults/outputs.ts';
 import { SECRETS } from './faults/secrets.ts';
 import { SETUP } from './faults/setup-rows.ts';
+import { SOURCES } from './faults/sources.ts';
 import { type Row, Trial, type TrialPaths } from './faults/trial.ts';
 import { WRONG_USE } from './faults/wrong-use.ts';
 
@@ -29,6 +30,7 @@ const TOPICS = {
   engine: ENGINES,
   harm: HARM,
   secret: SECRETS,
+  source: SOURCES,
   signal: INTERRUPTIONS,
   setup: SETUP,
   dockerize: DOCKERIZE,

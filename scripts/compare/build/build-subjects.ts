@@ -16,6 +16,7 @@ export async function buildSubjects(
   measurements: Measurement<Subject>[],
   jobs: number,
 ): Promise<void> {
+  if (measurements.length === 0) return;
   await readBaseImages(invocation, measurements);
   await measureContexts(invocation, measurements);
   const progress = { jobs, doing: 'building', done: 'built', failed: 'not built' };
