@@ -15,9 +15,17 @@ const SHORT_PASS = 'test/images/short-pass.test.ts';
  * tests before them have built, and time nothing. The others run one at a time. Docker 20.10 now and then cuts off the
  * connections of a build when a container with a published port ends meanwhile: npm then waits for minutes.
  */
-const SIDE_BY_SIDE = ['bases', 'behaviour', 'chapters', 'dockerfiles', 'inside', 'responses'].map(
-  (name) => `test/images/${name}.test.ts`,
-);
+const SIDE_BY_SIDE = [
+  'action',
+  'bases',
+  'behaviour',
+  'chapters',
+  'dockerfiles',
+  'inside',
+  'package',
+  'responses',
+  'sources',
+].map((name) => `test/images/${name}.test.ts`);
 
 export default defineConfig({
   test: {
