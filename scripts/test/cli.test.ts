@@ -369,6 +369,10 @@ test('--github: annotations after the table, or beside a document, and the outpu
     expect(await readFile(output, 'utf8')).toMatch(
       /^earlier=1\nimage=02-multi-stage multi\nunpacked-bytes=\d+\n(.*\n)*sizes=\[.*\]\nreport=.*a\.json\nfailed=true\n$/,
     );
+    // The annotations of a directory outside of the repository have no file.
+    const outside = { ...env, INIT_CWD: directory, GITHUB_OUTPUT: '' };
+    const other = await tool('compare', ['--from', join(GOLDEN, 'report.json'), '--github'], outside);
+    expect(other.stdout).toMatch(/^::error title=FAILED 02-multi-stage broken/m);
     const document = await tool('compare', [...REPORT, '--github', '--markdown', '-'], { GITHUB_OUTPUT: directory });
     expect(document.stdout).toBe(await golden('from.md'));
     expect(document.stderr).toMatch(/^::error /m);

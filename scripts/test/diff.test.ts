@@ -320,6 +320,9 @@ test('very many files and packages: the largest are listed, the sums count all',
     `and ${MAX_DIFF_FILES + MAX_DIFF_PACKAGES + 7 - 20} more: --json FILE lists 10000 of all`,
   );
   expect(renderTerminal(report, false)).toContain('and 985 more: --json FILE lists 1000 of all');
+  // A comment has only the first entries of a report.
+  const cut = { ...found, files: found.files.slice(0, 50), packages: found.packages.slice(0, 50) };
+  expect(renderTerminal(reportOf(cut), false)).toContain('and 985 more: --json FILE lists 1000 of all');
 });
 
 const named = (variant: string) => ({ subject: { chapter: 'image', variant } as const, standIn: variant === 'a:2' });

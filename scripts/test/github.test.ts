@@ -112,6 +112,7 @@ test('paths are those of the repository, and none is outside of it', () => {
   expect(fileOf('Dockerfile', 'apps/web')).toBe('apps/web/Dockerfile');
   expect(fileOf('../api/Dockerfile', 'apps/web')).toBe('apps/api/Dockerfile');
   expect(fileOf('../Dockerfile')).toBeUndefined();
+  expect(fileOf('Dockerfile', '../elsewhere')).toBeUndefined();
   expect(fileOf('a,b:c%2C/Dockerfile')).toBe('a,b:c%2C/Dockerfile');
 });
 

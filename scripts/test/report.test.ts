@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { stripVTControlCharacters, styleText } from 'node:util';
 import { expect, test } from 'vitest';
 import type { Budgets } from '../compare/model/budgets.ts';
-import { type Report, reportSchema } from '../compare/model/report-schema.ts';
+import { type ImageReport, type Report, reportSchema } from '../compare/model/report-schema.ts';
 import { mergeSettings } from '../compare/model/settings.ts';
 import { findChanges } from '../compare/report/changes.ts';
 import { checkBudgets } from '../compare/report/check-budgets.ts';
@@ -205,6 +205,22 @@ test('download sizes of another zlib are not compared', () => {
   for (const output of [renderTerminal(report, false, { changes }), renderMarkdown(report, { changes })]) {
     expect(output).toContain('Download sizes are not compared');
   }
+});
+
+test('download sizes are compared only with those that were made in the same way', () => {
+  const [first] = report.images as [ImageReport];
+  const download = (now: 'calculated' | 'stored', before: 'calculated' | 'stored', zlib = report.zlib) => {
+    const withSize = (compression: typeof now, pullBytes: number) =>
+      ({ ...first, bench: null, size: first.size && { ...first.size, compression, pullBytes } }) satisfies ImageReport;
+    const [image, older] = [withSize(now, 3_000_000), withSize(before, 2_000_000)];
+    const changes = findChanges({ ...report, images: [image] }, { ...report, images: [older], zlib });
+    return [changes.images[0]?.difference.pullBytes, changes.notes];
+  };
+  expect(download('calculated', 'calculated')).toEqual([1_000_000, []]);
+  expect(download('stored', 'calculated')).toEqual([null, [expect.stringContaining('where one is calculated')]]);
+  expect(download('calculated', 'calculated', '1')).toEqual([null, [expect.stringContaining('with another zlib')]]);
+  // What a registry has was not compressed here.
+  expect(download('stored', 'stored', '1')).toEqual([1_000_000, []]);
 });
 
 test('a limit fails by one byte, and says so in bytes', () => {

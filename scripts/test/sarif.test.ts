@@ -100,6 +100,7 @@ test('a path is an address with forward slashes, also of an image without a Dock
   expect(uris.at(-1)).toBe('node%3A26-alpine');
   // In a workflow that runs in a directory of the repository.
   expect(urisOf(render(copy, { below: 'apps/web' }).results)[0]).toBe('apps/web/a%20b/%C3%BC/Dockerfile%3A1');
+  expect(urisOf(render(copy, { below: '../x' }).results)[0]).toBe('../x/a%20b/%C3%BC/Dockerfile%3A1');
   Object.assign(copy.images[0] ?? {}, { source: { file: '../Dockerfile', line: 2 } });
   expect(urisOf(render(copy, { below: 'apps/web' }).results)[0]).toBe('apps/Dockerfile');
 });

@@ -29,6 +29,8 @@ const SHOWN_PLACES = 3;
 
 const OTHER_ZLIB =
   'Download sizes are not compared: the older report was made with another zlib, which is part of Node.';
+const OTHER_COMPRESSION =
+  'Download sizes are not compared where one is calculated and the other is from a registry or an archive.';
 const TIMED = 'Times and memory: a difference that is not larger than the spread of either report does not count.';
 
 /** What changed since an older report, image by image. */
@@ -36,23 +38,28 @@ export function findChanges(report: Report, older: Report) {
   const isTimed = [report, older].every(({ images }) => images.some(({ bench }) => bench !== null));
   const sameZlib = report.zlib === older.zlib;
   const otherPlatform = report.platform === older.platform ? undefined : `the older report is of ${older.platform}`;
+  const downloadNotes = report.images.flatMap((image) => {
+    const before = findImage(older.images, image.chapter, image.variant);
+    return (before && whyNoDownload(image, before, sameZlib)) ?? [];
+  });
   const removed = older.images.filter(({ chapter, variant }) => !findImage(report.images, chapter, variant));
   return {
     since: older.createdAt,
     /** What does not count. */
-    notes: [...(sameZlib ? [] : [OTHER_ZLIB]), ...(isTimed ? [TIMED] : [])],
+    notes: [...new Set(downloadNotes), ...(isTimed ? [TIMED] : [])],
     images: [
       ...report.images.map((image): ImageChanges => {
         const before = findImage(older.images, image.chapter, image.variant);
         const reason = otherPlatform ?? (before && whyNotCompared(image, before));
         if (reason !== undefined) return { ...withoutChanges(image, 'not compared'), reason };
         if (!before) return withoutChanges(image, 'new');
-        const figures = compareFigures(image, before, sameZlib);
+        const hasDownload = whyNoDownload(image, before, sameZlib) === undefined;
+        const figures = compareFigures(image, before, hasDownload);
         const newFindings = findingsOnlyIn(image, before);
         const fixedFindings = findingsOnlyIn(before, image);
         const isChanged = figures.length + newFindings.length + fixedFindings.length > 0;
         const state = isChanged ? 'changed' : 'unchanged';
-        const difference = subtractSizes(image, before, sameZlib);
+        const difference = subtractSizes(image, before, hasDownload);
         return { ...withoutChanges(image, state), difference, figures, newFindings, fixedFindings };
       }),
       ...removed.map((image) => withoutChanges(image, 'only in the older report')),
@@ -65,10 +72,17 @@ function withoutChanges(image: ImageReport, state: ImageChanges['state']): Image
   return { image: imageLabel(image), state, difference, figures: [], newFindings: [], fixedFindings: [] };
 }
 
-function subtractSizes({ size }: ImageReport, older: ImageReport, sameZlib: boolean): ImageChanges['difference'] {
+/** Why the download sizes of two images cannot be compared. Undefined when they can, or when one of them has none. */
+function whyNoDownload({ size }: ImageReport, older: ImageReport, sameZlib: boolean): string | undefined {
+  if (!size || !older.size) return undefined;
+  if (size.compression !== older.size.compression) return OTHER_COMPRESSION;
+  return sameZlib || size.compression === 'stored' ? undefined : OTHER_ZLIB;
+}
+
+function subtractSizes({ size }: ImageReport, older: ImageReport, hasDownload: boolean): ImageChanges['difference'] {
   if (!size || !older.size) return { unpackedBytes: null, pullBytes: null };
   const unpackedBytes = size.unpackedBytes - older.size.unpackedBytes;
-  return { unpackedBytes, pullBytes: sameZlib ? size.pullBytes - older.size.pullBytes : null };
+  return { unpackedBytes, pullBytes: hasDownload ? size.pullBytes - older.size.pullBytes : null };
 }
 
 function whyNotCompared(image: ImageReport, older: ImageReport): string | undefined {
@@ -78,9 +92,7 @@ function whyNotCompared(image: ImageReport, older: ImageReport): string | undefi
   return image.standIn ? 'its base image is now a stand-in' : 'its base image is no longer a stand-in';
 }
 
-function compareFigures(image: ImageReport, older: ImageReport, sameZlib: boolean): string[][] {
-  const [compression, olderCompression] = [image.size?.compression, older.size?.compression];
-  const isComparable = compression === olderCompression && (sameZlib || compression === 'stored');
+function compareFigures(image: ImageReport, older: ImageReport, hasDownload: boolean): string[][] {
   const change = (name: string, before = 0, now = 0, noise = NOISE.bytes, show = bytes) => {
     const difference = Math.abs(now - before);
     const sign = now > before ? '+' : '−';
@@ -91,7 +103,7 @@ function compareFigures(image: ImageReport, older: ImageReport, sameZlib: boolea
   const downloadNoise = Math.max(NOISE.pullBytes, NOISE.pullRatio * download);
   return [
     ...change('unpacked', older.size?.unpackedBytes, image.size?.unpackedBytes),
-    ...(isComparable ? change('download', download, image.size?.pullBytes, downloadNoise) : []),
+    ...(hasDownload ? change('download', download, image.size?.pullBytes, downloadNoise) : []),
     ...GROUP_NAMES.flatMap((name) => change(GROUPS[name], older.contents?.groups[name], image.contents?.groups[name])),
     ...FIGURE_KEYS.flatMap((key) => {
       const [before, now] = [older.bench?.[key], image.bench?.[key]];

@@ -1,9 +1,16 @@
 import { bytes, shorten } from '../../lib/format.ts';
-import type { ChangedFile, ChangedPackage, Diff, DiffTotals } from '../model/diff-schema.ts';
+import {
+  type ChangedFile,
+  type ChangedPackage,
+  type Diff,
+  type DiffTotals,
+  MAX_DIFF_FILES,
+  MAX_DIFF_PACKAGES,
+} from '../model/diff-schema.ts';
 import { GROUPS } from '../model/groups.ts';
 import { GROUP_NAMES, type Report } from '../model/report-schema.ts';
 import { NAMED_IMAGES } from '../model/subject.ts';
-import { findImage, type Section, VARIANT } from './section.ts';
+import { findImage, type Section, variantLabel } from './section.ts';
 
 /** The longest path and the longest list of versions that is shown, in characters. */
 const MAX_PATH_LENGTH = 200;
@@ -16,7 +23,7 @@ export function diffSections(report: Report, shown: number): Section[] {
   if (!diff) return [];
   const names = [diff.before, diff.after].map((name) => {
     const image = findImage(report.images, NAMED_IMAGES, name);
-    return image ? VARIANT[1](image) : name;
+    return image ? variantLabel(image) : name;
   });
   if (countFiles(diff.total) === 0) {
     return [
@@ -79,7 +86,7 @@ function packageTable({ packages, packageCount }: Diff, shown: number): Section 
         signed(afterBytes - beforeBytes),
       ]),
     alignment: 'lllr',
-    notes: moreNote(packageCount, packages.length, shown),
+    notes: moreNote(packageCount, MAX_DIFF_PACKAGES, shown),
   };
 }
 
@@ -100,7 +107,7 @@ function fileTable({ files, total }: Diff, shown: number): Section {
       .slice(0, shown)
       .map((file) => [SIGNS[file.change], sizeCell(file), shorten(file.path, MAX_PATH_LENGTH), whatCell(file)]),
     alignment: 'lrl',
-    notes: moreNote(countFiles(total), files.length, shown),
+    notes: moreNote(countFiles(total), MAX_DIFF_FILES, shown),
   };
 }
 
@@ -112,7 +119,7 @@ function sizeCell({ beforeBytes, afterBytes }: ChangedFile): string {
 const whatCell = ({ what, note }: ChangedFile) =>
   [what.includes('content') && 'content', note].filter((text) => text).join('; ');
 
-/** How many are not shown, and where they are. A report lists only the first of very many. */
+/** How many are not shown, and where they are. A report lists at most `listed`. */
 function moreNote(count: number, listed: number, shown: number): string[] {
   if (count <= shown) return [];
   const where = listed < count ? `lists ${listed} of all` : 'lists all';
