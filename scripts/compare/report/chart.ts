@@ -1,7 +1,7 @@
 import { bytes, printable } from '../../lib/format.ts';
 import { GROUPS, type Group } from '../model/groups.ts';
 import { GROUP_NAMES, type ImageReport, type Report } from '../model/report-schema.ts';
-import { imageLabel, VARIANT } from './section.ts';
+import { imageLabel, variantLabel } from './section.ts';
 
 // A bar for each image, divided by what its bytes belong to. Plain SVG, drawn from a report. It is narrow, so that its text
 // can be read on a phone.
@@ -35,7 +35,7 @@ const STYLES = { light: LIGHT, dark: DARK, system: `${LIGHT} @media (prefers-col
 /** The chart of a report: images of one project by their variants, others by their full names. */
 export function renderChart({ images }: Report): string {
   const isOneProject = new Set(images.map(({ chapter }) => chapter)).size === 1;
-  return drawSizes(images, isOneProject ? VARIANT[1] : imageLabel, 'system').trimEnd();
+  return drawSizes(images, isOneProject ? variantLabel : imageLabel, 'system').trimEnd();
 }
 
 /**

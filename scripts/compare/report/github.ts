@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
+import { posix } from 'node:path';
 import { printable, shorten } from '../../lib/format.ts';
 import { CATALOG, type Level } from '../model/finding-catalog.ts';
-import type { ImageReport, Report } from '../model/report-schema.ts';
-import { SHIPPED } from '../model/subject.ts';
+import type { Finding, ImageReport, Report } from '../model/report-schema.ts';
+import { SHIPPED, subjectName } from '../model/subject.ts';
 import type { Changes } from './changes.ts';
 import type { CheckResult } from './check-budgets.ts';
-import { describeFinding, findPlace, isOfBase, type Place } from './place.ts';
-import { imageLabel } from './section.ts';
+import { describeFinding, imageLabel } from './section.ts';
 import type { Extras } from './terminal.ts';
 
 /** GitHub shows no more annotations of each kind that one step prints. */
@@ -17,7 +17,8 @@ interface Annotation {
   kind: Exclude<Level, 'info'>;
   title: string;
   message: string;
-  place: Place | null;
+  /** Null for an image that was given by name, and for a Dockerfile outside of the repository. */
+  place: { file: string; line: number } | null;
 }
 
 /**
@@ -67,6 +68,17 @@ function annotateFindings(image: ImageReport, forbidden: CheckResult[], below?: 
   });
 }
 
+/** The line of an instruction, or else that of the last FROM. `below` is the directory that the paths are relative to. */
+function findPlace({ source }: ImageReport, line: number | null | undefined, below = ''): Annotation['place'] {
+  if (!source) return null;
+  const file = posix.join(below, source.file);
+  return /^(\.\.(\/|$)|\/|[A-Za-z]:)/.test(file) ? null : { file, line: line ?? source.line };
+}
+
+/** Whether the base image brings everything that a finding is about. A Dockerfile changes it only by another base image. */
+const isOfBase = ({ evidence }: Finding, { baseLayers }: ImageReport) =>
+  evidence.every(({ layer }) => layer !== null && layer < (baseLayers ?? 0));
+
 // https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands
 const escapeData = (text: string) => text.replaceAll('%', '%25').replaceAll('\r', '%0D').replaceAll('\n', '%0A');
 const escapeProperty = (text: string) => escapeData(text).replaceAll(':', '%3A').replaceAll(',', '%2C');
@@ -104,7 +116,7 @@ export function createStepOutputs({ images }: Report, { changes, reportPath = ''
     // Images that are only in the older report come after those of this one.
     const difference = changes?.images[index]?.difference;
     return {
-      image: `${image.chapter} ${image.variant}`,
+      image: subjectName(image),
       ok: image.ok,
       standIn: image.standIn,
       unpackedBytes: image.size?.unpackedBytes ?? null,
@@ -113,8 +125,8 @@ export function createStepOutputs({ images }: Report, { changes, reportPath = ''
       downloadDifference: difference?.pullBytes ?? null,
     };
   });
-  const ofVariant = (name: string) => images.findIndex(({ variant }) => variant === name);
-  const shipped = sizes[[ofVariant(SHIPPED), ofVariant('Dockerfile'), 0].find((index) => index >= 0) ?? 0];
+  const indexes = [SHIPPED, 'Dockerfile'].map((name) => images.findIndex(({ variant }) => variant === name));
+  const shipped = sizes[indexes.find((index) => index >= 0) ?? 0];
   return {
     image: shipped?.image ?? '',
     'unpacked-bytes': String(shipped?.unpackedBytes ?? ''),

@@ -1,4 +1,4 @@
-import { appendFile } from 'node:fs/promises';
+import { appendFile, realpath } from 'node:fs/promises';
 import { relative, resolve, sep } from 'node:path';
 import { hasColour, painter } from '../../lib/format.ts';
 import { print, printCommands, printError } from '../../lib/print.ts';
@@ -41,7 +41,7 @@ export async function openOutputs(options: OutputOptions, directory: string) {
 
   /** `failed` says whether the program will end with exit code 1. */
   const write = async (report: Report, given: Extras, failed = false) => {
-    const extras = { ...given, below: belowRepository(directory) };
+    const extras = { ...given, below: await findBelow(directory) };
     const render = (format: Format) => FORMATS[format](report, extras);
     const printed = FORMAT_NAMES.find((format) => options[format] === '-');
     if (printed) print(render(printed));
@@ -71,8 +71,10 @@ async function addTo(variable: string, what: string, render: () => string): Prom
   if (file) await appendFile(file, render()).catch(onError);
 }
 
-/** A directory relative to that of the repository in a workflow of GitHub Actions; elsewhere, and outside of it, nothing. */
-function belowRepository(directory: string): string {
-  const way = relative(process.env.GITHUB_WORKSPACE || directory, directory).replaceAll(sep, '/');
-  return /^(\.\.(\/|$)|\/|[A-Za-z]:)/.test(way) ? '' : way;
+/** A directory relative to the repository of a GitHub workflow, with forward slashes. Elsewhere, it is the repository. */
+async function findBelow(directory: string): Promise<string> {
+  const repository = process.env.GITHUB_WORKSPACE || directory;
+  // Dockerfiles have paths without symbolic links.
+  const [from, to] = await Promise.all([repository, directory].map((path) => realpath(path).catch(() => path)));
+  return relative(from ?? '', to ?? '').replaceAll(sep, '/');
 }

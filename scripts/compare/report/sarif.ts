@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto';
+import { posix } from 'node:path';
 import type { Location, Log, ReportingDescriptor, Result } from 'sarif';
 import { printable } from '../../lib/format.ts';
+import { PACKAGE_NAME } from '../model/budgets.ts';
 import { CATALOG, CODES, type Level } from '../model/finding-catalog.ts';
 import type { Finding, ImageReport, Report } from '../model/report-schema.ts';
 import { subjectName } from '../model/subject.ts';
-import { describeFinding, findPlace } from './place.ts';
-import { imageLabel } from './section.ts';
+import { describeFinding, imageLabel } from './section.ts';
 import type { Extras } from './terminal.ts';
 
-const TOOL = 'compare-dockerfiles';
 const SCHEMA = 'https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json';
 const LEVEL_NAMES = { error: 'error', warning: 'warning', info: 'note' } as const satisfies Record<Level, Result.level>;
 
@@ -23,10 +23,14 @@ export function renderSarif({ images, createdAt }: Report, { version, below }: E
     runs: [
       {
         tool: {
-          driver: { name: TOOL, ...(version && { version, semanticVersion: version }), rules: CODES.map(toRule) },
+          driver: {
+            name: PACKAGE_NAME,
+            ...(version && { version, semanticVersion: version }),
+            rules: CODES.map(toRule),
+          },
         },
         // What is in front of the slash is the category: a later file of the same category replaces this one on GitHub.
-        automationDetails: { id: `${TOOL}/` },
+        automationDetails: { id: `${PACKAGE_NAME}/` },
         invocations: [
           {
             executionSuccessful: images.every(({ ok }) => ok),
@@ -80,9 +84,9 @@ function toResult(finding: Finding, image: ImageReport, below?: string): Result 
  * The line of the Dockerfile. An image without one gets its name as an address, because GitHub refuses a whole file with one
  * result that has no physical location.
  */
-function toLocation(image: ImageReport, line: number | null | undefined, below?: string): Location {
-  const place = findPlace(image, line, below);
-  const path = place?.file ?? image.source?.file ?? image.variant;
+function toLocation(image: ImageReport, line: number | null, below = ''): Location {
+  const { source } = image;
+  const path = source ? posix.join(below, source.file) : image.variant;
   // The first colon of a relative address would end its scheme.
   const uri = path
     .replace(/\p{Surrogate}/gu, '\uFFFD')
@@ -90,7 +94,7 @@ function toLocation(image: ImageReport, line: number | null | undefined, below?:
     .map(encodeURIComponent)
     .join('/');
   return {
-    physicalLocation: { artifactLocation: { uri }, region: { startLine: line ?? image.source?.line ?? 1 } },
+    physicalLocation: { artifactLocation: { uri }, region: { startLine: line ?? source?.line ?? 1 } },
     logicalLocations: [{ fullyQualifiedName: printable(subjectName(image)), kind: 'resource' }],
   };
 }

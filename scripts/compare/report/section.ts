@@ -30,7 +30,8 @@ export type Column<I = ImageReport> = [name: string, cell: (image: I) => string]
 const withStandIn = (name: string, { standIn }: ImageReport) => `${name}${standIn ? ' (stand-in)' : ''}`;
 
 export const imageLabel = (image: ImageReport) => withStandIn(subjectName(image), image);
-export const VARIANT: Column = ['variant', (image) => withStandIn(image.variant, image)];
+export const variantLabel = (image: ImageReport) => withStandIn(image.variant, image);
+export const VARIANT: Column = ['variant', variantLabel];
 
 /** A row for each image: its chapter, then the columns. */
 export const imageTable = <I extends { chapter: string }>(report: Report, images: I[], columns: Column<I>[]) => ({
@@ -53,4 +54,12 @@ export function listPlaces({ evidence, count }: Pick<Finding, 'evidence' | 'coun
   const paths = evidence.slice(0, shown).map(({ path }) => path);
   const more = count - paths.length;
   return paths.join(', ') + (paths.length > 0 && more > 0 ? ` and ${more} more` : '');
+}
+
+const SHOWN_PLACES = 3;
+
+/** A finding in a sentence, with the first of its places. */
+export function describeFinding(finding: Finding): string {
+  const places = listPlaces(finding, SHOWN_PLACES);
+  return finding.message.includes(places) ? finding.message : `${finding.message.replace(/\.$/, '')}: ${places}`;
 }

@@ -23,7 +23,7 @@ export interface Extras {
   check?: CheckResult[];
   /** The version of this tool. */
   version?: string;
-  /** The directory that the report's Dockerfiles are relative to, relative to that of the repository, with forward slashes. */
+  /** The directory where compare runs, relative to the repository. The report's Dockerfiles are relative to it. */
   below?: string;
 }
 
