@@ -1,4 +1,3 @@
-import { appendFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { usageError } from '../lib/errors.ts';
 
@@ -29,9 +28,4 @@ export function readVariable(name: string): string {
   const value = process.env[name];
   if (value) return value;
   throw usageError(`The environment variable ${name} is not set.`, 'This program is a step of a GitHub action.');
-}
-
-/** Sets an output of the step. Values have no line breaks. */
-export async function setOutput(name: string, value: string): Promise<void> {
-  await appendFile(readVariable('GITHUB_OUTPUT'), `${name}=${value}\n`);
 }

@@ -1,47 +1,51 @@
-// The step of action.yml that measures: runs compare with the arguments that the inputs stand for.
+// The step of action.yml that measures: compare, with the inputs as its arguments.
 import { existsSync } from 'node:fs';
 import { appendFile, copyFile, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { PACKAGE, readOptions } from '../compare/cli.ts';
+import { compare } from '../compare/pipeline.ts';
+import { renderStepOutputs } from '../compare/report/github.ts';
 import { readReport } from '../compare/report/read-report.ts';
-import { describeError, exitCodeOf, summarizeError } from '../lib/errors.ts';
+import { summarizeError, usageError } from '../lib/errors.ts';
 import { markdownText } from '../lib/format.ts';
 import { printError } from '../lib/print.ts';
+import { startProgram } from '../lib/program.ts';
 import { hasBudgets } from './has-budgets.ts';
-import { FILES, filesDirectory, readLines, readName, readVariable, setOutput } from './inputs.ts';
+import { FILES, filesDirectory, readLines, readName, readVariable } from './inputs.ts';
 
-try {
+await startProgram(async (signal) => {
   const directory = filesDirectory(readName());
-  const files = {
-    report: join(directory, FILES.report),
-    baseline: join(directory, FILES.baseline),
-    chart: join(directory, FILES.chart),
-    sarif: join(directory, FILES.sarif),
-    // What action.yml restores before this step, and saves after it.
-    saved: `${directory}.json`,
-  };
+  const path = (file: string) => join(directory, file);
+  const outputs = { json: path(FILES.report), chart: path(FILES.chart), sarif: path(FILES.sarif), github: true };
+  // action.yml restores this file before the step, and saves it after the step.
+  const saved = `${directory}.json`;
+  const options = readOptions([...readLines('INPUT_OPTIONS'), '--', ...readLines('INPUT_DIRECTORIES')], PACKAGE);
+  const taken = (['json', 'chart', 'sarif'] as const).find((name) => options[name] !== undefined);
+  if (taken) throw usageError(`The action sets --${taken} itself.`, 'Remove it from the options, and use the outputs.');
   await mkdir(directory, { recursive: true });
-  const [directories, options] = [readLines('INPUT_DIRECTORIES'), readLines('INPUT_OPTIONS')];
-  const baseline = await takeBaseline(files.saved, files.baseline);
-  const check = (await hasBudgets(directories, options)) ? ['--check'] : [];
-  const outputs = ['--github', '--json', files.report, '--chart', files.chart, '--sarif', files.sarif];
-  process.argv.splice(2, Infinity, ...outputs, ...baseline, ...check, ...options, '--', ...directories);
-  // As start.mjs starts it: in this process, which GitHub signals when it cancels a run. It sets the exit code.
-  await import('../compare-dockerfiles.ts');
-  if (existsSync(files.report)) await describeFiles(files);
-} catch (error) {
-  printError(describeError(error));
-  process.exitCode = exitCodeOf(error);
-}
+  const baseline = options.baseline ?? (await takeBaseline(saved, path(FILES.baseline)));
+  const current = process.cwd();
+  const check = options.check || (await hasBudgets(options, current));
+  const code = await compare({ ...options, ...outputs, baseline, check }, { root: null, current }, signal);
 
-/** The option for the report that action.yml has restored and uploads again. Without one, nothing fails. */
-async function takeBaseline(saved: string, path: string): Promise<string[]> {
+  const { images } = await readReport(outputs.json, current);
+  // What failed is nothing to compare with: an older report stays the baseline.
+  const complete = images.every(({ ok }) => ok);
+  if (complete) await copyFile(outputs.json, saved);
+  const values = { chart: outputs.chart, sarif: outputs.sarif, complete: String(complete) };
+  await appendFile(readVariable('GITHUB_OUTPUT'), renderStepOutputs(values));
+  return code;
+});
+
+/** Copies the report that action.yml has restored to the files of the artifact. Undefined, with a message, without one. */
+async function takeBaseline(saved: string, path: string): Promise<string | undefined> {
   const branch = process.env.GITHUB_BASE_REF || readVariable('GITHUB_REF_NAME');
   let problem = `There is no report of ${branch} yet`;
   if (existsSync(saved)) {
     try {
       await readReport(saved, '.');
       await copyFile(saved, path);
-      return ['--baseline', path];
+      return path;
     } catch (error) {
       problem = `The report of ${branch} cannot be compared with. ${summarizeError(error)}`.replace(/\.$/, '');
     }
@@ -50,21 +54,5 @@ async function takeBaseline(saved: string, path: string): Promise<string[]> {
   printError(text);
   const summary = process.env.GITHUB_STEP_SUMMARY;
   if (summary) await appendFile(summary, `${markdownText(text)}\n\n`);
-  return [];
-}
-
-/** Sets the outputs that name files, and keeps the report for later runs. */
-async function describeFiles({
-  report,
-  chart,
-  sarif,
-  saved,
-}: { [name in 'report' | 'chart' | 'sarif' | 'saved']: string }) {
-  if (existsSync(chart)) await setOutput('chart', chart);
-  if (existsSync(sarif)) await setOutput('sarif', sarif);
-  const { images } = await readReport(report, '.');
-  // A later run cannot be compared with what failed: an older report stays the baseline.
-  if (images.some(({ ok }) => !ok)) return;
-  await copyFile(report, saved);
-  await setOutput('complete', 'true');
+  return undefined;
 }

@@ -6,6 +6,7 @@ import { build } from 'esbuild';
 import { afterAll, afterEach, describe, expect, test, vi } from 'vitest';
 import { hasBudgets } from '../action/has-budgets.ts';
 import { readLines, readName } from '../action/inputs.ts';
+import { PACKAGE, readOptions } from '../compare/cli.ts';
 
 // The step that measures, without an engine: it shows a report that is there. images/action.test.ts measures with it.
 
@@ -60,7 +61,7 @@ describe.concurrent('the step that measures', () => {
     expect(summary).toMatch(/^There is no report of main yet: all images are new\.\n\n### Image sizes/);
     expect(outputs).toContain(`chart=${file('images/chart.svg')}\nsarif=${file('images/findings.sarif')}\n`);
     expect(outputs).toContain(`report=${file('images/report.json')}\n`);
-    expect(outputs).not.toContain('complete');
+    expect(outputs).toContain('complete=false\n');
     expect(await read('images.json')).toBeNull();
   });
 
@@ -92,6 +93,7 @@ describe.concurrent('the step that measures', () => {
   test.each([
     [{ INPUT_NAME: '../x' }, 'The input "name" expects letters, digits, dots and single hyphens, not "../x".'],
     [{ INPUT_OPTIONS: '--no-such' }, "unknown option '--no-such'"],
+    [{ INPUT_OPTIONS: '--json=x' }, 'The action sets --json itself.\nRemove it from the options'],
     [{ INPUT_OPTIONS: '', INPUT_DIRECTORIES: 'not here; touch x' }, 'not here; touch x'],
     [{ RUNNER_TEMP: '' }, 'The environment variable RUNNER_TEMP is not set.'],
   ])('wrong use ends with exit code 2: %j', async (env, message) => {
@@ -122,13 +124,17 @@ test('budgets are checked where a configuration has some', async () => {
     await mkdir(join(directory, name), { recursive: true });
     await writeFile(join(directory, name, 'compare-dockerfiles.config.json'), config);
   }
-  vi.spyOn(process, 'cwd').mockReturnValue(directory);
-  expect(await hasBudgets(['without', 'with'], [])).toBe(true);
-  expect(await hasBudgets(['.', 'without', 'wrong', 'none'], [])).toBe(false);
-  expect(await hasBudgets([], [])).toBe(false);
-  vi.spyOn(process, 'cwd').mockReturnValue(join(directory, 'images'));
-  for (const image of ['--image', '--image=a']) expect(await hasBudgets([], ['--quiet', image])).toBe(true);
-  // Nothing would be checked, which compare refuses.
-  expect(await hasBudgets(['.'], ['--images'])).toBe(false);
-  vi.restoreAllMocks();
+  const found = (args: string[], current = '.') => hasBudgets(readOptions(args, PACKAGE), join(directory, current));
+  expect(await found(['without', 'with'])).toBe(true);
+  expect(await found(['.', 'without', 'wrong'])).toBe(false);
+  // The current directory, where nothing else is named.
+  expect(await found([], 'with')).toBe(true);
+  expect(await found([], 'without')).toBe(false);
+  expect(await found(['--context=with'])).toBe(true);
+  for (const image of [['--image', 'a'], ['--image=a']]) {
+    expect(await found(image, 'images')).toBe(true);
+    // Nothing would be checked, which compare refuses.
+    expect(await found(image, 'with')).toBe(false);
+  }
+  expect(await found(['.'], 'images')).toBe(false);
 });
