@@ -1,10 +1,10 @@
-// The package compare-dockerfiles and the GitHub action: compare for any project, without the chapters of this repository.
+// The program of the package compare-dockerfiles: compare for any project, without the chapters of this repository.
 import { PACKAGE, readOptions } from './compare/cli.ts';
 import { compare } from './compare/pipeline.ts';
 import { startProgram } from './lib/program.ts';
 
 await startProgram((signal) => {
   const options = readOptions(process.argv.slice(2), PACKAGE);
-  // Not where npm was started: a project's npm script may name directories relative to its package.json.
+  // npm runs a project's scripts in the directory of its package.json: their arguments are relative to that.
   return compare(options, { root: null, current: process.cwd() }, signal);
 });

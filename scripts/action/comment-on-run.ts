@@ -5,7 +5,7 @@ import { FILES, filesDirectory, readName } from './inputs.ts';
 import { readUntrustedReport } from './read-artifact.ts';
 import { markerOf, writeComment } from './write-comment.ts';
 
-/** The account of the token that every job has. No person can have a name with brackets. */
+/** The account of github.token. No user can have a name with brackets. */
 const OUR_LOGIN = 'github-actions[bot]';
 const PER_PAGE = 100;
 const MAX_PAGES = 100;
@@ -18,10 +18,10 @@ const commentSchema = z.object({
 const writtenSchema = z.object({ html_url: z.string() });
 
 /**
- * Comments on the pull request that a workflow run has measured: once, and later it updates that comment.
+ * Comments on the pull request that a workflow run has measured, or updates the comment of an earlier run.
  *
- * @returns what was done, or why there is no comment. Both are as usual.
- * @throws {ToolError} for what is not a report, and when GitHub refuses.
+ * @returns what was done, or why there is no comment, which is not an error.
+ * @throws {ToolError} when the artifact has something else than a report, and when GitHub refuses.
  */
 export async function commentOnRun(): Promise<string> {
   const name = readName();
@@ -40,7 +40,7 @@ export async function commentOnRun(): Promise<string> {
   return `${id ? 'Updated' : 'Created'} ${written.html_url}`;
 }
 
-/** The comment of an earlier run. Others may have copied its marker. */
+/** The number of the comment that an earlier run wrote. Comments of users may have the same marker. */
 async function findComment(pull: number, marker: string): Promise<number | undefined> {
   for (let page = 1; page <= MAX_PAGES; page += 1) {
     const path = `/issues/${pull}/comments?per_page=${PER_PAGE}&page=${page}`;

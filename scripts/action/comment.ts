@@ -1,4 +1,4 @@
-// The step of comment/action.yml, which a workflow uses that runs after the one that measures.
+// The step of comment/action.yml: comments on the pull request that another workflow has measured.
 import { print } from '../lib/print.ts';
 import { startProgram } from '../lib/program.ts';
 import { commentOnRun } from './comment-on-run.ts';

@@ -26,12 +26,12 @@ const pullsSchema = z.array(
   }),
 );
 
-/** The workflow run that has ended. @throws {ToolError} with the code `usage` in a workflow with another event. */
+/** Reads the event: the workflow run that has ended. @throws {ToolError} with the code `usage` for another event. */
 export async function readWorkflowRun(): Promise<WorkflowRun> {
   const text = await readFile(readVariable('GITHUB_EVENT_PATH'), 'utf8');
   const parsed = eventSchema.safeParse(parseJson(text));
   if (parsed.success) return parsed.data.workflow_run;
-  const hint = 'docs/examples/size-comment.yml is a workflow that does. The action measures in another one.';
+  const hint = 'Copy docs/examples/size-comment.yml. The action that measures belongs in another workflow.';
   throw usageError('The comment requires the event workflow_run.', hint);
 }
 
@@ -51,6 +51,6 @@ export async function findPullRequest(run: WorkflowRun): Promise<number | string
   const [first] = found;
   if (!first) return `No open pull request has the commit ${commit} as its last one.`;
   if (found.length === 1) return first.number;
-  // To several base branches: the event does not say which the report was compared with.
+  // They have different base branches, and the event does not say with which of them the report was compared.
   return `Several pull requests have this commit: ${found.map(({ number }) => `#${number}`).join(', ')}.`;
 }

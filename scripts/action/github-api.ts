@@ -9,7 +9,7 @@ const TIMEOUT_MS = 30_000;
 const MESSAGE_LENGTH = 200;
 
 const HINTS: Record<number, string> = {
-  401: 'The token is not valid. The action passes github.token.',
+  401: 'The token is not valid. The action passes github.token by itself: run the job again.',
   403: 'The job requires these permissions: actions: read, pull-requests: write.',
   404: 'GitHub also responds with 404 where a token lacks a permission: actions: read, pull-requests: write.',
 };
@@ -18,7 +18,7 @@ const HINTS: Record<number, string> = {
  * Sends a request to GitHub's API with the token of the job.
  *
  * @param path below the repository, such as `/pulls`.
- * @throws {ToolError} when GitHub cannot be reached, refuses, or sends something else than `schema` has.
+ * @throws {ToolError} when GitHub cannot be reached or refuses, and when the response does not match `schema`.
  */
 export async function requestGitHub<T>(
   method: 'GET' | 'POST' | 'PATCH',

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what the actions run with. Where Node cannot run TypeScript by itself, that includes tsx, a development dependency.
+# Installs the dependencies of the actions. Node before 22.18 also requires tsx, which is a development dependency.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -8,6 +8,6 @@ if ! typescript=$(node --print 'process.features.typescript || ""'); then
   exit 1
 fi
 
-# Named in both cases: with NODE_ENV=production, npm omits development dependencies by default.
+# Without --include=dev, npm omits development dependencies where NODE_ENV is production.
 if [ -n "$typescript" ]; then dev=--omit=dev; else dev=--include=dev; fi
 npm ci --workspace scripts "$dev" --ignore-scripts --no-progress

@@ -7,12 +7,13 @@ import { shorten } from '../lib/format.ts';
 
 /** A report of 8 images with all details has 400 kB. */
 const MAX_BYTES = 10_000_000;
+/** The longest message about a file that is not a report, in characters. */
 const MAX_MESSAGE = 300;
 
-/** What a table of a comment may have at most. A table is as wide as its longest cell, in every row. */
+/** The longest text and list of a table, in characters and entries: in Markdown, all rows are as wide as the longest cell. */
 const MAX_TEXT = 300;
 const MAX_ENTRIES = 50;
-/** The output of a program that failed, of which the comment shows the end. */
+/** The longest output of a program that failed, in characters. */
 const MAX_ERROR = 5000;
 
 /**

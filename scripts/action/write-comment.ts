@@ -7,10 +7,10 @@ import type { WorkflowRun } from './find-pull-request.ts';
 /** GitHub refuses a longer one: "body is too long (maximum is 65536 characters)". */
 const MAX_COMMENT = 65_536;
 
-/** Invisible. The comment of an earlier run begins with it as well. */
+/** The invisible beginning of a comment, by which a later run finds the comment. */
 export const markerOf = (name: string) => `<!-- compare-dockerfiles: ${name} -->`;
 
-/** The comment about a run: what changed first. What does not fit is left out. */
+/** The comment about a run: first what changed, then the sizes. Whole parts that do not fit are left out. */
 export function writeComment(name: string, run: WorkflowRun, report: Report, baseline: Report | undefined): string {
   const { conclusion, head_sha: commit, html_url: address } = run;
   const changes = baseline && findChanges(report, baseline);

@@ -4,6 +4,7 @@ import { Command } from 'commander';
 import { z } from 'zod';
 import { addOptions, option, readOptionValues, refuseSwallowedOptions, throwUsageErrors } from '../lib/options.ts';
 import type { SelectionRequest } from './discover/find-projects.ts';
+import { PACKAGE_NAME } from './model/budgets.ts';
 import { CODES } from './model/finding-catalog.ts';
 import { nameOf, settingsShape, wholeNumber } from './model/settings.ts';
 import { REFERENCE } from './model/subject.ts';
@@ -47,8 +48,8 @@ const compareShape = {
 export type CompareOptions = Omit<z.infer<z.ZodObject<typeof compareShape>>, 'color'> &
   Pick<SelectionRequest, 'names' | 'given'>;
 
-/** How a user starts compare: in a clone of the repository, which has the chapters, or as the package. */
-export interface Edition {
+/** How a user starts compare: in a clone of this repository, which has the chapters, or as the package. */
+interface Edition {
   /** The command without arguments. */
   command: string;
   /** The command before its arguments. */
@@ -57,10 +58,10 @@ export interface Edition {
 }
 
 const CLONE: Edition = { command: 'npm run compare', withArguments: 'npm run compare --', hasChapters: true };
-const NPX = 'npx compare-dockerfiles';
+const NPX = `npx ${PACKAGE_NAME}`;
 export const PACKAGE: Edition = { command: NPX, withArguments: NPX, hasChapters: false };
 
-/** The examples of the chapters, and those of the package in their place. */
+/** The first examples with arguments. */
 const CHAPTER_EXAMPLES = ['02 03 --inside', '02/mistakes/chown-layer'];
 const PROJECT_EXAMPLES = ['--inside'];
 
@@ -81,11 +82,11 @@ ${(hasChapters ? CHAPTER_EXAMPLES : PROJECT_EXAMPLES).map((line) => `  ${withArg
   ${withArguments} ../my-app --chart sizes.svg --sarif findings.sarif
   ${withArguments} --from report.json --inside
   ${withArguments} --check --baseline baseline.json
-  ${withArguments} ${hasChapters ? '03' : '../my-app'} --bench --behaviour --strict
+  ${withArguments} ../my-app --bench --behaviour --strict
   ${withArguments} --image node:26-alpine --image my/app:1.2
   ${withArguments} --image ./app.tar --image docker://ghcr.io/me/app:1.2 --platform linux/arm64
   ${withArguments} --diff my/app:1.1 my/app:1.2
-  ${withArguments.replace('npm run', 'npm run -s')} ${hasChapters ? '02' : '../my-app'} --json - | jq .comparisons
+  ${withArguments.replace('npm run', 'npm run -s')} ../my-app --json - | jq .comparisons
 
 Progress goes to standard error and the table to standard output. With - for a file, that document is written to standard
 output instead of the table. Colour is used only on a terminal.
@@ -102,6 +103,7 @@ Exit codes:
 /**
  * Reads the command line. After --help the program exits with 0.
  *
+ * @param args the arguments after the name of the program.
  * @throws {ToolError} with the code `usage`.
  */
 export function readOptions(args: string[], edition = CLONE): CompareOptions {
@@ -157,22 +159,17 @@ function refuseContradictions(command: Command, options: CompareOptions): void {
 }
 
 /** The formats that would be written to the same file, or to standard output, as messages. */
-function findSameFiles(options: CompareOptions): Record<string, boolean> {
-  const pairs = FORMAT_NAMES.flatMap((one, index) =>
-    FORMAT_NAMES.slice(index + 1).map((other) => [one, other] as const),
-  );
-  return Object.fromEntries(
-    pairs.flatMap(([one, other]) => {
-      const [path, otherPath] = [options[one], options[other]];
-      const isSame =
-        path !== undefined &&
-        otherPath !== undefined &&
-        resolve(path) === resolve(otherPath) &&
-        (path === '-') === (otherPath === '-');
-      return [
-        [`only one of --${one} and --${other} can be standard output`, isSame && path === '-'],
-        [`--${one} and --${other} expect two different files`, isSame && path !== '-'],
-      ];
-    }),
-  );
+function findSameFiles(options: CompareOptions): Record<string, true> {
+  const targets = FORMAT_NAMES.flatMap((name) => {
+    const path = options[name];
+    return path === undefined ? [] : [{ name, target: path === '-' ? path : resolve(path) }];
+  });
+  const messages = targets.flatMap(({ name, target }, index) => {
+    const other = targets.slice(index + 1).find((one) => one.target === target);
+    if (!other) return [];
+    return target === '-'
+      ? `only one of --${name} and --${other.name} can be standard output`
+      : `--${name} and --${other.name} expect two different files`;
+  });
+  return Object.fromEntries(messages.map((message) => [message, true]));
 }

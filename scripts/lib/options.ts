@@ -38,7 +38,7 @@ export function addOptions(command: Command, table: Record<string, z.ZodType>): 
     if (!added) continue;
     // The command has the value under the key of the table, such as `images` for --image.
     added.attributeName = () => key;
-    // The command sets its own, also where another command had the option.
+    // Commander would keep the group of another command that has the same option.
     added.helpGroupHeading = undefined;
     const parse = (text: string, previous: unknown) => {
       const parsed = schema.safeParse(convert(typeOf(schema), text, previous));

@@ -23,7 +23,7 @@ export const projectSchema = z.strictObject({
   imageBudgets: z
     .record(z.string(), budgetSchema)
     .optional()
-    .describe('By the name of an image that --image gives, where compare runs in this directory as a package'),
+    .describe('By the name of an image, as --image has it. Only where compare-dockerfiles runs in this directory'),
 });
 
 /** The names of a directory's configuration file. The configuration may also be a key of its package.json. */

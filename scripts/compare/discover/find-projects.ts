@@ -9,11 +9,11 @@ import { findChapterDirectories } from './chapters.ts';
 /** What the user asks for. */
 export interface SelectionRequest {
   /**
-   * Chapters by name or number, and directories of projects by path. When there is nothing else: all chapters, or without
-   * a repository the current directory.
+   * Chapters by name or number, and directories of projects by path. Empty: all chapters, or for the package the current
+   * directory.
    */
   names: string[];
-  /** Whether images are given by name: then nothing else is measured where `names` is empty. */
+  /** Whether images are given by name. Then empty `names` select nothing. */
   hasImages: boolean;
   /** Settings of the command line. Their paths are relative to the directory where the user runs the command. */
   given: PartialSettings;
@@ -21,9 +21,10 @@ export interface SelectionRequest {
   check: boolean;
 }
 
-/** The repository, which is null for a package that is used without it, and the directory where the user runs the command. */
 export interface Directories {
+  /** This repository with its chapters; null for the package compare-dockerfiles. */
   root: string | null;
+  /** Where the user runs the command. */
   current: string;
 }
 
@@ -84,7 +85,8 @@ async function findDirectory(name: string, chapters: Project[], current: string)
     throw usageError(`There is no ${known && 'chapter and no '}directory "${name}".`, hint);
   }
   if ((await stat(path)).isDirectory()) return realpath(path);
-  const hint = `To measure a Dockerfile: --dockerfile ${name}. To measure the archive of an image: --image ${/^[./]/.test(name) ? '' : './'}${name}`;
+  const archive = /^[./]/.test(name) ? name : `./${name}`;
+  const hint = `To measure a Dockerfile: --dockerfile ${name}. To measure the archive of an image: --image ${archive}`;
   throw usageError(`"${name}" is a file, not a directory.`, hint);
 }
 

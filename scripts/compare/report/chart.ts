@@ -3,19 +3,19 @@ import { GROUPS, type Group } from '../model/groups.ts';
 import { GROUP_NAMES, type ImageReport, type Report } from '../model/report-schema.ts';
 import { imageLabel, variantLabel } from './section.ts';
 
-// A bar for each image, divided by what its bytes belong to. Plain SVG, drawn from a report. It is narrow, so that its text
-// can be read on a phone.
+// Plain SVG with a bar for each image, divided by groups of files. All lengths are in pixels. The chart is narrow, so that
+// its text can be read on a phone.
 
-/** Room for the longest bar, and for the sizes after it. */
+/** The width of the longest bar, and of the sizes after it. */
 const BARS_WIDTH = 232;
 const SIZES_WIDTH = 132;
-/** Room for the names: as much as they take, between these. */
+/** The width of the names. */
 const LABEL_WIDTH = { least: 76, most: 260 };
 const BAR_HEIGHT = 18;
 const ROW_HEIGHT = 24;
 const GAP = 10;
 
-/** For a light page, then for a dark one. Groups that adjoin differ in lightness, for those who see no difference in hue. */
+/** Adjacent groups differ in lightness as well, for readers who cannot tell hues apart. */
 const COLOURS: Record<Group | 'text' | 'muted', [light: string, dark: string]> = {
   text: ['#1f2328', '#f0f6fc'],
   muted: ['#59636e', '#9198a1'],
@@ -32,7 +32,7 @@ const coloursOf = (index: 0 | 1) => Object.entries(COLOURS).map(([name, pair]) =
 const [LIGHT, DARK] = [coloursOf(0).join(' '), coloursOf(1).join(' ')];
 const STYLES = { light: LIGHT, dark: DARK, system: `${LIGHT} @media (prefers-color-scheme: dark) { ${DARK} }` };
 
-/** The chart of a report: images of one project by their variants, others by their full names. */
+/** The chart of a report as SVG. Images of one project are named by their variants, others also by their project. */
 export function renderChart({ images }: Report): string {
   const isOneProject = new Set(images.map(({ chapter }) => chapter)).size === 1;
   return drawSizes(images, isOneProject ? variantLabel : imageLabel, 'system').trimEnd();
@@ -110,7 +110,7 @@ const rect = (x: number, y: number, width: number, height: number, group: Group)
 const text = (x: number, y: number, content: string) =>
   `<text x="${round(x)}" y="${y + 14}" class="text">${content}</text>`;
 
-/** About how wide a text is, in pixels: no SVG knows the reader's font. Capitals are wider, and Chinese letters are square. */
+/** Estimates the width of a text: an SVG does not know the reader's font. Capitals are wider, Chinese letters are square. */
 function widthOf(name: string): number {
   const widths = [...name].map((letter) => {
     if (letter > '\u2e80') return 15;
@@ -131,7 +131,7 @@ function shortenName(name: string): string {
 
 const ENTITIES: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
 
-/** A text as XML, which has no control characters, halves of surrogate pairs and U+FFFE. */
+/** A text as XML 1.0, which cannot contain control characters, lone surrogates and U+FFFE: https://www.w3.org/TR/xml/#charsets */
 const escapeXml = (text: string) =>
   printable(text)
     .replace(/[\p{Surrogate}\uFFFE\uFFFF]/gu, '\uFFFD')

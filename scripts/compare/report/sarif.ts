@@ -13,8 +13,9 @@ const SCHEMA = 'https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schem
 const LEVEL_NAMES = { error: 'error', warning: 'warning', info: 'note' } as const satisfies Record<Level, Result.level>;
 
 /**
- * The findings in the format of static analysis tools, SARIF 2.1.0, for GitHub's code scanning and editors. Images that
- * failed are notifications of the tool. Exceeded budgets are not in it: they are not about a place.
+ * The findings as SARIF 2.1.0, the format of static analysis tools, for GitHub's code scanning and editors. Images that
+ * failed are notifications of the tool. Exceeded budgets are left out, because they have no place in a file.
+ * https://docs.github.com/code-security/code-scanning/integrating-with-code-scanning/sarif-support-for-code-scanning
  */
 export function renderSarif({ images, createdAt }: Report, { version, below }: Extras = {}): string {
   const log: Log = {
@@ -29,7 +30,7 @@ export function renderSarif({ images, createdAt }: Report, { version, below }: E
             rules: CODES.map(toRule),
           },
         },
-        // What is in front of the slash is the category: a later file of the same category replaces this one on GitHub.
+        // The category. On GitHub, a later file of the same category replaces this one.
         automationDetails: { id: `${PACKAGE_NAME}/` },
         invocations: [
           {
@@ -81,8 +82,8 @@ function toResult(finding: Finding, image: ImageReport, below?: string): Result 
 }
 
 /**
- * The line of the Dockerfile. An image without one gets its name as an address, because GitHub refuses a whole file with one
- * result that has no physical location.
+ * The line of the Dockerfile. For an image without a Dockerfile, the address is the name of the image: GitHub refuses a file
+ * in which a result has no physical location.
  */
 function toLocation(image: ImageReport, line: number | null, below = ''): Location {
   const { source } = image;
