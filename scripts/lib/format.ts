@@ -58,12 +58,15 @@ export function shorten(text: string, length: number): string {
 
 /**
  * A text as Markdown that shows it as it is and cannot mention, link or begin HTML. GitHub looks for mentions, issues and
- * addresses after it has removed backslashes: an invisible space between their characters prevents that.
+ * addresses after it has removed backslashes: an invisible space between their characters prevents that. It also
+ * shows what is between two dollar signs as a formula, unless one of them is an element of its own:
+ * https://docs.github.com/get-started/writing-on-github/working-with-advanced-formatting/writing-mathematical-expressions
  */
 export const markdownText = (text: string) =>
   printable(text)
     .replace(/[\\`*_{}[\]<>|#@~&]/g, '\\$&')
-    .replace(/@|#(?=\d)|\bGH-(?=\d)|:(?=\/\/)|\bwww(?=\.)/gi, '$&&#8203;');
+    .replace(/@|#(?=\d)|\bGH-(?=\d)|:(?=\/\/)|\bwww(?=\.)/gi, '$&&#8203;')
+    .replace(/\$(?=.*\$)/g, '<span>$$</span>');
 
 /** A text of several lines as a code block. Its fence is longer than any run of backticks inside. */
 export function markdownBlock(text: string): string {

@@ -23,6 +23,9 @@ test('Markdown shows a text as it is', () => {
   expect(markdownText('&#64;me http://a.b WWW.c.d GH-1 gh-pages a#b')).toBe(
     '\\&\\#&#8203;64;me http:&#8203;//a.b WWW&#8203;.c.d GH-&#8203;1 gh-pages a\\#b',
   );
+  // And a formula of these.
+  expect(markdownText('$HOME/a:$PATH')).toBe('<span>$</span>HOME/a:$PATH');
+  expect(markdownText('$PORT')).toBe('$PORT');
 });
 
 test('a long text is shortened to one line', () => {
