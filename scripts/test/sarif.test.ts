@@ -119,6 +119,22 @@ test('what failed is a notification, and neither exceeded budgets nor control ch
   expect(results[0]?.message.text).toMatch(/: \/\\u001b\[2J/);
 });
 
+test('no name becomes a link', () => {
+  const copy = structuredClone(report);
+  const link = '[text](https://evil.example)';
+  for (const image of copy.images) {
+    Object.assign(image, { variant: link, error: `${link}\n${link}`, ok: false });
+    for (const finding of image.findings ?? []) finding.evidence = [{ path: `/${link}`, layer: 0, note: null }];
+  }
+  const { run, results } = render(copy);
+  const messages = [...results, ...(run.invocations?.[0]?.toolExecutionNotifications ?? [])];
+  expect(messages.length).toBeGreaterThan(10);
+  for (const { message } of messages) {
+    expect(message.text).toContain('(https://evil.example)');
+    expect(message.text).not.toContain('](');
+  }
+});
+
 test('a report without images is valid, too', () => {
   expect(render({ ...report, images: [] }).results).toEqual([]);
 });

@@ -40,7 +40,7 @@ export function renderSarif({ images, createdAt }: Report, { version, below }: E
               .filter(({ ok }) => !ok)
               .map((image) => ({
                 level: 'error',
-                message: { text: cleanText(`${subjectName(image)}: ${image.error ?? 'n/a'}`) },
+                message: toMessage(`${subjectName(image)}: ${image.error ?? 'n/a'}`),
                 locations: [toLocation(image, image.errorLine, below)],
               })),
           },
@@ -53,7 +53,13 @@ export function renderSarif({ images, createdAt }: Report, { version, below }: E
   return JSON.stringify(log, null, 2);
 }
 
-const cleanText = (text: string) => text.split('\n').map(printable).join('\n');
+/**
+ * A message that shows a text as it is. In a message, `[text](address)` is a link: an invisible space prevents that.
+ * Section 3.11.6 of https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html
+ */
+const toMessage = (text: string) => ({
+  text: text.split('\n').map(printable).join('\n').replaceAll('](', ']\u200B('),
+});
 
 function toRule(code: (typeof CODES)[number]): ReportingDescriptor {
   const { level, message, why, fix } = CATALOG[code];
@@ -74,7 +80,7 @@ function toResult(finding: Finding, image: ImageReport, below?: string): Result 
     ruleId: code,
     ruleIndex: CODES.indexOf(code),
     level: LEVEL_NAMES[level],
-    message: { text: printable(`${imageLabel(image)}: ${describeFinding(finding)}`) },
+    message: toMessage(`${imageLabel(image)}: ${describeFinding(finding)}`),
     locations: [toLocation(image, line, below)],
     // An image has a finding once, wherever its line is. The name is our own: GitHub's upload adds one of the line's text.
     partialFingerprints: { 'imageAndFinding/v1': createHash('sha256').update(key).digest('hex') },
