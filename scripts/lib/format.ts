@@ -50,6 +50,9 @@ export const printable = (text: string) =>
     character === '\n' || character === '\t' ? ' ' : `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );
 
+/** A text of several lines, each as {@link printable} makes it. */
+export const printableLines = (text: string) => text.split('\n').map(printable).join('\n');
+
 /** The beginning of a text that is too long for a line. Values are hidden first: half of one would not be recognized. */
 export function shorten(text: string, length: number): string {
   const line = printable(hide(text)).replace(/\s+/g, ' ');
@@ -70,9 +73,8 @@ export const markdownText = (text: string) =>
 
 /** A text of several lines as a code block. Its fence is longer than any run of backticks inside. */
 export function markdownBlock(text: string): string {
-  const lines = text.split('\n').map(printable);
   const backticks = text.match(/`+/g) ?? [];
   // https://spec.commonmark.org/0.31.2/#fenced-code-blocks
   const fence = '`'.repeat(Math.max(3, ...backticks.map(({ length }) => length + 1)));
-  return [`${fence}text`, ...lines, fence].join('\n');
+  return [`${fence}text`, printableLines(text), fence].join('\n');
 }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { posix } from 'node:path';
-import { printable, shorten } from '../../lib/format.ts';
+import { printable, printableLines, shorten } from '../../lib/format.ts';
 import { CATALOG, type Level } from '../model/finding-catalog.ts';
 import type { Finding, ImageReport, Report } from '../model/report-schema.ts';
 import { SHIPPED, subjectName } from '../model/subject.ts';
@@ -86,7 +86,7 @@ const escapeProperty = (text: string) => escapeData(text).replaceAll(':', '%3A')
 function toCommand({ kind, title, message, place }: Annotation): string {
   const properties = { ...(place && { file: place.file, line: String(place.line) }), title: shorten(title, MAX_TITLE) };
   const pairs = Object.entries(properties).map(([name, value]) => `${name}=${escapeProperty(printable(value))}`);
-  return `::${kind} ${pairs.join(',')}::${escapeData(message.split('\n').map(printable).join('\n'))}`;
+  return `::${kind} ${pairs.join(',')}::${escapeData(printableLines(message))}`;
 }
 
 /** What a step's outputs are made of, in addition to the report. */
@@ -99,11 +99,11 @@ interface OutputExtras {
 }
 
 /**
- * The outputs of the step, all texts. Sizes are in bytes; differences have a minus sign where the image became smaller, and
- * are empty without a comparable earlier report. What was not measured is empty.
+ * The outputs of the step, all texts. Sizes are in bytes. A difference has a minus sign if the image became smaller, and is
+ * empty without an earlier report to compare with. What was not measured is empty.
  *
- * - `image`: the image to ship, which the next four are about: the only one, or else the first variant `multi`, the first
- *   `Dockerfile`, or the first one
+ * - `image`: the image to ship, which has the sizes of the next four outputs: the first variant `multi`, or else the first
+ *   `Dockerfile`, or else the first image
  * - `unpacked-bytes`, `download-bytes`: its sizes
  * - `unpacked-difference`, `download-difference`: by how much they differ from those of the earlier report (--baseline)
  * - `sizes`: the same of all images, as JSON: a list of objects with `image`, `ok`, `standIn`, `unpackedBytes`,

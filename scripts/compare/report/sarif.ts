@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { posix } from 'node:path';
 import type { Location, Log, ReportingDescriptor, Result } from 'sarif';
-import { printable } from '../../lib/format.ts';
+import { printable, printableLines } from '../../lib/format.ts';
 import { PACKAGE_NAME } from '../model/budgets.ts';
 import { CATALOG, CODES, type Level } from '../model/finding-catalog.ts';
 import type { Finding, ImageReport, Report } from '../model/report-schema.ts';
@@ -58,7 +58,7 @@ export function renderSarif({ images, createdAt }: Report, { version, below }: E
  * Section 3.11.6 of https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html
  */
 const toMessage = (text: string) => ({
-  text: text.split('\n').map(printable).join('\n').replaceAll('](', ']\u200B('),
+  text: printableLines(text).replaceAll('](', ']\u200B('),
 });
 
 function toRule(code: (typeof CODES)[number]): ReportingDescriptor {

@@ -1,5 +1,5 @@
 import { getBorderCharacters, table } from 'table';
-import { type Paint, painter, printable } from '../../lib/format.ts';
+import { type Paint, painter, printable, printableLines } from '../../lib/format.ts';
 import type { Report } from '../model/report-schema.ts';
 import { subjectName } from '../model/subject.ts';
 import { behaviourSection } from './behaviour-table.ts';
@@ -107,5 +107,5 @@ export function renderCheck(results: CheckResult[], paint: Paint, onlyFailed = f
 export function failures({ images }: Report): string[] {
   return images
     .filter(({ ok }) => !ok)
-    .map((image) => [`FAILED ${subjectName(image)}`, ...(image.error ?? 'n/a').split('\n')].map(printable).join('\n'));
+    .map((image) => printableLines(`FAILED ${subjectName(image)}\n${image.error ?? 'n/a'}`));
 }
