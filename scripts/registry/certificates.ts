@@ -3,7 +3,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import tls from 'node:tls';
 import { ToolError } from '../lib/errors.ts';
-import { settingsDirectory } from './docker-settings.ts';
+import { settingsDirectory } from './credentials.ts';
 
 /** Where Docker finds certificates of registries: the engine's directory, and Docker Desktop's. */
 const certificateDirectories = () => ['/etc/docker/certs.d', join(settingsDirectory(), 'certs.d')];

@@ -1,12 +1,15 @@
 import { readFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { ToolError } from '../lib/errors.ts';
 import { addHiddenValues } from '../lib/hide.ts';
 import { parseJson } from '../lib/parse-json.ts';
 import { askHelper } from './credential-helper.ts';
-import { settingsDirectory } from './docker-settings.ts';
 import { credentialsKey } from './reference.ts';
+
+/** The directory of Docker's settings of this user. */
+export const settingsDirectory = () => process.env.DOCKER_CONFIG || join(homedir(), '.docker');
 
 /** What to log in to a registry with. */
 export type Credentials = { user: string; password: string } | { identityToken: string };

@@ -1,5 +1,6 @@
 import { type ErrorCode, ToolError } from '../lib/errors.ts';
 import { shorten } from '../lib/format.ts';
+import { type Reference, SCHEME } from './reference.ts';
 
 /** How long the texts of others may be in our errors, in characters. */
 const MAX_REASON_LENGTH = 300;
@@ -12,15 +13,16 @@ interface Details {
   retryAfterMs?: number;
 }
 
-/** A request to a registry that failed. */
+/** An image that cannot be read from its registry. */
 export class RegistryError extends ToolError {
   /** Whether the next attempt may succeed. */
   readonly isTransient: boolean;
   /** How long the registry asks to wait, in milliseconds. */
   readonly retryAfterMs: number;
 
-  constructor(message: string, { isTransient = false, retryAfterMs = 0, ...details }: Details = {}) {
-    super(message, details);
+  /** @param problem continues the message "Cannot read IMAGE: ". */
+  constructor({ name }: Reference, problem: string, { isTransient = false, retryAfterMs = 0, ...details }: Details) {
+    super(`Cannot read ${SCHEME}${name}: ${problem}`, details);
     this.isTransient = isTransient;
     this.retryAfterMs = retryAfterMs;
   }
@@ -36,15 +38,17 @@ const codeOf = (error: unknown) => (error instanceof Error && 'code' in error ? 
 
 const CLOSED: [ErrorCode, string] = ['registry-unreliable', 'The connection was closed.'];
 const UNREACHABLE: [ErrorCode, string] = ['registry-unreachable', 'The host cannot be reached.'];
+const NOT_CONNECTED: [ErrorCode, string] = ['registry-unreachable', 'No connection was made in time.'];
 
-/** What errors of the network say, by their codes. All of these are transient. */
-const TRANSIENT: Record<string, [ErrorCode, string]> = {
+/** What errors of the network mean, by the codes of Node and undici. */
+const NETWORK_ERRORS: Record<string, [ErrorCode, string]> = {
+  ENOTFOUND: ['registry-unreachable', 'There is no host of this name.'],
   EAI_AGAIN: ['registry-unreachable', 'The name of the host cannot be looked up.'],
   ECONNREFUSED: ['registry-unreachable', 'The connection was refused.'],
   EHOSTUNREACH: UNREACHABLE,
   ENETUNREACH: UNREACHABLE,
-  UND_ERR_CONNECT_TIMEOUT: ['registry-unreachable', 'No connection was made in time.'],
-  ETIMEDOUT: ['registry-unreachable', 'No connection was made in time.'],
+  UND_ERR_CONNECT_TIMEOUT: NOT_CONNECTED,
+  ETIMEDOUT: NOT_CONNECTED,
   UND_ERR_HEADERS_TIMEOUT: ['registry-unreliable', 'There was no response in time.'],
   UND_ERR_BODY_TIMEOUT: ['registry-unreliable', 'The response stopped arriving.'],
   UND_ERR_SOCKET: CLOSED,
@@ -52,48 +56,36 @@ const TRANSIENT: Record<string, [ErrorCode, string]> = {
   EPIPE: CLOSED,
 };
 
-const NETWORK_HINT = 'Check the network and the proxy settings (HTTPS_PROXY, NO_PROXY), and try again.';
+const NETWORK_HINT =
+  "Check the registry's name, the network and the proxy settings (HTTPS_PROXY, NO_PROXY), and try again.";
 
 /**
  * The error of a request that got no response, or only a part.
  *
- * @param what the request, as the message continues "Cannot read IMAGE: ".
- * @param host the registry, as Docker names the directory for its certificates.
+ * @param what the request: its method and its address.
  */
-export function describeNetworkError(error: unknown, what: string, host: string): RegistryError {
+export function describeNetworkError(error: unknown, what: string, reference: Reference): RegistryError {
   const code = codeOf(error);
-  const message = `${what} failed.`;
-  const transient = Object.hasOwn(TRANSIENT, code) ? TRANSIENT[code] : undefined;
-  if (transient) {
-    return new RegistryError(message, {
-      code: transient[0],
-      lines: [transient[1]],
-      hint: NETWORK_HINT,
-      isTransient: true,
-    });
+  const known = Object.hasOwn(NETWORK_ERRORS, code) ? NETWORK_ERRORS[code] : undefined;
+  if (known) {
+    const isTransient = code !== 'ENOTFOUND';
+    const details = { code: known[0], lines: [known[1]], hint: NETWORK_HINT, isTransient };
+    return new RegistryError(reference, `${what} failed.`, details);
   }
-  if (code === 'ENOTFOUND') {
-    return new RegistryError(message, {
-      code: 'registry-unreachable',
-      lines: ['There is no host of this name.'],
-      hint: "Check the registry's name, the network and the proxy settings (HTTPS_PROXY, NO_PROXY).",
-    });
-  }
-  const details: Details = { code: 'registry-unreliable', lines: [readReason(error)] };
+  const [problem, hint] = describeTlsError(error, reference.host) ?? ['', NETWORK_HINT];
+  const details: Details = { code: 'registry-unreliable', lines: [readReason(error)], hint };
+  return new RegistryError(reference, `${what} failed.${problem}`, details);
+}
+
+function describeTlsError(error: unknown, host: string): [problem: string, hint: string] | undefined {
   if (isCertificateError(error)) {
-    return new RegistryError(`${message} The certificate is not trusted:`, {
-      ...details,
-      hint: `If the registry has an authority of its own, put the authority's certificate into
-/etc/docker/certs.d/${host}/ca.crt, as for Docker, or name its file in NODE_EXTRA_CA_CERTS.`,
-    });
+    const hint = `If the registry has an authority of its own, put the authority's certificate into
+/etc/docker/certs.d/${host}/ca.crt, as for Docker, or name its file in NODE_EXTRA_CA_CERTS.`;
+    return [' The certificate is not trusted:', hint];
   }
-  if (code === 'EPROTO' || code.startsWith('ERR_SSL')) {
-    return new RegistryError(`${message} The host does not respond with TLS:`, {
-      ...details,
-      hint: 'Registries are read by https. Plain http is only used for registries on this machine.',
-    });
-  }
-  return new RegistryError(message, { ...details, hint: NETWORK_HINT });
+  if (!/^(?:EPROTO|ERR_SSL)/.test(codeOf(error))) return undefined;
+  const hint = 'Registries are read by https. Plain http is only used for registries on this machine.';
+  return [' The host does not respond with TLS:', hint];
 }
 
 /** What an error of Node or undici says, in one line. */

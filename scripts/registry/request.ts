@@ -5,16 +5,17 @@ import { isLoopback, mayAsk, showAddress } from './address.ts';
 import { findAuthorities } from './certificates.ts';
 import { createDispatchers } from './dispatchers.ts';
 import type { RegistryLimits } from './limits.ts';
-import { apiHost, type Reference, SCHEME } from './reference.ts';
+import { apiHost, type Reference } from './reference.ts';
 import { describeNetworkError, isCertificateError, RegistryError } from './registry-error.ts';
-import { describeResponse } from './response-error.ts';
+import { ADDRESS_HINT, describeResponse } from './response-error.ts';
 
 const MAX_REDIRECTS = 5;
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
-/** How much of the body of an error is read. */
-const MAX_ERROR_BYTES = 64 << 10;
-const DISCARD_LIMIT_MS = 1000;
-/** What is named to registries and their token servers. */
+/** How much is read of a body that is not what was asked for, such as that of an error. */
+const MAX_BEGINNING_BYTES = 64 << 10;
+/** How long it is read. */
+const MAX_BEGINNING_MS = 2000;
+/** The name that registries and their token servers get. */
 export const CLIENT_NAME = 'compare-dockerfiles';
 
 export interface RegistryRequest {
@@ -33,8 +34,10 @@ export interface RegistryResponse {
   headers: IncomingHttpHeaders;
   /** The body. Leaving its loop ends the connection. */
   chunks: AsyncGenerator<Buffer, void>;
-  /** Leaves the body unread. */
-  discard(): void;
+  /** The whole body. @throws as soon as it is longer than the limit, in bytes. */
+  readAll(limit: number): Promise<Buffer>;
+  /** The beginning of a body that is not what was asked for: see the function of this name. */
+  readBeginning(): Promise<Buffer>;
 }
 
 /** Sends requests for one image. All its errors are {@link RegistryError}, except the reasons of signals. */
@@ -43,10 +46,6 @@ export interface RegistryClient {
   origin: URL;
   /** Sends a request once and follows redirects. Responses with the status of an error are responses, too. */
   send(request: RegistryRequest, signal: AbortSignal): Promise<RegistryResponse>;
-  /** The whole body. @throws as soon as it is longer than the limit. */
-  readAll(response: RegistryResponse, limit: number): Promise<Buffer>;
-  /** An error that begins with the name of the image. */
-  failure(...args: ConstructorParameters<typeof RegistryError>): RegistryError;
   /** The error of a response with an unexpected status. Reads the beginning of its body. */
   unexpected(response: RegistryResponse): Promise<RegistryError>;
 }
@@ -57,14 +56,16 @@ export async function createClient(
   limits: RegistryLimits,
   signal: AbortSignal,
 ): Promise<RegistryClient> {
-  const { host, name } = reference;
+  const { host } = reference;
   const dispatcherFor = createDispatchers(await findAuthorities(host), limits);
   const origin = await findOrigin(apiHost(host), dispatcherFor, signal);
-  const describe = (url: URL, method = 'GET') => `Cannot read ${SCHEME}${name}: ${method} ${showAddress(url)}`;
+  const describe = (url: URL, method = 'GET') => `${method} ${showAddress(url)}`;
   const networkError = (error: unknown, url: URL, method?: string) => {
     signal.throwIfAborted();
-    return error instanceof RegistryError ? error : describeNetworkError(error, describe(url, method), host);
+    return describeNetworkError(error, describe(url, method), reference);
   };
+  const unreliable = (problem: string) =>
+    new RegistryError(reference, problem, { code: 'registry-unreliable', hint: ADDRESS_HINT });
 
   async function* readChunks(body: Dispatcher.ResponseData['body'], url: URL): AsyncGenerator<Buffer, void> {
     try {
@@ -74,28 +75,46 @@ export async function createClient(
     }
   }
 
+  async function readAll({ url, chunks }: Pick<RegistryResponse, 'url' | 'chunks'>, limit: number): Promise<Buffer> {
+    const read: Buffer[] = [];
+    let count = 0;
+    for await (const chunk of chunks) {
+      count += chunk.length;
+      if (count > limit) throw unreliable(`${describe(url)} sent more than ${showBytes(limit)}.`);
+      read.push(chunk);
+    }
+    return Buffer.concat(read);
+  }
+
   async function sendOnce(url: URL, request: RegistryRequest, requestSignal: AbortSignal): Promise<RegistryResponse> {
-    const { method = 'GET', headers, body, authorization } = request;
+    const { method = 'GET', headers, body: sent, authorization } = request;
     const mayAuthorize = authorization !== undefined && url.origin === request.url.origin;
     try {
-      const response = await sendRequest(url, {
+      const {
+        statusCode,
+        headers: received,
+        body,
+      } = await sendRequest(url, {
         method,
         dispatcher: dispatcherFor(url),
         signal: requestSignal,
         headers: { 'user-agent': CLIENT_NAME, ...headers, ...(mayAuthorize && { authorization }) },
-        body: body ?? null,
+        body: sent ?? null,
       });
       // Without a listener, a body that fails while nobody reads it would end the process.
-      response.body.on('error', () => {});
-      const discard = () => void discardBody(response.body);
-      const chunks = readChunks(response.body, url);
-      return { url, status: response.statusCode, headers: response.headers, chunks, discard };
+      body.on('error', () => {});
+      const response = { url, status: statusCode, headers: received, chunks: readChunks(body, url) };
+      return {
+        ...response,
+        readAll: (limit) => readAll(response, limit),
+        readBeginning: () => readBeginning(body),
+      };
     } catch (error) {
       throw networkError(error, url, method);
     }
   }
 
-  const client: RegistryClient = {
+  return {
     origin,
 
     async send(request, requestSignal) {
@@ -106,67 +125,44 @@ export async function createClient(
         // The form of a token request holds a secret: it goes nowhere else.
         const isRedirect = REDIRECTS.has(response.status) && location !== undefined && request.method !== 'POST';
         if (!isRedirect) return response;
-        response.discard();
-        const fail = (reason: string) =>
-          new RegistryError(`${describe(request.url)} ${reason}`, {
-            code: 'registry-unreliable',
-            hint: "Check the registry's name, and the settings of the registry if it is yours.",
-          });
-        if (count === MAX_REDIRECTS) throw fail(`was redirected more than ${MAX_REDIRECTS} times.`);
-        if (!URL.canParse(location, url)) throw fail('was redirected to what is not an address.');
+        void response.readBeginning();
+        const fail = (problem: string) => unreliable(`${describe(request.url)} was redirected ${problem}.`);
+        if (count === MAX_REDIRECTS) throw fail(`more than ${MAX_REDIRECTS} times`);
+        if (!URL.canParse(location, url)) throw fail('to what is not an address');
         const next = new URL(location, url);
-        if (!mayAsk(next, request.url)) throw fail(`was redirected to ${showAddress(next)}, which is not https.`);
+        if (!mayAsk(next, request.url)) throw fail(`to ${showAddress(next)}, which is not https`);
         url = next;
       }
     },
 
-    async readAll(response, limit) {
-      const chunks: Buffer[] = [];
-      let count = 0;
-      for await (const chunk of response.chunks) {
-        count += chunk.length;
-        if (count > limit) {
-          throw new RegistryError(`${describe(response.url)} was answered with more than ${showBytes(limit)}.`, {
-            code: 'registry-unreliable',
-            hint: "Check the registry's name: something else may be at this address.",
-          });
-        }
-        chunks.push(chunk);
-      }
-      return Buffer.concat(chunks);
-    },
-
-    failure: (message, details) => new RegistryError(`Cannot read ${SCHEME}${name}: ${message}`, details),
-
     async unexpected(response) {
-      const body = await readBeginning(response).catch(() => {
-        signal.throwIfAborted();
-        return Buffer.alloc(0);
-      });
+      const body = await response.readBeginning();
+      signal.throwIfAborted();
       return describeResponse(response, body, describe(response.url), reference);
     },
   };
-  return client;
 }
 
 /**
- * Reads a body that is short and soon complete, so that its connection can be used again. Ends the connection
- * otherwise.
+ * The beginning of a body: what arrives of its first 64 KiB within two seconds. A body that is longer or slower ends its
+ * connection, the connection of any other can be used again. Never throws.
  */
-async function discardBody(body: Dispatcher.ResponseData['body']): Promise<void> {
-  await body.dump({ limit: MAX_ERROR_BYTES, signal: AbortSignal.timeout(DISCARD_LIMIT_MS) }).catch(() => {});
-}
-
-/** The beginning of the body of an error. */
-async function readBeginning({ chunks }: RegistryResponse): Promise<Buffer> {
-  const read: Buffer[] = [];
+async function readBeginning(body: Dispatcher.ResponseData['body']): Promise<Buffer> {
+  const timer = setTimeout(() => body.destroy(), MAX_BEGINNING_MS);
+  const chunks: Buffer[] = [];
   let count = 0;
-  for await (const chunk of chunks) {
-    read.push(chunk);
-    count += chunk.length;
-    if (count >= MAX_ERROR_BYTES) break;
+  try {
+    for await (const chunk of body) {
+      chunks.push(chunk);
+      count += chunk.length;
+      if (count >= MAX_BEGINNING_BYTES) break;
+    }
+  } catch {
+    // What has arrived is all that there is.
+  } finally {
+    clearTimeout(timer);
   }
-  return Buffer.concat(read).subarray(0, MAX_ERROR_BYTES);
+  return Buffer.concat(chunks).subarray(0, MAX_BEGINNING_BYTES);
 }
 
 /**
@@ -179,7 +175,7 @@ async function findOrigin(host: string, dispatcherFor: (url: URL) => Dispatcher,
   try {
     const { body } = await sendRequest(new URL('/v2/', secure), { dispatcher: dispatcherFor(secure), signal });
     body.on('error', () => {});
-    void discardBody(body);
+    void readBeginning(body);
     return secure;
   } catch (error) {
     signal.throwIfAborted();

@@ -1,11 +1,13 @@
-import type { IncomingHttpHeaders } from 'node:http';
-import { STATUS_CODES } from 'node:http';
+import { type IncomingHttpHeaders, STATUS_CODES } from 'node:http';
 import { z } from 'zod';
 import type { ErrorCode } from '../lib/errors.ts';
 import { shorten } from '../lib/format.ts';
 import { parseJson } from '../lib/parse-json.ts';
 import { loginCommand, type Reference } from './reference.ts';
 import { RegistryError } from './registry-error.ts';
+
+/** What to do about a server that does not act as a registry. */
+export const ADDRESS_HINT = "Check the registry's name: something else may be at this address.";
 
 const MAX_MESSAGES = 5;
 const MAX_MESSAGE_LENGTH = 300;
@@ -27,7 +29,7 @@ const errorBody = z.object({
 /**
  * The error of a response with a status other than the one expected.
  *
- * @param what the request, as the message continues "Cannot read IMAGE: ".
+ * @param what the request: its method and its address.
  * @param body the beginning of the response's body.
  */
 export function describeResponse(
@@ -38,7 +40,7 @@ export function describeResponse(
 ): RegistryError {
   const { status, headers } = response;
   const name = STATUS_CODES[status];
-  return new RegistryError(`${what} was answered with status ${status}${name ? ` (${name})` : ''}.`, {
+  return new RegistryError(reference, `${what} was answered with status ${status}${name ? ` (${name})` : ''}.`, {
     code: codeOf(status),
     lines: readMessages(body, String(headers['content-type'] ?? '')),
     hint: hintFor(status, reference),
@@ -62,7 +64,7 @@ Check the name as well: many registries respond like this when there is no such 
   if (status === 429)
     return `The registry limits the number of requests. Wait and try again; logging in may raise the limit: ${login}.`;
   if (status >= 500) return 'The registry has a problem. Try again later.';
-  return "Check the registry's name: something else may be at this address.";
+  return ADDRESS_HINT;
 }
 
 /** What the body says, a line each. Pages for browsers say nothing. */

@@ -3,16 +3,18 @@ import type { ServerResponse } from 'node:http';
 import { type AddressInfo, createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
+import { sha256 } from '../lib/digest.ts';
 import { describeError } from '../lib/errors.ts';
 import { mayAsk } from '../registry/address.ts';
 import { RegistryError } from '../registry/registry-error.ts';
 import { describeResponse } from '../registry/response-error.ts';
 import { retryTransient } from '../registry/retry.ts';
 import { makeCertificate } from './make-certificate.ts';
-import { drain, FAST, MANIFEST, makeSettings, open, sendJson, sendManifest, serve, sha256 } from './registry-server.ts';
+import { drain, FAST, MANIFEST, makeSettings, open, sendJson, sendManifest, serve } from './registry-server.ts';
 
 const CONTENT = 'the content of a layer';
 const BLOB = { digest: sha256(CONTENT), size: CONTENT.length };
+const REFERENCE = { host: 'x', repository: 'x', name: 'x' };
 const MEBIBYTE = Buffer.alloc(1 << 20, 'x');
 
 /** Sends without end, as fast as the client reads. Returns how many bytes that were. */
@@ -29,14 +31,14 @@ test('another manifest than the one asked for', async () => {
   const digest = sha256('another');
   await expect(open(server.host).manifest(digest)).rejects.toMatchObject({
     code: 'registry-unreliable',
-    message: `Cannot read docker://${server.host}/team/app:1: the registry sent a manifest with the digest ${sha256(MANIFEST)} for ${digest}.`,
+    message: `Cannot read docker://${server.host}/team/app:1: the registry sent something else: ${digest} has the digest ${sha256(MANIFEST)}.`,
   });
   expect(server.received).toHaveLength(1);
 });
 
 test('another manifest than the one that the registry names for the tag', async () => {
   const server = await serve((_, response) => sendManifest(response, { 'docker-content-digest': sha256('another') }));
-  await expect(open(server.host).manifest()).rejects.toThrow(/sent a manifest with the digest/);
+  await expect(open(server.host).manifest()).rejects.toThrow(/sent something else: \S+ has the digest/);
 });
 
 test('digests other than sha256', async () => {
@@ -50,11 +52,11 @@ test('digests other than sha256', async () => {
 });
 
 test.each([
-  ['wrong content', 'THE content of a layer', CONTENT.length, /content with the digest sha256:\w{64} for/],
-  ['too short', 'the', CONTENT.length, /sent 3 bytes for \S+, not 22/],
-  ['too long', `${CONTENT}, and more`, CONTENT.length, /sent more than 22 bytes/],
-  ['a smaller size', CONTENT, 3, /sent more than 3 bytes/],
-  ['a larger size', CONTENT, 100, /sent 22 bytes for \S+, not 100/],
+  ['wrong content', 'THE content of a layer', CONTENT.length, /sha256:\w{64} has the digest sha256:\w{64}/],
+  ['too short', 'the', CONTENT.length, /has less than its 22 bytes/],
+  ['too long', `${CONTENT}, and more`, CONTENT.length, /has more than its 22 bytes/],
+  ['a smaller size', CONTENT, 3, /has more than its 3 bytes/],
+  ['a larger size', CONTENT, 100, /has less than its 100 bytes/],
 ])('a blob: %s', async (_, content, size, message) => {
   const server = await serve((_, response) => {
     response.write(content); // Without Content-Length.
@@ -64,18 +66,13 @@ test.each([
   expect(server.received).toHaveLength(1);
 });
 
-test('a blob whose Content-Length is not its size is not read', async () => {
-  const server = await serve((_, response) => response.end(`${CONTENT}!`));
-  await expect(drain(open(server.host).blob(BLOB))).rejects.toThrow(/has 23 bytes for \S+, not 22/);
-});
-
 test('a blob never gives more than its size', async () => {
   const server = await serve((_, response) => void response.write(CONTENT.repeat(2)));
   const chunks: Buffer[] = [];
   const read = async () => {
     for await (const chunk of open(server.host).blob(BLOB)) chunks.push(chunk);
   };
-  await expect(read()).rejects.toThrow(/sent more than 22 bytes/);
+  await expect(read()).rejects.toThrow(/has more than its 22 bytes/);
   expect(Buffer.concat(chunks).length).toBeLessThanOrEqual(BLOB.size);
 });
 
@@ -109,8 +106,8 @@ test('a connection that is closed before the first byte of a blob: again', async
 test('a body without end is not collected', async () => {
   const sent = { bytes: 0 };
   const server = await serve((_, response) => sendEndlessly(response, sent));
-  await expect(open(server.host).manifest()).rejects.toThrow(/was answered with more than 4\.19 MB/);
-  await expect(drain(open(server.host).blob(BLOB))).rejects.toThrow(/more than 22 bytes/);
+  await expect(open(server.host).manifest()).rejects.toThrow(/sent more than 4\.19 MB/);
+  await expect(drain(open(server.host).blob(BLOB))).rejects.toThrow(/more than its 22 bytes/);
   // What the sockets hold comes in addition.
   expect(sent.bytes).toBeLessThan(30 << 20);
   expect(server.received).toHaveLength(2);
@@ -270,11 +267,7 @@ test('a limit of requests', async () => {
 
 test('the pause that a registry asks for', async () => {
   const read = (value: string) =>
-    describeResponse({ status: 429, headers: { 'retry-after': value } }, Buffer.alloc(0), '', {
-      host: 'x',
-      repository: 'x',
-      name: 'x',
-    }).retryAfterMs;
+    describeResponse({ status: 429, headers: { 'retry-after': value } }, Buffer.alloc(0), '', REFERENCE).retryAfterMs;
   expect(read('7')).toBe(7000);
   expect(read(new Date(Date.now() + 10_000).toUTCString())).toBeGreaterThan(8000);
   for (const value of ['-1', 'soon', '', new Date(0).toUTCString()]) expect(read(value)).toBe(0);
@@ -283,7 +276,7 @@ test('the pause that a registry asks for', async () => {
   let count = 0;
   const attempt = async () => {
     count += 1;
-    if (count < 3) throw new RegistryError('', { isTransient: true, retryAfterMs: 60 });
+    if (count < 3) throw new RegistryError(REFERENCE, '', { isTransient: true, retryAfterMs: 60 });
   };
   await retryTransient(attempt, FAST, new AbortController().signal);
   expect(performance.now() - begin).toBeGreaterThan(115);

@@ -280,7 +280,7 @@ describe('one clear error for', () => {
     [
       'a manifest with other content',
       () => read(withBlob(manifest, document({ config: {}, layers: [] }))),
-      /what it calls sha256:\w+ is sha256:/,
+      /is damaged: sha256:\w+ has the digest sha256:/,
     ],
     [
       'an archive without a manifest',
@@ -317,14 +317,34 @@ describe('one clear error for', () => {
     expect((error as Error).message).toMatch(/^(The |A layer of |.*\.\/image-N\.)/);
   });
 
-  const ofManifest = (value: object) => {
-    const content = document(value);
-    return read([...BLOBS, blobEntry(content), indexOf(describeBlob(content))]);
-  };
+  const ofContent = (content: Buffer) => read([...BLOBS, blobEntry(content), indexOf(describeBlob(content))]);
+  const ofManifest = (value: object) => ofContent(document(value));
+  const parsedManifest = JSON.parse(String(manifest));
 
   test.each<[string, () => Promise<unknown>, RegExp]>([
     ['schema version 1', () => ofManifest({ schemaVersion: 1, fsLayers: [] }), /it is of schema version 1/],
     ['another document', () => ofManifest({ hello: 'world' }), /The manifest of .* cannot be read: config/],
+    ['a page', () => read([...BLOBS, { name: 'index.json', content: '{<html>}' }]), /is not the archive of an image/],
+    [
+      'a page, by its digest',
+      () => ofContent(Buffer.from('{<html>}')),
+      /The manifest of .* cannot be read: it is not JSON\./,
+    ],
+    [
+      'another type',
+      () => ofManifest({ mediaType: 'application/vnd.oci.empty.v1+json', config: describeBlob(config), layers: [] }),
+      /The manifest of .* cannot be read: mediaType: /,
+    ],
+    [
+      'the type of an index',
+      () => ofManifest({ ...parsedManifest, mediaType: 'application/vnd.oci.image.index.v1+json' }),
+      /The manifest of .* cannot be read: mediaType: /,
+    ],
+    [
+      'an index that is a manifest as well',
+      () => ofManifest({ ...parsedManifest, manifests: [describeBlob(manifest)] }),
+      /it is an index as well/,
+    ],
     [
       'a digest that is a path',
       () => ofManifest({ config: { digest: 'sha256:../../etc/passwd', size: 1 }, layers: [] }),
@@ -398,7 +418,7 @@ describe('one clear error for', () => {
     await rm(blob);
     await rm(join(directory, 'cache'), { recursive: true });
     await symlink('/dev/zero', blob);
-    await expect(readSource(`./layout-${count}`)).rejects.toThrow(/is damaged: it lacks sha256:/);
+    await expect(readSource(`./layout-${count}`)).rejects.toThrow(/is damaged: it lacks the layer sha256:/);
     await expect(readSource('/dev/zero')).rejects.toThrow('/dev/zero is not a file.');
   });
 });

@@ -4,10 +4,11 @@ import { buffer } from 'node:stream/consumers';
 import { z } from 'zod';
 import { ToolError } from '../../lib/errors.ts';
 import { parseJson } from '../../lib/parse-json.ts';
+import { MAX_DOCUMENT_BYTES } from '../../registry/image-format.ts';
 import { missingName, severalNames } from './choose-platform.ts';
-import { type ContentStore, findStoredImage, verifyBlob } from './content-store.ts';
-import { type Blob, MAX_DOCUMENT_BYTES, readImageConfig, sha256 } from './image-documents.ts';
-import { INDEX } from './layout-directory.ts';
+import { type ContentStore, findStoredImage } from './content-store.ts';
+import { damaged, readImageConfig, verifyBlob } from './image-documents.ts';
+import { blobPath, INDEX } from './layout-directory.ts';
 import { peek } from './read-archive.ts';
 import type { ImageChoice, StoredImage, StoredLayer } from './stored-image.ts';
 import { tarEntries } from './tar-entries.ts';
@@ -23,7 +24,7 @@ const manifestList = z
   .array(z.object({ Config: z.string(), RepoTags: z.array(z.string()).nullish(), Layers: z.array(z.string()) }))
   .min(1);
 
-/** An archive on this machine's disk. It is read twice: what it holds comes in any order, and nothing is unpacked to the disk. */
+/** An archive on this machine. It is read twice, because its entries come in any order, and nothing is written to the disk. */
 interface Archive {
   path: string;
   name: string;
@@ -102,23 +103,22 @@ async function readDocuments(archive: Archive): Promise<void> {
     const { type, size = 0, linkname } = header;
     if (type === 'file') archive.sizes.set(name, size);
     if (type === 'symlink' && linkname) archive.links.set(name, posix.join(posix.dirname(name), linkname));
-    const isDocument = type === 'file' && size <= MAX_DOCUMENT_BYTES && !LAYER_DIRECTORY.test(name);
-    const { head, content: whole } = isDocument ? await peek(content) : { head: Buffer.alloc(0), content };
-    if (!isDocument) {
+    const mayBeDocument = type === 'file' && size <= MAX_DOCUMENT_BYTES && !LAYER_DIRECTORY.test(name);
+    if (!mayBeDocument) {
       skip();
-    } else if (head[0] === 0x7b || head[0] === 0x5b) {
-      bytes += size;
-      if (bytes > MAX_DOCUMENTS_BYTES)
-        throw new ToolError(`${archive.name} has more than ${MAX_DOCUMENTS_BYTES} bytes of JSON.`);
-      archive.documents.set(name, await buffer(whole));
-    } else {
-      skip();
+      continue;
     }
+    const document = await buffer(content);
+    if (!'{['.includes(document.toString('latin1', 0, 1) || ' ')) continue;
+    bytes += size;
+    if (bytes > MAX_DOCUMENTS_BYTES)
+      throw new ToolError(`${archive.name} has more than ${MAX_DOCUMENTS_BYTES} bytes of JSON.`);
+    archive.documents.set(name, document);
   }
 }
 
 /** The contents of entries, each once. */
-async function* openEntries(archive: Archive, names: Set<string>) {
+async function* openEntries(archive: Archive, names: string[]) {
   const missing = new Set(names);
   for await (const { header, name, content, skip } of readEntries(archive)) {
     if (header.type === 'file' && missing.delete(name)) yield { name, content };
@@ -126,26 +126,15 @@ async function* openEntries(archive: Archive, names: Set<string>) {
   }
 }
 
-const BLOBS = 'blobs/sha256/';
-const entryOf = (digest: string) => digest.replace(/^sha256:/, BLOBS);
-
 /** An OCI layout in an archive. */
 function openArchivedLayout(archive: Archive): ContentStore {
-  const { name, documents } = archive;
   return {
-    async manifest(digest) {
-      const bytes = documents.get(digest === undefined ? INDEX : entryOf(digest));
-      if (!bytes) throw new ToolError(`${name} is damaged: it lacks ${digest}.`);
-      if (digest !== undefined && sha256(bytes) !== digest) {
-        throw new ToolError(`${name} is damaged: what it calls ${digest} is ${sha256(bytes)}.`);
-      }
-      return { bytes };
-    },
-    async *blobs(blobs: Blob[]) {
-      const byEntry = new Map(blobs.map((blob) => [entryOf(blob.digest), blob]));
-      for await (const entry of openEntries(archive, new Set(byEntry.keys()))) {
-        const blob = byEntry.get(entry.name);
-        if (blob) yield { digest: blob.digest, content: verifyBlob(entry.content, blob, name) };
+    manifest: async (digest) => archive.documents.get(digest === undefined ? INDEX : blobPath(digest)),
+    async *blobs(blobs) {
+      const byName = new Map(blobs.map((blob) => [blobPath(blob.digest), blob]));
+      for await (const entry of openEntries(archive, [...byName.keys()])) {
+        const blob = byName.get(entry.name);
+        if (blob) yield { digest: blob.digest, content: verifyBlob(entry.content, blob, archive.name) };
       }
     },
   };
@@ -160,26 +149,19 @@ function findDockerImage(archive: Archive, list: z.infer<typeof manifestList>, c
   if (!image) throw missingName(name, choice.tag ?? '', names);
   if (found.length > 1) throw severalNames(name, names);
   const resolve = (entry: string) => archive.links.get(posix.normalize(entry)) ?? posix.normalize(entry);
-  const config = archive.documents.get(resolve(image.Config));
-  if (!config) throw new ToolError(`${name} is damaged: it lacks ${image.Config}.`);
-  const read = readImageConfig(config, name);
-  const { diffIds } = read.facts;
-  if (diffIds.length !== image.Layers.length) {
-    throw new ToolError(
-      `${name} is damaged: its manifest has ${image.Layers.length} layers, its configuration ${diffIds.length}.`,
-    );
-  }
+  const bytes = archive.documents.get(resolve(image.Config));
+  if (!bytes) throw damaged(name, `it lacks ${image.Config}`);
+  const config = readImageConfig(bytes, name, image.Layers.length);
   return {
-    ...read,
+    ...config,
     name,
     layers: image.Layers.map((entry, index): StoredLayer => {
       // Docker and Podman write plain layers; tools that push images themselves, such as Jib, write gzip.
       const blobBytes = entry.endsWith('.gz') ? (archive.sizes.get(resolve(entry)) ?? null) : null;
-      return { key: resolve(entry), diffId: diffIds[index] ?? '', blobBytes };
+      return { key: resolve(entry), diffId: config.facts.diffIds[index] ?? '', blobBytes };
     }),
     async *open(keys) {
-      const entries = openEntries(archive, new Set(keys));
-      for await (const entry of entries) yield { key: entry.name, content: entry.content };
+      for await (const entry of openEntries(archive, keys)) yield { key: entry.name, content: entry.content };
     },
   };
 }

@@ -12,25 +12,28 @@ const plain = (text: string) => `${text.replace('arm64/v8', 'arm64')}/`;
 export const fitsPlatform = (platform: string, expected: string) => plain(platform).startsWith(plain(expected));
 
 /**
- * Chooses an image in an index: of the tag, where the index names several, and of the platform that is asked for, or else
- * of the only one, or else of this machine's.
+ * Chooses an image in an index: of the platform that is asked for, or else the only one, or else that of this machine.
  *
- * @throws {ToolError} that lists what there is, when that does not leave one image.
+ * @throws {ToolError} that lists what there is, when there is no such image.
  */
-export function choosePlatform(descriptors: Descriptor[], choice: ImageChoice): Descriptor {
-  const images = chooseTag(descriptors.filter(isImage), choice);
-  const { name, platform = MACHINE } = choice;
-  const unique = [...new Map(images.map((image) => [image.digest, image])).values()];
-  const fitting = unique.filter((image) => image.platform && fitsPlatform(platformOf(image), platform));
+export function choosePlatform(descriptors: Descriptor[], { name, platform }: ImageChoice): Descriptor {
+  const images = [...new Map(descriptors.filter(isImage).map((image) => [image.digest, image])).values()];
+  const [first, ...others] = images;
+  if (!first) throw new ToolError(`${name} has no image in it.`);
   // Where no platform is given, the image's own configuration may say it: it is checked when that is read.
-  const [chosen] = unique.length === 1 && (!choice.platform || !unique[0]?.platform) ? unique : fitting;
+  if (others.length === 0 && (!platform || !first.platform)) return first;
+  const expected = platform ?? MACHINE;
+  const fitting = images.filter((image) => image.platform && fitsPlatform(platformOf(image), expected));
+  // As engines do: the image for all variants of a processor, or else the one for the newest of them.
+  fitting.sort((a, b) => variantOf(b).localeCompare(variantOf(a), 'en', { numeric: true }));
+  const chosen = fitting.find((image) => variantOf(image) === '') ?? fitting[0];
   if (chosen) return chosen;
-  const known = [...new Set(unique.map(platformOf))].sort();
-  if (known.length === 0) throw new ToolError(`${name} has no image in it.`);
-  throw new ToolError(`${name} has no image for ${platform}.`, {
-    hint: `It has images for ${known.join(', ')}. To choose: --platform ${known[0]}`,
-  });
+  const known = [...new Set(images.map(platformOf))].sort();
+  const hint = `It has images for ${known.join(', ')}. To choose: --platform ${known[0]}`;
+  throw new ToolError(`${name} has no image for ${expected}.`, { hint });
 }
+
+const variantOf = ({ platform }: Descriptor) => platform?.variant ?? '';
 
 /** BuildKit lists attestations, which are no images, beside the image: https://docs.docker.com/build/metadata/attestations/attestation-storage/ */
 const isImage = ({ annotations, platform }: Descriptor) =>
@@ -44,22 +47,22 @@ const NAME_KEYS = ['org.opencontainers.image.ref.name', 'io.containerd.image.nam
 
 const namesOf = ({ annotations }: Descriptor) => NAME_KEYS.flatMap((key) => annotations?.[key] ?? []);
 
-function chooseTag(images: Descriptor[], { name, tag }: ImageChoice): Descriptor[] {
-  const names = [...new Set(images.map((image) => namesOf(image).at(-1)))];
+/**
+ * Chooses the images of a tag or name in an index; all of them without one.
+ *
+ * @throws {ToolError} that lists what there is, when that leaves images of several names, or none.
+ */
+export function chooseTag(descriptors: Descriptor[], { name, tag }: ImageChoice): Descriptor[] {
+  const images = descriptors.filter(isImage);
+  const fullNames = new Set(images.map((image) => namesOf(image).at(-1)));
+  const known = [...fullNames].flatMap((one) => one ?? []);
   if (tag === undefined) {
-    if (names.length < 2) return images;
-    throw severalNames(
-      name,
-      names.flatMap((one) => one ?? []),
-    );
+    if (fullNames.size > 1) throw severalNames(name, known);
+    return images;
   }
   const found = images.filter((image) => namesOf(image).includes(tag));
-  if (found.length > 0) return found;
-  throw missingName(
-    name,
-    tag,
-    names.flatMap((one) => one ?? []),
-  );
+  if (found.length === 0) throw missingName(name, tag, known);
+  return found;
 }
 
 /** The error for a place with several images, where none is chosen. */

@@ -1,15 +1,14 @@
-import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { imageConfig as engineConfig, toImageFacts } from '../../engine/docker-inspect.ts';
 import type { ImageFacts } from '../../engine/engine.ts';
+import { sha256, verifyContent } from '../../lib/digest.ts';
 import { ToolError } from '../../lib/errors.ts';
 import { parseJson } from '../../lib/parse-json.ts';
+import { INDEX_TYPES, MANIFEST_TYPES } from '../../registry/image-format.ts';
 import { instructionText } from './instruction.ts';
 
 // The JSON documents that an image is made of: https://github.com/opencontainers/image-spec
 
-/** The distribution specification recommends that registries accept manifests of up to this size. */
-export const MAX_DOCUMENT_BYTES = 4 << 20;
 /** Engines accept 127 layers. */
 const MAX_LAYERS = 1000;
 
@@ -25,8 +24,12 @@ const descriptor = z.object({
 });
 
 /** An index lists images, usually one for each platform. Docker calls it a manifest list. */
-const indexDocument = z.object({ manifests: z.array(descriptor) });
-const manifestDocument = z.object({ config: descriptor, layers: z.array(descriptor).max(MAX_LAYERS) });
+const indexDocument = z.object({ mediaType: z.enum(INDEX_TYPES).nullish(), manifests: z.array(descriptor) });
+const manifestDocument = z.object({
+  mediaType: z.enum(MANIFEST_TYPES).nullish(),
+  config: descriptor,
+  layers: z.array(descriptor).max(MAX_LAYERS),
+});
 
 const configDocument = z.object({
   os: z.string().nullish(),
@@ -42,25 +45,38 @@ export type Descriptor = z.infer<typeof descriptor>;
 export type Blob = Pick<Descriptor, 'digest' | 'size'>;
 export type ManifestDocument = z.infer<typeof manifestDocument>;
 
-export const sha256 = (bytes: Buffer) => `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+/** The error for an image whose parts do not belong together, or are not there. `name` is what messages call the image. */
+export const damaged = (name: string, problem: string) =>
+  new ToolError(`${name} is damaged: ${problem}.`, { hint: 'Save, copy or push the image again.' });
+
+/** Passes on the content of a blob. @throws {ToolError} as {@link verifyContent} does. */
+export const verifyBlob = (content: AsyncIterable<Buffer>, blob: Blob, name: string) =>
+  verifyContent(content, blob, (problem) => damaged(name, `${blob.digest} ${problem}`));
+
+const unreadable = (what: string, problem: string) =>
+  new ToolError(`The ${what} cannot be read: ${problem}.`, {
+    hint: 'Is it an image? Registries also hold charts, signatures and others.',
+  });
+
+const describeIssue = ([issue]: z.core.$ZodIssue[]) => `${issue?.path.join('.') || 'the document'}: ${issue?.message}`;
 
 /**
  * An index or a manifest, whichever it is. `name` is what messages call the image.
  *
- * @throws {ToolError} for anything else, such as the manifests that Docker wrote before 2016.
+ * @throws {ToolError} for anything else, such as the manifests that Docker wrote before 2016; and for a document that is
+ * both, which another program could read as another image: https://github.com/advisories/GHSA-77vh-xpmg-72qh
  */
 export function readManifest(bytes: Buffer, name: string): { manifests: Descriptor[] } | ManifestDocument {
   const document = parseJson(bytes.toString('utf8'));
-  const parsed = z.union([indexDocument, manifestDocument]).safeParse(document);
-  if (parsed.success) return parsed.data;
-  const isOld = z.object({ schemaVersion: z.literal(1) }).safeParse(document).success;
-  const [issue] =
-    (hasKey(document, 'manifests') ? indexDocument : manifestDocument).safeParse(document).error?.issues ?? [];
-  const problem = `${issue?.path.join('.') || 'the document'}: ${issue?.message}`;
-  throw new ToolError(`The manifest of ${name} cannot be read: ${isOld ? 'it is of schema version 1' : problem}`);
+  const hasKey = (key: string) => typeof document === 'object' && document !== null && key in document;
+  const parsed = (hasKey('manifests') ? indexDocument : manifestDocument).safeParse(document);
+  const isBoth = hasKey('manifests') && (hasKey('layers') || hasKey('config'));
+  if (parsed.success && !isBoth) return parsed.data;
+  const fail = (problem: string) => unreadable(`manifest of ${name}`, problem);
+  if (document === undefined) throw fail('it is not JSON');
+  if (z.object({ schemaVersion: z.literal(1) }).safeParse(document).success) throw fail('it is of schema version 1');
+  throw fail(isBoth ? 'it is an index as well' : describeIssue(parsed.error?.issues ?? []));
 }
-
-const hasKey = (value: unknown, key: string) => typeof value === 'object' && value !== null && key in value;
 
 /** The part of an image's configuration that compare uses. */
 export interface ImageConfig {
@@ -74,16 +90,17 @@ export interface ImageConfig {
 /**
  * An image's configuration. Its digest is the id of the image.
  *
- * @throws {ToolError} when it is not one.
+ * @param layerCount how many layers the manifest lists.
+ * @throws {ToolError} when it is not one, or is that of an image with another number of layers.
  */
-export function readImageConfig(bytes: Buffer, name: string): ImageConfig {
+export function readImageConfig(bytes: Buffer, name: string, layerCount: number): ImageConfig {
   const { data, error } = configDocument.safeParse(parseJson(bytes.toString('utf8')));
-  if (!data) {
-    const [issue] = error.issues;
-    throw new ToolError(`The configuration of ${name} cannot be read: ${issue?.path.join('.')}: ${issue?.message}`);
-  }
+  if (!data) throw unreadable(`configuration of ${name}`, describeIssue(error.issues));
   const { os, architecture, variant, config, rootfs, history } = data;
   const diffIds = rootfs.diff_ids ?? [];
+  if (diffIds.length !== layerCount) {
+    throw damaged(name, `its manifest has ${layerCount} layers, its configuration ${diffIds.length}`);
+  }
   return {
     facts: toImageFacts({
       Id: sha256(bytes),

@@ -1,10 +1,10 @@
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { ToolError, usageError } from '../../lib/errors.ts';
-import { parseReference, type Reference } from '../../registry/reference.ts';
+import { parseReference, type Reference, SCHEME } from '../../registry/reference.ts';
 import { openArchiveFile } from './archive-file.ts';
 import { fitsPlatform } from './choose-platform.ts';
-import { findStoredImage } from './content-store.ts';
+import { type ContentStore, findStoredImage } from './content-store.ts';
 import { isLayoutDirectory, openLayoutDirectory } from './layout-directory.ts';
 import type { ImageChoice, StoredImage } from './stored-image.ts';
 
@@ -14,8 +14,6 @@ export type ImageSource =
   | { kind: 'registry'; reference: Reference }
   | { kind: 'path'; path: string; tag?: string };
 
-/** As the transport of Skopeo and of containers/image is called. */
-const REGISTRY = /^docker:\/\//;
 const PATH = /^\.{1,2}(\/|$)|^\/|\\|\.(tar|tgz|tar\.(gz|zst))(#|$)/;
 
 /**
@@ -25,7 +23,7 @@ const PATH = /^\.{1,2}(\/|$)|^\/|\\|\.(tar|tgz|tar\.(gz|zst))(#|$)/;
  * @throws {ToolError} with the code `usage` for a path that does not exist.
  */
 export async function parseImageSource(name: string, directory: string): Promise<ImageSource> {
-  if (REGISTRY.test(name)) return { kind: 'registry', reference: parseReference(name) };
+  if (name.startsWith(SCHEME)) return { kind: 'registry', reference: parseReference(name) };
   if (!PATH.test(name)) return { kind: 'engine' };
   const [, before = name, tag] = /^(.*)#([^#]*)$/s.exec(name) ?? [];
   for (const [file, ofFile] of [[name], [before, tag]]) {
@@ -61,10 +59,13 @@ async function open(source: Exclude<ImageSource, { kind: 'engine' }>, choice: Im
     // Only here: what it imports takes longer to load than all the rest.
     const { openRegistry } = await import('../../registry/registry.ts');
     const registry = openRegistry(source.reference, signal);
-    const blobs: Parameters<typeof findStoredImage>[0]['blobs'] = async function* (descriptors) {
-      for (const blob of descriptors) yield { digest: blob.digest, content: registry.blob(blob) };
+    const store: ContentStore = {
+      manifest: registry.manifest,
+      async *blobs(blobs) {
+        for (const blob of blobs) yield { digest: blob.digest, content: registry.blob(blob) };
+      },
     };
-    return findStoredImage({ manifest: registry.manifest, blobs }, choice);
+    return findStoredImage(store, choice);
   }
   const { path, tag } = source;
   const stats = await stat(path);

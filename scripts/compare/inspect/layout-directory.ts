@@ -1,43 +1,40 @@
 import { createReadStream } from 'node:fs';
-import { lstat, readFile, stat } from 'node:fs/promises';
+import { lstat, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ToolError } from '../../lib/errors.ts';
-import { type ContentStore, verifyBlob } from './content-store.ts';
-import { type Blob, MAX_DOCUMENT_BYTES, sha256 } from './image-documents.ts';
+import { MAX_DOCUMENT_BYTES } from '../../registry/image-format.ts';
+import type { ContentStore } from './content-store.ts';
+import { verifyBlob } from './image-documents.ts';
+
+/** The file of a layout that lists its images. */
+export const INDEX = 'index.json';
+
+/** Where a layout has the blob of a digest. */
+export const blobPath = (digest: string) => `blobs/${digest.replace(':', '/')}`;
 
 /** An OCI layout in a directory: https://github.com/opencontainers/image-spec/blob/main/image-layout.md */
 export function openLayoutDirectory(directory: string, name: string): ContentStore {
-  /** The file of a blob: one that a link leads to may be anything, and is not read. */
-  const findBlob = async (digest: string) => {
-    const path = join(directory, 'blobs', ...digest.split(':'));
+  /** A link may lead to anything: it is not followed. */
+  const findFile = async (relativePath: string) => {
+    const path = join(directory, relativePath);
     const stats = await lstat(path).catch(() => null);
-    if (!stats?.isFile()) throw new ToolError(`${name} is damaged: it lacks ${digest}.`);
-    return { path, size: stats.size };
-  };
-  const readDocument = async (path: string) => {
-    const { size } = await stat(path);
-    if (size > MAX_DOCUMENT_BYTES) throw new ToolError(`${path} has ${size} bytes: it is not a manifest.`);
-    return readFile(path);
+    return stats?.isFile() ? { path, size: stats.size } : undefined;
   };
   return {
     async manifest(digest) {
-      if (digest === undefined) return { bytes: await readDocument(join(directory, INDEX)) };
-      const bytes = await readDocument((await findBlob(digest)).path);
-      if (sha256(bytes) !== digest)
-        throw new ToolError(`${name} is damaged: what it calls ${digest} is ${sha256(bytes)}.`);
-      return { bytes };
+      const file = await findFile(digest === undefined ? INDEX : blobPath(digest));
+      if (file && file.size > MAX_DOCUMENT_BYTES)
+        throw new ToolError(`${file.path} has ${file.size} bytes: it is not a manifest.`);
+      return file && readFile(file.path);
     },
-    async *blobs(blobs: Blob[]) {
+    async *blobs(blobs) {
       for (const blob of blobs) {
-        const { path } = await findBlob(blob.digest);
-        yield { digest: blob.digest, content: verifyBlob(createReadStream(path), blob, name) };
+        const file = await findFile(blobPath(blob.digest));
+        if (file) yield { digest: blob.digest, content: verifyBlob(createReadStream(file.path), blob, name) };
       }
     },
   };
 }
-
-/** The file of a layout that lists its images. */
-export const INDEX = 'index.json';
 
 /** Whether a directory is an OCI layout. */
 export const isLayoutDirectory = async (directory: string) =>

@@ -6,6 +6,7 @@ import { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { z } from 'zod';
+import { sha256 } from '../../lib/digest.ts';
 import { describeError } from '../../lib/errors.ts';
 import { parseReference } from '../../registry/reference.ts';
 import { type BlobDescriptor, openRegistry } from '../../registry/registry.ts';
@@ -71,7 +72,8 @@ function openImage(settings: string, suffix = '') {
   return openRegistry(parseReference(`docker://${name}${suffix}`), new AbortController().signal);
 }
 
-async function sha256(source: AsyncIterable<Buffer>): Promise<string> {
+/** The digest of a content, piece by piece. */
+async function digestOf(source: AsyncIterable<Buffer>): Promise<string> {
   const hash = createHash('sha256');
   for await (const chunk of source) hash.update(chunk);
   return `sha256:${hash.digest('hex')}`;
@@ -82,15 +84,17 @@ test.runIf(canRun)('an image, by its tag and by its digest', async () => {
   const settings = await writeSettings('password', config, registry.certificate);
   const image = openImage(settings);
   const manifest = await image.manifest();
-  const { config: configBlob, layers: layerBlobs } = manifestFormat.parse(JSON.parse(String(manifest.bytes)));
+  const { config: configBlob, layers: layerBlobs } = manifestFormat.parse(JSON.parse(String(manifest)));
   expect(layerBlobs).toHaveLength(2);
   const unpack = (blob: BlobDescriptor) => Readable.from(image.blob(blob)).pipe(createGunzip());
-  expect(await Promise.all(layerBlobs.map((blob) => sha256(unpack(blob))))).toEqual(layers);
-  expect(await sha256(image.blob(configBlob))).toBe(configBlob.digest);
+  expect(await Promise.all(layerBlobs.map((blob) => digestOf(unpack(blob))))).toEqual(layers);
+  expect(await digestOf(image.blob(configBlob))).toBe(configBlob.digest);
 
-  expect(await openImage(settings, `@${manifest.digest}`).manifest()).toEqual(manifest);
+  expect(await openImage(settings, `@${sha256(manifest)}`).manifest()).toEqual(manifest);
   const size = (layerBlobs[0]?.size ?? 0) + 1;
-  await expect(sha256(image.blob({ digest: layerBlobs[0]?.digest ?? '', size }))).rejects.toThrow(/the registry has/);
+  await expect(digestOf(image.blob({ digest: layerBlobs[0]?.digest ?? '', size }))).rejects.toThrow(
+    /has less than its/,
+  );
 });
 
 test.runIf(canRun)('a password from a credential helper', async () => {
@@ -100,7 +104,7 @@ test.runIf(canRun)('a password from a credential helper', async () => {
   await writeFile(helper, `#!/bin/sh\n[ "$(cat)" = '${registry.host}' ] && printf %s '${answer}'\n`);
   await chmod(helper, 0o755);
   vi.stubEnv('PATH', `${settings}:${process.env.PATH}`);
-  expect((await openImage(settings).manifest()).digest).toMatch(/^sha256:/);
+  expect(String(await openImage(settings).manifest())).toContain('"layers"');
 });
 
 test.runIf(canRun)('a wrong password, and none', async () => {
