@@ -1,4 +1,7 @@
 import { isIPv4 } from 'node:net';
+import { shorten } from '../lib/format.ts';
+
+const MAX_ADDRESS_LENGTH = 300;
 
 /** Whether an address is one of this machine. The URL has brought other notations, such as 127.1, into this form. */
 export function isLoopback({ hostname }: URL): boolean {
@@ -14,5 +17,5 @@ export function mayAsk(url: URL, registry: URL): boolean {
   return url.protocol === 'http:' && isLoopback(url) && isLoopback(registry);
 }
 
-/** An address as errors show it: queries may hold keys. */
-export const showAddress = ({ origin, pathname }: URL) => `${origin}${pathname}`;
+/** An address as errors show it: short, and without its query, which may hold keys. */
+export const showAddress = ({ origin, pathname }: URL) => shorten(`${origin}${pathname}`, MAX_ADDRESS_LENGTH);

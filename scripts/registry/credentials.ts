@@ -5,7 +5,8 @@ import { z } from 'zod';
 import { ToolError } from '../lib/errors.ts';
 import { addHiddenValues } from '../lib/hide.ts';
 import { parseJson } from '../lib/parse-json.ts';
-import { askHelper } from './credential-helper.ts';
+import { redact } from '../lib/redact.ts';
+import { spawnWithInput } from '../lib/spawn.ts';
 import { credentialsKey } from './reference.ts';
 
 /** The directory of Docker's settings of this user. */
@@ -42,7 +43,7 @@ export async function findCredentials(host: string, signal: AbortSignal): Promis
   const key = credentialsKey(host);
   const helper = credHelpers?.[key] ?? credsStore;
   const credentials = helper
-    ? readHelperCredentials(await askHelper(helper, key, path, signal))
+    ? await askHelper(helper, key, path, signal)
     : readEntry(findEntry(auths ?? {}, key), key, path);
   if (credentials) hideCredentials(credentials);
   return credentials;
@@ -95,8 +96,41 @@ function readEntry(entry: z.infer<typeof authEntry> | undefined, key: string, pa
   return { user, password: password.replace(/^\0+|\0+$/g, '') };
 }
 
-function readHelperCredentials(answer: { user: string; secret: string } | null): Credentials | null {
-  if (answer === null || answer.secret === '') return null;
-  if (answer.user === TOKEN_USER) return { identityToken: answer.secret };
-  return { user: answer.user, password: answer.secret };
+// https://github.com/docker/docker-credential-helpers
+
+/** A program is started by this name: it is looked up on the PATH and nowhere else. */
+const HELPER_NAME = /^[a-zA-Z0-9][\w.-]{0,100}$/;
+/** A helper may ask for the password of its store. */
+const HELPER_LIMIT_MS = 120_000;
+/** The message by which every helper says that it has nothing for a registry. */
+const NOT_FOUND = 'credentials not found in native keychain';
+
+const helperAnswer = z.object({ Username: z.string(), Secret: z.string() });
+
+/** Asks a credential helper for what it has for a registry. `path` is the file that names the helper. */
+async function askHelper(helper: string, key: string, path: string, signal: AbortSignal): Promise<Credentials | null> {
+  const hint = `Check the helper, or set another one for ${key} in ${path}.`;
+  if (!HELPER_NAME.test(helper)) {
+    const name = JSON.stringify(helper);
+    throw new ToolError(`${path} names a credential helper that cannot be a program: ${name}.`, { hint });
+  }
+  const program = `docker-credential-${helper}`;
+  // Not apart from the terminal: some helpers ask for a password there.
+  const options = { signal, timeout: HELPER_LIMIT_MS, detached: false };
+  const output = await spawnWithInput(program, ['get'], key, options).catch((error: unknown) => {
+    signal.throwIfAborted();
+    if (!(error instanceof ToolError)) throw error;
+    if (error.lines.some((line) => line.trim() === NOT_FOUND)) return null;
+    const problem = error.code === 'failed' ? 'cannot be started' : `gave nothing for ${key}`;
+    const isReported = error.code === 'program-failed' && error.lines.length > 0;
+    const lines = isReported ? error.lines.map(redact) : [error.message];
+    throw new ToolError(`The credential helper ${program} ${problem}.`, { code: error.code, lines, hint });
+  });
+  if (output === null) return null;
+  const { data } = helperAnswer.safeParse(parseJson(output));
+  // Without what it printed: that may be the password.
+  if (!data) throw new ToolError(`The credential helper ${program} printed no credentials for ${key}.`, { hint });
+  if (data.Secret === '') return null;
+  if (data.Username === TOKEN_USER) return { identityToken: data.Secret };
+  return { user: data.Username, password: data.Secret };
 }

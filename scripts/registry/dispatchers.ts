@@ -21,16 +21,22 @@ export function createDispatchers(ca: string[] | undefined, limits: RegistryLimi
 function createProxied(options: EnvHttpProxyAgent.Options): Dispatcher {
   const value = process.env.https_proxy || process.env.HTTPS_PROXY || '';
   const proxy = value === '' || value.includes('://') ? value : `http://${value}`;
-  const isUsable = proxy === '' || (URL.canParse(proxy) && /^(?:https?|socks5?):$/.test(new URL(proxy).protocol));
-  if (!isUsable) {
-    throw new ToolError('HTTPS_PROXY is not the address of a proxy.', {
-      hint: 'Expected an address such as http://proxy.example:3128.',
-    });
-  }
-  if (proxy !== '') {
-    const { password } = new URL(proxy);
-    addHiddenValues([password, decodeURIComponent(password)]);
-  }
+  if (proxy !== '') hidePassword(proxy);
   // Empty, so that the proxy for http does not count for https.
   return new EnvHttpProxyAgent({ ...options, httpProxy: '', httpsProxy: proxy });
+}
+
+/** @throws {ToolError} when it is not the address of a proxy. */
+function hidePassword(proxy: string): void {
+  try {
+    const { protocol, username, password } = new URL(proxy);
+    decodeURIComponent(username);
+    addHiddenValues([password, decodeURIComponent(password)]);
+    if (/^(?:https?|socks5?):$/.test(protocol)) return;
+  } catch {
+    // It has no form that a proxy could have.
+  }
+  throw new ToolError('HTTPS_PROXY is not the address of a proxy.', {
+    hint: 'Expected an address such as http://proxy.example:3128, with a % in a password as %25.',
+  });
 }

@@ -334,6 +334,30 @@ test('an error without end', async () => {
   expect(sent.bytes).toBeLessThan(20 << 20);
 });
 
+test('an error that arrives byte by byte', async () => {
+  const server = await serve((_, response) => {
+    response.writeHead(503);
+    const timer = setInterval(() => response.write(' '), 5);
+    response.on('close', () => clearInterval(timer));
+  });
+  const registry = open(server.host, { pausesMs: [] });
+  const reading = [registry.manifest(), drain(registry.blob(BLOB))];
+  for (const result of await Promise.allSettled(reading)) {
+    expect(result).toMatchObject({ reason: { message: expect.stringContaining('status 503') } });
+  }
+});
+
+test('a login that fails ends the connection', async () => {
+  let closed: Promise<unknown> | undefined;
+  const server = await serve((_, response) => {
+    closed = once(response, 'close');
+    response.writeHead(401, { 'www-authenticate': 'Bearer realm="http://registry.invalid/"' });
+    return sendEndlessly(response, { bytes: 0 });
+  });
+  await expect(open(server.host).manifest()).rejects.toThrow(/token server without https/);
+  await closed;
+});
+
 test('headers that never come, and headers without end', async () => {
   const silent = await serve(() => {});
   await expect(open(silent.host, { headersMs: 50, pausesMs: [] }).manifest()).rejects.toMatchObject({

@@ -96,7 +96,7 @@ async function serveTokens(challenge: (origin: string) => string) {
   const server = await serve(({ url, authorization }, response) => {
     if (url.startsWith('/token')) {
       issued.push(`token-${issued.length}`);
-      return sendJson(response, 200, { token: issued.at(-1) });
+      return sendJson(response, 200, { token: issued.at(-1), access_token: null });
     }
     if (issued.length > 0 && authorization === `Bearer ${issued.at(-1)}`) return sendManifest(response);
     return sendJson(response, 401, {}, { 'www-authenticate': challenge(server.origin) });
@@ -279,6 +279,8 @@ test('a proxy: for other machines, and for none of this machine', async () => {
   expect(describeError(error)).toMatch(/407[\s\S]*HTTPS_PROXY/);
   expect(describeError(error)).not.toContain('otter-77');
   expect(hide('is otter-77')).toBe('is ***');
-  vi.stubEnv('HTTPS_PROXY', 'ftp://x');
-  await expect(open('registry.invalid').manifest()).rejects.toThrow('HTTPS_PROXY is not the address of a proxy.');
+  for (const address of ['ftp://x', 'http://', 'http://user:100%@x', 'http://100%:password@x']) {
+    vi.stubEnv('HTTPS_PROXY', address);
+    await expect(open('registry.invalid').manifest()).rejects.toThrow('HTTPS_PROXY is not the address of a proxy.');
+  }
 });

@@ -195,8 +195,17 @@ describe('an image is read from', () => {
   test('an image with the same layer twice, and one without layers', async () => {
     const twice = configOf([diffIds[0] ?? '', diffIds[0] ?? '']);
     const ofTwice = manifestOf(twice, [describeBlob(gzipA), describeBlob(gzipA)]);
-    const { layers } = await read([gzipA, twice, ofTwice].map(blobEntry).concat(indexOf(describeBlob(ofTwice))));
+    const layout = [gzipA, twice, ofTwice].map(blobEntry).concat(indexOf(describeBlob(ofTwice)));
+    const { layers } = await read(layout, { asDirectory: true });
     expect(layers).toMatchObject([{ bytes: 10_000 }, { bytes: 10_000 }]);
+    const source = { kind: 'path', path: join(directory, `layout-${count}`) } as const;
+    const image = await openImage(source, { name: 'image' }, signal);
+    const opened: string[] = [];
+    for await (const { key, content } of image.open([image.layers[0]?.key ?? ''])) {
+      opened.push(key);
+      for await (const _ of content);
+    }
+    expect(opened).toEqual([image.layers[0]?.key]);
     const empty = configOf([]);
     const ofEmpty = manifestOf(empty, []);
     expect((await read([empty, ofEmpty].map(blobEntry).concat(indexOf(describeBlob(ofEmpty))))).layers).toEqual([]);
@@ -217,6 +226,29 @@ describe('of several images', () => {
     expect((await read(several, { platform: 'linux/arm64' })).facts.platform).toBe('linux/arm64');
     const { facts } = await read(several);
     expect(facts.platform).toBe(process.arch === 'arm64' ? 'linux/arm64' : 'linux/amd64');
+  });
+
+  test('of several variants, the newest', async () => {
+    const images = ['v5', 'v7', 'v6'].map((variant) => {
+      const ofVariant = Buffer.from(String(configOf([], 'arm')).replace('"arm"', `"arm","variant":"${variant}"`));
+      return { variant, config: ofVariant, manifest: manifestOf(ofVariant, []) };
+    });
+    const entries = images.flatMap((image) => [blobEntry(image.config), blobEntry(image.manifest)]);
+    const index = indexOf(...images.map((image) => onPlatform(image.manifest, 'arm', image.variant)));
+    const platformFor = async (platform: string) => (await read([...entries, index], { platform })).facts.platform;
+    expect(await platformFor('linux/arm')).toBe('linux/arm/v7');
+    expect(await platformFor('linux/arm/v6')).toBe('linux/arm/v6');
+  });
+
+  test('#NAME and --platform choose, where each name has an index of its own', async () => {
+    const inner = document({ manifests: [onPlatform(manifest, 'amd64'), onPlatform(ofArm, 'arm64')] });
+    const other = document({ manifests: [onPlatform(manifest, 'amd64')] });
+    const named = (content: Buffer, name: string) =>
+      describeBlob(content, { annotations: { 'org.opencontainers.image.ref.name': name } });
+    const entries = [...several.slice(0, -1), blobEntry(inner), blobEntry(other)];
+    const layout = [...entries, indexOf(named(inner, 'app:1'), named(other, 'app:2'))];
+    const { facts } = await read(layout, { ending: '.tar#app:1', platform: 'linux/arm64' });
+    expect(facts.platform).toBe('linux/arm64');
   });
 
   test('a platform that is not there', async () => {
@@ -270,6 +302,17 @@ describe('one clear error for', () => {
     ],
     ['a blob that is cut off', () => read(withBlob(gzipB, gzipB.subarray(0, -9))), /cannot be read|has less than its/],
     ['a blob with one other bit', () => read(withBlob(gzipA, flip(gzipA))), /is damaged|cannot be read/],
+    [
+      'a layer with other bytes after its end',
+      () => {
+        const longer = Buffer.concat([gzipA, Buffer.alloc(3 << 20)]);
+        const { digest } = describeBlob(Buffer.concat([longer, Buffer.from('x')]));
+        const ofLonger = manifestOf(config, [{ mediaType: GZIP, digest, size: longer.length }, describeBlob(gzipB)]);
+        const entry = { name: `blobs/sha256/${digest.slice(7)}`, content: longer };
+        return read([...BLOBS, entry, blobEntry(ofLonger), indexOf(describeBlob(ofLonger))]);
+      },
+      /is damaged: its layer sha256:\w+ has bytes after its end/,
+    ],
     ['a layer that is not there', () => read(withBlob(gzipA)), /is damaged: it lacks the layer sha256:/],
     [
       'a configuration that is not there',
@@ -324,7 +367,6 @@ describe('one clear error for', () => {
   test.each<[string, () => Promise<unknown>, RegExp]>([
     ['schema version 1', () => ofManifest({ schemaVersion: 1, fsLayers: [] }), /it is of schema version 1/],
     ['another document', () => ofManifest({ hello: 'world' }), /The manifest of .* cannot be read: config/],
-    ['a page', () => read([...BLOBS, { name: 'index.json', content: '{<html>}' }]), /is not the archive of an image/],
     [
       'a page, by its digest',
       () => ofContent(Buffer.from('{<html>}')),

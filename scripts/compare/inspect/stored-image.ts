@@ -1,7 +1,7 @@
 import { ToolError } from '../../lib/errors.ts';
-import type { ImageConfig } from './image-documents.ts';
+import { damaged, type ImageConfig } from './image-documents.ts';
 import { KnownLayers } from './known-layers.ts';
-import type { ImageLayers } from './layer.ts';
+import type { ImageLayers, Layer } from './layer.ts';
 import type { LayerCache } from './layer-cache.ts';
 import { peek } from './read-archive.ts';
 import { readLayer } from './read-layer.ts';
@@ -59,7 +59,7 @@ export async function readStoredLayers(
       missing.delete(key);
       const layer = await measure(image, counted(content, signal, onBytes));
       if (layer.diffId !== expected.diffId) {
-        throw new ToolError(`${image.name} is damaged: its layer ${expected.diffId} is ${layer.diffId}.`);
+        throw damaged(image.name, `its layer ${expected.diffId} is ${layer.diffId}`);
       }
       known.add(layer);
       await cache.writeLayer(layer);
@@ -67,16 +67,25 @@ export async function readStoredLayers(
   }
   const layers = image.layers.map(({ diffId, blobBytes }, index) => {
     const layer = known.get(diffId);
-    if (!layer) throw new ToolError(`${image.name} is damaged: it lacks the layer ${diffId}.`);
+    if (!layer) throw damaged(image.name, `it lacks the layer ${diffId}`);
     return { ...layer, blobBytes, instruction: image.instructions[index] ?? null };
   });
   return { layers, history: image.history };
 }
 
-async function measure({ name }: StoredImage, content: AsyncIterable<Buffer>) {
+/** Measures a layer. Its content has to be read to its end, where its digest is checked. */
+async function measure({ name }: StoredImage, content: AsyncIterable<Buffer>): Promise<Layer> {
+  let isRead = false;
+  async function* watched() {
+    yield* content;
+    isRead = true;
+  }
   try {
-    const { head, content: whole } = await peek(content);
-    return await readLayer(whole, head);
+    const { head, content: whole } = await peek(watched());
+    const layer = await readLayer(whole, head);
+    // What follows the end of a gzip is not read.
+    if (!isRead) throw damaged(name, `its layer ${layer.diffId} has bytes after its end`);
+    return layer;
   } catch (error) {
     if (error instanceof ToolError) throw error;
     throw new ToolError(`A layer of ${name} cannot be read: ${(error as Error).message}`);
