@@ -21,32 +21,27 @@ export async function findAuthorities(host: string): Promise<string[] | undefine
 }
 
 async function readCertificates(directory: string): Promise<string[]> {
-  const names = await readdir(directory).catch((error) => ifMissing(error, directory));
-  const paths = names.filter((name) => name.endsWith('.crt')).map((name) => join(directory, name));
-  return Promise.all(paths.map(readCertificate));
-}
-
-async function readCertificate(path: string): Promise<string> {
+  let path = directory;
   try {
-    const text = await readFile(path, 'utf8');
-    // Node itself ignores what it cannot read.
-    void new X509Certificate(text);
-    return text;
+    const names = (await readdir(directory)).filter((name) => name.endsWith('.crt'));
+    const certificates: string[] = [];
+    for (const name of names) {
+      path = join(directory, name);
+      const certificate = await readFile(path, 'utf8');
+      // Node itself ignores what it cannot read.
+      void new X509Certificate(certificate);
+      certificates.push(certificate);
+    }
+    return certificates;
   } catch (error) {
-    throw describeProblem(error as Error, path);
+    const { code = '', message } = error as NodeJS.ErrnoException;
+    if (path === directory && ['ENOENT', 'ENOTDIR'].includes(code)) return [];
+    throw new ToolError(`The certificates of a registry cannot be read: ${path}`, {
+      lines: [message],
+      hint: 'Expected a file with certificates in PEM format, which this user may read.',
+    });
   }
 }
-
-function ifMissing(error: NodeJS.ErrnoException, path: string): string[] {
-  if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return [];
-  throw describeProblem(error, path);
-}
-
-const describeProblem = (error: Error, path: string) =>
-  new ToolError(`The certificates of a registry cannot be read: ${path}`, {
-    lines: [error.message],
-    hint: 'Expected a file with certificates in PEM format, which this user may read.',
-  });
 
 /** What Node trusts. A list of authorities replaces these. */
 async function trustedAuthorities(): Promise<readonly string[]> {

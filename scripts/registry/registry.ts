@@ -1,11 +1,10 @@
 import { sha256, verifyContent } from '../lib/digest.ts';
 import { shorten } from '../lib/format.ts';
 import { INDEX_TYPES, MANIFEST_TYPES, MAX_DOCUMENT_BYTES } from './image-format.ts';
-import { LIMITS } from './limits.ts';
+import { LIMITS, retryTransient } from './limits.ts';
 import type { Reference } from './reference.ts';
 import { RegistryError } from './registry-error.ts';
 import { createClient, type RegistryResponse } from './request.ts';
-import { retryTransient } from './retry.ts';
 import { createSession } from './session.ts';
 
 /** What names a blob. */

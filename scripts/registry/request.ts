@@ -40,22 +40,15 @@ export interface RegistryResponse {
   readBeginning(): Promise<Buffer>;
 }
 
-/** Sends requests for one image. All its errors are {@link RegistryError}, except the reasons of signals. */
-export interface RegistryClient {
-  /** Where the registry's API is. */
-  origin: URL;
-  /** Sends a request once and follows redirects. Responses with the status of an error are responses, too. */
-  send(request: RegistryRequest, signal: AbortSignal): Promise<RegistryResponse>;
-  /** The error of a response with an unexpected status. Reads the beginning of its body. */
-  unexpected(response: RegistryResponse): Promise<RegistryError>;
-}
+export type RegistryClient = Awaited<ReturnType<typeof createClient>>;
 
-/** @param signal ends all requests, in addition to the signal of each. */
-export async function createClient(
-  reference: Reference,
-  limits: RegistryLimits,
-  signal: AbortSignal,
-): Promise<RegistryClient> {
+/**
+ * Makes what sends requests for one image. All its errors are {@link RegistryError}, except the reasons of signals.
+ *
+ * @param signal ends all requests, in addition to the signal of each.
+ * @throws {ToolError} for certificates and a proxy that cannot be used.
+ */
+export async function createClient(reference: Reference, limits: RegistryLimits, signal: AbortSignal) {
   const { host } = reference;
   const dispatcherFor = createDispatchers(await findAuthorities(host), limits);
   const origin = await findOrigin(apiHost(host), dispatcherFor, signal);
@@ -115,9 +108,11 @@ export async function createClient(
   }
 
   return {
+    /** Where the registry's API is. */
     origin,
 
-    async send(request, requestSignal) {
+    /** Sends a request once and follows redirects. Responses with the status of an error are responses, too. */
+    async send(request: RegistryRequest, requestSignal: AbortSignal): Promise<RegistryResponse> {
       let { url } = request;
       for (let count = 0; ; count += 1) {
         const response = await sendOnce(url, request, requestSignal);
@@ -135,7 +130,8 @@ export async function createClient(
       }
     },
 
-    async unexpected(response) {
+    /** The error of a response with an unexpected status. Reads the beginning of its body. */
+    async unexpected(response: RegistryResponse): Promise<RegistryError> {
       const body = await response.readBeginning();
       signal.throwIfAborted();
       return describeResponse(response, body, describe(response.url), reference);

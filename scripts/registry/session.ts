@@ -2,7 +2,6 @@ import { z } from 'zod';
 import { addHiddenValues } from '../lib/hide.ts';
 import { parseJson } from '../lib/parse-json.ts';
 import { mayAsk, showAddress } from './address.ts';
-import { readChallenges } from './challenges.ts';
 import { type Credentials, findCredentials } from './credentials.ts';
 import { loginCommand, type Reference } from './reference.ts';
 import { RegistryError } from './registry-error.ts';
@@ -110,3 +109,38 @@ function tokenRequest(realm: URL, query: Record<string, string>, found: Credenti
 
 const basic = ({ user, password }: { user: string; password: string }) =>
   `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`;
+
+/** How a registry asks for a login: https://www.rfc-editor.org/rfc/rfc9110#name-www-authenticate */
+interface Challenge {
+  /** In lowercase: `basic`, `bearer`. */
+  scheme: string;
+  /** Names in lowercase. */
+  parameters: Map<string, string>;
+}
+
+const PARAMETER = /[\s,]*([\w-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s",]*))/y;
+const SCHEME_NAME = /[\s,]*([\w-]+)/y;
+
+/** Reads the header WWW-Authenticate, which may be there several times and have several challenges. */
+export function readChallenges(header: string | string[] | undefined): Challenge[] {
+  return [header ?? []].flat().flatMap(readHeader);
+}
+
+function readHeader(text: string): Challenge[] {
+  const challenges: Challenge[] = [];
+  for (let index = 0; ; ) {
+    PARAMETER.lastIndex = index;
+    const [, name, quoted, plain = ''] = PARAMETER.exec(text) ?? [];
+    if (name !== undefined) {
+      const value = quoted === undefined ? plain : quoted.replace(/\\(.)/g, '$1');
+      challenges.at(-1)?.parameters.set(name.toLowerCase(), value);
+      index = PARAMETER.lastIndex;
+      continue;
+    }
+    SCHEME_NAME.lastIndex = index;
+    const scheme = SCHEME_NAME.exec(text)?.[1];
+    if (scheme === undefined) return challenges;
+    challenges.push({ scheme: scheme.toLowerCase(), parameters: new Map() });
+    index = SCHEME_NAME.lastIndex;
+  }
+}

@@ -196,3 +196,10 @@ test('an image that was given by name has no lines', () => {
   const findings = CODES.map((code) => finding(code, [place(0)]));
   expect(findLines(findings, { image: IMAGE }, layersOf(BASE), 1)).toEqual({ findings, baseLayers: 1 });
 });
+
+test('many variables side by side take no long time', () => {
+  const begin = performance.now();
+  const dockerfile = `FROM scratch\nCOPY ${'$A'.repeat(12)}x /app\n`;
+  linesOfLayers(dockerfile, [`COPY ${'x'.repeat(300)} /other # buildkit`]);
+  expect(performance.now() - begin).toBeLessThan(500);
+});

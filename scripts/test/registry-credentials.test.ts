@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { describeError } from '../lib/errors.ts';
 import { hide } from '../lib/hide.ts';
-import { readChallenges } from '../registry/challenges.ts';
 import { findCredentials } from '../registry/credentials.ts';
+import { readChallenges } from '../registry/session.ts';
 import { makeSettings, open, sendJson, sendManifest, serve } from './registry-server.ts';
 
 const HOST = 'registry.example';

@@ -284,6 +284,15 @@ describe('of several images', () => {
       message: './image-N.tar has several images: app:1, app:2.',
       hint: "To choose one: --image './image-N.tar#app:1'",
     });
+    const nameless = docker.map((entry) =>
+      entry.content === content
+        ? { ...entry, content: Buffer.from(String(content).replaceAll('RepoTags', 'x')) }
+        : entry,
+    );
+    await expect(read(nameless)).rejects.toMatchObject({
+      message: './image-N.tar has several images without a name.',
+      hint: 'Save one of them alone.',
+    });
     await expect(read(docker, { ending: '.tar#app:3' })).rejects.toMatchObject({ hint: 'It has: app:1, app:2.' });
   });
 });

@@ -66,10 +66,12 @@ export function chooseTag(descriptors: Descriptor[], { name, tag }: ImageChoice)
 }
 
 /** The error for a place with several images, where none is chosen. */
-export const severalNames = (name: string, names: string[]) =>
-  new ToolError(`${name} has several images: ${names.join(', ')}.`, {
-    hint: `To choose one: --image '${name}#${names[0]}'`,
-  });
+export const severalNames = (name: string, [first, ...others]: string[]) =>
+  first === undefined
+    ? new ToolError(`${name} has several images without a name.`, { hint: 'Save one of them alone.' })
+    : new ToolError(`${name} has several images: ${[first, ...others].join(', ')}.`, {
+        hint: `To choose one: --image '${name}#${first}'`,
+      });
 
 /** The error for a name that a place does not have. */
 export const missingName = (name: string, tag: string, names: string[]) =>

@@ -89,7 +89,7 @@ function isWrittenBy(layer: ReturnType<typeof splitInstruction> | undefined, ste
   // Variables have their values there, and a relative working directory is absolute.
   const isDirectory = step.keyword === 'WORKDIR';
   const trimSlash = (path: string) => (isDirectory ? path.replace(/(?<=.)\/$/, '') : path);
-  const parts = trimSlash(expected.replace(/["']/g, '')).split(/\$\{[^}]*\}|\$\w+/);
+  const parts = trimSlash(expected.replace(/["']/g, '')).split(/(?:\$\{[^}]*\}|\$\w+)+/);
   const pattern = parts.map((part) => part.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&')).join('.*');
   return new RegExp(`^${isDirectory ? '(?:.*/)?' : ''}${pattern}$`).test(trimSlash(layer.text));
 }
