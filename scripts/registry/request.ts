@@ -6,14 +6,18 @@ import { findAuthorities } from './certificates.ts';
 import { createDispatchers } from './dispatchers.ts';
 import type { RegistryLimits } from './limits.ts';
 import { apiHost, type Reference } from './reference.ts';
-import { describeNetworkError, isCertificateError, RegistryError } from './registry-error.ts';
-import { ADDRESS_HINT, describeResponse } from './response-error.ts';
+import {
+  ADDRESS_HINT,
+  describeNetworkError,
+  describeResponse,
+  isCertificateError,
+  RegistryError,
+} from './registry-error.ts';
 
 const MAX_REDIRECTS = 5;
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
-/** How much is read of a body that is not what was asked for, such as that of an error. */
+/** How much is read of a body that is not what was asked for, such as that of an error, and for how long. */
 const MAX_BEGINNING_BYTES = 64 << 10;
-/** How long it is read. */
 const MAX_BEGINNING_MS = 2000;
 /** The name that registries and their token servers get. */
 export const CLIENT_NAME = 'compare-dockerfiles';
@@ -68,17 +72,6 @@ export async function createClient(reference: Reference, limits: RegistryLimits,
     }
   }
 
-  async function readAll({ url, chunks }: Pick<RegistryResponse, 'url' | 'chunks'>, limit: number): Promise<Buffer> {
-    const read: Buffer[] = [];
-    let count = 0;
-    for await (const chunk of chunks) {
-      count += chunk.length;
-      if (count > limit) throw unreliable(`${describe(url)} sent more than ${showBytes(limit)}.`);
-      read.push(chunk);
-    }
-    return Buffer.concat(read);
-  }
-
   async function sendOnce(url: URL, request: RegistryRequest, requestSignal: AbortSignal): Promise<RegistryResponse> {
     const { method = 'GET', headers, body: sent, authorization } = request;
     const mayAuthorize = authorization !== undefined && url.origin === request.url.origin;
@@ -96,12 +89,13 @@ export async function createClient(reference: Reference, limits: RegistryLimits,
       });
       // Without a listener, a body that fails while nobody reads it would end the process.
       body.on('error', () => {});
-      const response = { url, status: statusCode, headers: received, chunks: readChunks(body, url) };
-      return {
-        ...response,
-        readAll: (limit) => readAll(response, limit),
-        readBeginning: () => readBeginning(body),
+      const chunks = readChunks(body, url);
+      const readAll = async (limit: number) => {
+        const bytes = await collect(chunks, limit);
+        if (bytes.length > limit) throw unreliable(`${describe(url)} sent more than ${showBytes(limit)}.`);
+        return bytes;
       };
+      return { url, status: statusCode, headers: received, chunks, readAll, readBeginning: () => readBeginning(body) };
     } catch (error) {
       throw networkError(error, url, method);
     }
@@ -139,26 +133,27 @@ export async function createClient(reference: Reference, limits: RegistryLimits,
   };
 }
 
+/** A body, up to the chunk that makes it longer than the limit, in bytes. Leaving it there ends its connection. */
+async function collect(body: AsyncIterable<Buffer>, limit: number): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let count = 0;
+  for await (const chunk of body) {
+    chunks.push(chunk);
+    count += chunk.length;
+    if (count > limit) break;
+  }
+  return Buffer.concat(chunks);
+}
+
 /**
- * The beginning of a body: what arrives of its first 64 KiB within two seconds. A body that is longer or slower ends its
- * connection, the connection of any other can be used again. Never throws.
+ * The beginning of a body; nothing of one that fails or is not complete in time. The connection of a body that is neither
+ * long nor slow can be used again, any other is ended. Never throws.
  */
 async function readBeginning(body: Dispatcher.ResponseData['body']): Promise<Buffer> {
   const timer = setTimeout(() => body.destroy(), MAX_BEGINNING_MS);
-  const chunks: Buffer[] = [];
-  let count = 0;
-  try {
-    for await (const chunk of body) {
-      chunks.push(chunk);
-      count += chunk.length;
-      if (count >= MAX_BEGINNING_BYTES) break;
-    }
-  } catch {
-    // What has arrived is all that there is.
-  } finally {
-    clearTimeout(timer);
-  }
-  return Buffer.concat(chunks).subarray(0, MAX_BEGINNING_BYTES);
+  return collect(body, MAX_BEGINNING_BYTES)
+    .catch(() => Buffer.alloc(0))
+    .finally(() => clearTimeout(timer));
 }
 
 /**

@@ -7,8 +7,7 @@ import { sha256 } from '../lib/digest.ts';
 import { describeError } from '../lib/errors.ts';
 import { mayAsk } from '../registry/address.ts';
 import { retryTransient } from '../registry/limits.ts';
-import { RegistryError } from '../registry/registry-error.ts';
-import { describeResponse } from '../registry/response-error.ts';
+import { describeResponse, RegistryError } from '../registry/registry-error.ts';
 import { makeCertificate } from './make-certificate.ts';
 import { drain, FAST, MANIFEST, makeSettings, open, sendJson, sendManifest, serve } from './registry-server.ts';
 

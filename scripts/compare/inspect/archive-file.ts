@@ -109,7 +109,7 @@ async function readDocuments(archive: Archive): Promise<void> {
       continue;
     }
     const document = await buffer(content);
-    if (!'{['.includes(document.toString('latin1', 0, 1) || ' ')) continue;
+    if (!/^[{[]/.test(document.toString('latin1', 0, 1))) continue;
     bytes += size;
     if (bytes > MAX_DOCUMENTS_BYTES)
       throw new ToolError(`${archive.name} has more than ${MAX_DOCUMENTS_BYTES} bytes of JSON.`);
