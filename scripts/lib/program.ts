@@ -25,5 +25,7 @@ export async function startProgram(work: (signal: AbortSignal) => Promise<number
     const cause = signal.aborted ? signal.reason : error;
     printError(describeError(cause));
     process.exitCode = exitCodeOf(cause);
+    // Nothing is left to do: a connection that is not there yet must not keep the program. The write is the last one.
+    if (signal.aborted) process.stderr.write('', () => process.exit());
   }
 }

@@ -9,12 +9,21 @@ import type { RegistryLimits } from './limits.ts';
  * proxy is asked for addresses of this machine.
  *
  * @param ca the certificates of the authorities to trust; those of Node when undefined.
+ * @param signal ends all connections. By itself, undici ends a request only once it is connected.
  */
-export function createDispatchers(ca: string[] | undefined, limits: RegistryLimits): (url: URL) => Dispatcher {
+export function createDispatchers(
+  ca: string[] | undefined,
+  limits: RegistryLimits,
+  signal: AbortSignal,
+): (url: URL) => Dispatcher {
   const tls = { timeout: limits.connectMs, ...(ca && { ca }) };
   const options = { connect: tls, headersTimeout: limits.headersMs, bodyTimeout: limits.idleMs };
   const direct = new Agent(options);
   const proxied = createProxied({ ...options, requestTls: tls, proxyTls: { timeout: limits.connectMs } });
+  const end = () => {
+    for (const dispatcher of [direct, proxied]) void dispatcher.destroy(signal.reason);
+  };
+  signal.addEventListener('abort', end, { once: true });
   return (url) => (isLoopback(url) ? direct : proxied);
 }
 

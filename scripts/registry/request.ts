@@ -54,7 +54,7 @@ export type RegistryClient = Awaited<ReturnType<typeof createClient>>;
  */
 export async function createClient(reference: Reference, limits: RegistryLimits, signal: AbortSignal) {
   const { host } = reference;
-  const dispatcherFor = createDispatchers(await findAuthorities(host), limits);
+  const dispatcherFor = createDispatchers(await findAuthorities(host), limits, signal);
   const origin = await findOrigin(apiHost(host), dispatcherFor, signal);
   const describe = (url: URL, method = 'GET') => `${method} ${showAddress(url)}`;
   const networkError = (error: unknown, url: URL, method?: string) => {

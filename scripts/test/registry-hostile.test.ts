@@ -418,3 +418,16 @@ test('an interruption between two parts of a blob', async () => {
   };
   await expect(read()).rejects.toBe(reason);
 });
+
+test('an interruption before a connection is there', { timeout: 3000 }, async () => {
+  const controller = new AbortController();
+  const reason = new Error('interrupted');
+  // It accepts connections and never begins with TLS.
+  const server = createServer((socket) => void socket.on('error', () => {})).listen(0, '127.0.0.1');
+  onTestFinished(() => void server.close());
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const reading = open(`127.0.0.1:${port}`, { connectMs: 60_000 }, controller.signal).manifest();
+  setTimeout(() => controller.abort(reason), 20);
+  await expect(reading).rejects.toBe(reason);
+});
