@@ -66,7 +66,7 @@ export const SOURCES: Row[] = [
     /limits the number/,
   ]),
   registry('a page of a proxy', respondWith('HTTP/1.1 200 OK\nContent-Type: text/html\nContent-Length: 6\n\n<html>'), [
-    /Cannot read docker/,
+    /The manifest of docker:.* cannot be read: it is not JSON/,
   ]),
   registry(
     'it never responds, Ctrl-C',
