@@ -124,6 +124,13 @@ describe('where an image is', () => {
     expect(await parseImageSource('./a#b.tar#app:1', directory)).toMatchObject({ tag: 'app:1' });
   });
 
+  test('the address of something else is wrong use, and shows no password', async () => {
+    const error = await parseImageSource('https://user:hunter2@ghcr.io/me/app', directory).catch((thrown) => thrown);
+    expect(error).toMatchObject({ code: 'usage', hint: expect.stringContaining('docker://') });
+    expect(error.message).toBe('https://user:***@ghcr.io/me/app is not the name of an image in a registry.');
+    await expect(parseImageSource('DOCKER://ghcr.io/me/app', directory)).rejects.toMatchObject({ code: 'usage' });
+  });
+
   test.each(['./no-such', 'no-such.tar', '../no-such.tar.gz', '/no/such', 'no-such.tar#app:1'])(
     '%s is not there',
     async (name) => {

@@ -3,7 +3,7 @@ import { STAND_IN_LABEL } from '../../engine/labels.ts';
 import { ToolError } from '../../lib/errors.ts';
 import { type Measurement, recordError, type Surroundings } from '../model/measurement.ts';
 import type { NamedImage } from '../model/subject.ts';
-import { type ImageSource, openImage } from './image-source.ts';
+import { type ImageSource, openImage, requirePlatform } from './image-source.ts';
 import type { StoredImage } from './stored-image.ts';
 
 /**
@@ -26,7 +26,9 @@ export async function findNamedImages(
     const source = sources.get(name) ?? { kind: 'engine' };
     await recordError(surroundings, measurement, async () => {
       if (source.kind === 'engine') {
-        measurement.image = (await engine?.image(name)) ?? throwMissing(name);
+        const image = (await engine?.image(name)) ?? throwMissing(name);
+        requirePlatform(image, { name, platform }, `To fetch it: docker pull --platform ${platform} ${name}`);
+        measurement.image = image;
       } else {
         const task = surroundings.progress.task(name);
         task.update(source.kind === 'registry' ? 'asking its registry' : 'reading');

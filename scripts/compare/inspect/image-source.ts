@@ -1,7 +1,9 @@
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import type { ImageFacts } from '../../engine/engine.ts';
 import { ToolError, usageError } from '../../lib/errors.ts';
-import { parseReference, type Reference, SCHEME } from '../../registry/reference.ts';
+import { shorten } from '../../lib/format.ts';
+import { parseReference, type Reference } from '../../registry/reference.ts';
 import { openArchiveFile } from './archive-file.ts';
 import { fitsPlatform } from './choose-platform.ts';
 import { type ContentStore, findStoredImage } from './content-store.ts';
@@ -14,16 +16,18 @@ export type ImageSource =
   | { kind: 'registry'; reference: Reference }
   | { kind: 'path'; path: string; tag?: string };
 
+/** As the transport of Skopeo and of containers/image is called. Other schemes are wrong: no image has such a name. */
+const REGISTRY = /^[a-z][a-z\d+.-]*:\/\//i;
 const PATH = /^\.{1,2}(\/|$)|^\/|\\|\.(tar|tgz|tar\.(gz|zst))(#|$)/;
 
 /**
  * Where the image of `--image` is. A path may end with `#NAME`, for a place that has several images.
  *
  * @param directory that of the user, which paths are relative to.
- * @throws {ToolError} with the code `usage` for a path that does not exist.
+ * @throws {ToolError} with the code `usage` for a path that does not exist, and for another address than `docker://…`.
  */
 export async function parseImageSource(name: string, directory: string): Promise<ImageSource> {
-  if (name.startsWith(SCHEME)) return { kind: 'registry', reference: parseReference(name) };
+  if (REGISTRY.test(name)) return { kind: 'registry', reference: parseReference(name) };
   if (!PATH.test(name)) return { kind: 'engine' };
   const [, before = name, tag] = /^(.*)#([^#]*)$/s.exec(name) ?? [];
   for (const [file, ofFile] of [[name], [before, tag]]) {
@@ -47,11 +51,14 @@ export async function openImage(
   signal: AbortSignal,
 ): Promise<StoredImage> {
   const image = await open(source, choice, signal);
-  const { platform } = image.facts;
-  if (choice.platform !== undefined && !fitsPlatform(platform, choice.platform)) {
-    throw new ToolError(`${choice.name} is for ${platform}, not for ${choice.platform}.`);
-  }
+  requirePlatform(image.facts, choice);
   return image;
+}
+
+/** @throws {ToolError} when an image is for another platform than the one that is asked for. */
+export function requirePlatform({ platform }: Pick<ImageFacts, 'platform'>, choice: ImageChoice, hint?: string): void {
+  if (choice.platform === undefined || fitsPlatform(platform, choice.platform)) return;
+  throw new ToolError(`${choice.name} is for ${shorten(platform, 100)}, not for ${choice.platform}.`, { hint });
 }
 
 async function open(source: Exclude<ImageSource, { kind: 'engine' }>, choice: ImageChoice, signal: AbortSignal) {
