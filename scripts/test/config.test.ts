@@ -47,6 +47,15 @@ test.each([
   });
 });
 
+test('a key of package.json that is nested without end is refused', async () => {
+  const deep = `${'['.repeat(100_000)}${']'.repeat(100_000)}`;
+  await writeFile(join(directory, 'package.json'), `{"compare-dockerfiles": ${deep}}`);
+  await expect(readBudgets(directory, SUBJECTS)).rejects.toMatchObject({
+    message: expect.stringContaining('it is nested too deeply'),
+    exitCode: 2,
+  });
+});
+
 test('an image that is given by name may have a budget', async () => {
   const budgets = { image: { 'my/app:1': { download: '60 MB' } } };
   await writeFile(join(directory, CONFIG_NAME), JSON.stringify({ budgets }));

@@ -39,6 +39,12 @@ test.each([
   expect(text).toContain('A report is what --json FILE writes.');
 });
 
+test('what is nested without end, or has a value without end, is not a report', async () => {
+  const deep = `${'['.repeat(100_000)}${']'.repeat(100_000)}`;
+  expect(await errorOf(`{"schemaVersion": 1, "images": ${deep}}`)).toContain('it is nested too deeply');
+  expect((await errorOf(`{"schemaVersion": "${'3'.repeat(9999)}"}`)).length).toBeLessThan(600);
+});
+
 test('a file that does not exist, and a directory', async () => {
   await expect(readReport('no-such.json', directory)).rejects.toThrow('there is no such file');
   await expect(readReport('.', directory)).rejects.toThrow('it is a directory');

@@ -87,7 +87,11 @@ async function readPackageKey(path: string, isConfigured: boolean): Promise<stri
     throw usageError(`${path}: it is not JSON, and "${PACKAGE_NAME}" in it may be a configuration`);
   }
   const config = packageJson.safeParse(document).data?.[PACKAGE_NAME];
-  return config === undefined ? undefined : JSON.stringify(config);
+  try {
+    return config === undefined ? undefined : JSON.stringify(config);
+  } catch {
+    throw usageError(`${path}, "${PACKAGE_NAME}": it is nested too deeply`);
+  }
 }
 
 export const BUDGETS_EXAMPLE = '{ "multi": { "unpacked": "60% of single", "download": "70 MB" } }';

@@ -2,10 +2,12 @@ import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { usageError } from '../../lib/errors.ts';
+import { shorten } from '../../lib/format.ts';
 import { type Report, reportSchema } from '../model/report-schema.ts';
 import { upgradeReport } from '../model/report-v1.ts';
 
 const PROBLEMS: Record<string, string> = { ENOENT: 'there is no such file', EISDIR: 'it is a directory' };
+const MAX_DETAILS_LENGTH = 300;
 const HINT = 'A report is what --json FILE writes.';
 const UPDATE_HINT = `${HINT} For one of a later version, update this tool.`;
 
@@ -20,9 +22,18 @@ export async function readReport(path: string, directory: string): Promise<Repor
     const problem = error instanceof SyntaxError ? 'it is not JSON' : PROBLEMS[error.code ?? ''];
     throw failure(problem ?? error.message);
   });
-  const parsed = reportSchema.safeParse(upgradeReport(document));
+  const parsed = reportSchema.safeParse(upgrade(document, failure));
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   const details = [...(issue?.path ?? []).slice(0, 9), issue?.message].join(': ');
-  throw failure(`it is not a report of this version: ${details}`, UPDATE_HINT);
+  throw failure(`it is not a report of this version: ${shorten(details, MAX_DETAILS_LENGTH)}`, UPDATE_HINT);
+}
+
+/** Only a document that is nested without end cannot be upgraded: it is no report. */
+function upgrade(document: unknown, failure: (problem: string) => Error): unknown {
+  try {
+    return upgradeReport(document);
+  } catch {
+    throw failure('it is nested too deeply');
+  }
 }
