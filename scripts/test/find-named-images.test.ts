@@ -18,3 +18,11 @@ test.each([
   expect(measurement.error).toBe(error);
   expect(measurement.image).toBe(error ? undefined : image);
 });
+
+test('an error has an end, whatever an image says of itself', async () => {
+  const engine = { image: () => Promise.reject(new Error('x'.repeat(1e6))) } as unknown as Engine;
+  const measurement: Measurement<NamedImage> = { subject: { chapter: 'image', variant: 'app' } };
+  const surroundings = { signal: new AbortController().signal, progress: quietProgress() };
+  await findNamedImages(surroundings, engine, [measurement], { sources: new Map() });
+  expect(measurement.error?.length).toBe(20_001);
+});

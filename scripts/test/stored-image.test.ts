@@ -131,7 +131,7 @@ describe('where an image is', () => {
     await expect(parseImageSource('DOCKER://ghcr.io/me/app', directory)).rejects.toMatchObject({ code: 'usage' });
   });
 
-  test.each(['./no-such', 'no-such.tar', '../no-such.tar.gz', '/no/such', 'no-such.tar#app:1'])(
+  test.each(['./no-such', 'no-such.tar', 'no-such.tar.xz', '../no-such.tar.gz', '/no/such', 'no-such.tar#app:1'])(
     '%s is not there',
     async (name) => {
       await expect(parseImageSource(name, directory)).rejects.toMatchObject({ code: 'usage' });
@@ -347,7 +347,12 @@ describe('one clear error for', () => {
       /is not the archive of an image\.$/,
     ],
     ['an empty file', () => read(Buffer.alloc(0)), /is not the archive of an image|cannot be read/],
-    ['a file that is not a tar', () => read(Buffer.from('hello'.repeat(1000))), /cannot be read|is not the archive/],
+    ['a file that is not a tar', () => read(Buffer.from('hello'.repeat(1000))), /it is not a tar, or it is damaged\.$/],
+    [
+      'an entry whose name has a megabyte',
+      () => read([...LAYOUT, { name: 'a'.repeat(1e6), content: '' }]),
+      /cannot be read: the name of an entry is too long$/,
+    ],
     ['an archive that is cut off', async () => read((await tar(LAYOUT)).subarray(0, 2000)), /cannot be read/],
     [
       'a gzip that is cut off',

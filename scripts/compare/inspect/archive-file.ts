@@ -16,6 +16,8 @@ import { unpack } from './unpack.ts';
 
 /** The legacy form has four entries for each layer; an image has at most 127 layers. */
 const MAX_ENTRIES = 20_000;
+/** Of an entry's path and of what it links to: twice the longest path that Linux accepts (PATH_MAX). */
+const MAX_NAMES_LENGTH = 8192;
 /** All documents of an archive are in memory at the same time. */
 const MAX_DOCUMENTS_BYTES = 64 << 20;
 const LAYER_DIRECTORY = /\/layer\.tar$/;
@@ -79,6 +81,9 @@ function readEntries(archive: Archive) {
     for await (const entry of tarEntries(unpack(content, head), archive.signal)) {
       count += 1;
       if (count > MAX_ENTRIES) throw new Error(`it has more than ${MAX_ENTRIES} entries`);
+      const { name: path, linkname } = entry.header;
+      // All names are in memory. An extended header may have megabytes.
+      if (path.length + (linkname?.length ?? 0) > MAX_NAMES_LENGTH) throw new Error('the name of an entry is too long');
       const name = posix.normalize(entry.header.name);
       yield { ...entry, name, content: describeErrors(archive, entry.content) };
     }
@@ -93,7 +98,11 @@ async function* describeErrors<T>({ name, signal }: Archive, source: AsyncIterab
   } catch (error) {
     signal.throwIfAborted();
     if (error instanceof ToolError) throw error;
-    throw new ToolError(`${name} cannot be read: ${(error as Error).message}`);
+    // tar-stream proposes gunzip, which is not necessary.
+    const isTar = !/^Invalid tar header/.test((error as Error).message);
+    const problem = isTar ? (error as Error).message : 'it is not a tar, or it is damaged.';
+    const hint = isTar ? undefined : 'Expected a tar, plain or compressed with gzip or zstd.';
+    throw new ToolError(`${name} cannot be read: ${problem}`, { hint });
   }
 }
 

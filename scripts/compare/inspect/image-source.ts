@@ -18,7 +18,7 @@ export type ImageSource =
 
 /** As the transport of Skopeo and of containers/image is called. Other schemes are wrong: no image has such a name. */
 const REGISTRY = /^[a-z][a-z\d+.-]*:\/\//i;
-const PATH = /^\.{1,2}(\/|$)|^\/|\\|\.(tar|tgz|tar\.(gz|zst))(#|$)/;
+const PATH = /^\.{1,2}(\/|$)|^\/|\\|\.(tar|tgz|tar\.(gz|zst|xz|bz2))(#|$)/;
 
 /**
  * Where the image of `--image` is. A path may end with `#NAME`, for a place that has several images.

@@ -61,6 +61,9 @@ export const withRunnableImages = (measurements: Measurement<Subject>[]) =>
 /** Whether the image has Node in it: what is only for Node is not measured elsewhere. */
 export const hasNode = ({ contents }: Measurement) => (contents?.groups.node ?? 0) > 0;
 
+/** More than builders print. What an image says of itself may be in an error, and have megabytes. In characters. */
+const MAX_ERROR_LENGTH = 20_000;
+
 /**
  * Does one step of a stage for one subject and returns whether it succeeded. An error becomes part of the measurement.
  *
@@ -77,7 +80,8 @@ export async function recordError(
     return true;
   } catch (error) {
     signal.throwIfAborted();
-    measurement.error = describeError(error);
+    const text = describeError(error);
+    measurement.error = text.length > MAX_ERROR_LENGTH ? `${text.slice(0, MAX_ERROR_LENGTH)}…` : text;
     measurement.errorCode = error instanceof ToolError ? error.code : 'failed';
     if (error instanceof ToolError) measurement.failure = error;
     return false;

@@ -1,6 +1,9 @@
-import { bytes, percent } from '../../lib/format.ts';
+import { bytes, percent, shorten } from '../../lib/format.ts';
 import type { ImageReport, Report } from '../model/report-schema.ts';
 import { findImage, imageLabel, imageTable, LARGER, listReferences, type Section } from './section.ts';
+
+/** An image may name any user. Linux has names of up to 32 characters. */
+const MAX_USER_LENGTH = 80;
 
 /** The sizes of each image, and the time to its first response. */
 export const sizeSection = (report: Report): Section => ({
@@ -13,7 +16,7 @@ export const sizeSection = (report: Report): Section => ({
     ['saved', ({ chapter, variant }) => savedCell(findImage(report.comparisons, chapter, variant)?.unpackedSavedRatio)],
     ['layers', ({ size }) => String(size?.layers.length ?? 'n/a')],
     ['first response', responseCell],
-    ['user', ({ config }) => (config ? config.user.replace(/^0?$/, 'root') : 'n/a')],
+    ['user', ({ config }) => (config ? shorten(config.user, MAX_USER_LENGTH).replace(/^0?$/, 'root') : 'n/a')],
   ]),
   alignment: 'lllrrrrrl',
   notes: sizeNotes(report),
