@@ -1,6 +1,6 @@
 // The step of action.yml that measures: compare, with the inputs as its arguments.
 import { existsSync } from 'node:fs';
-import { appendFile, copyFile, mkdir } from 'node:fs/promises';
+import { appendFile, copyFile, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PACKAGE, readOptions } from '../compare/cli.ts';
 import { compare } from '../compare/pipeline.ts';
@@ -23,6 +23,8 @@ await startProgram(async (signal) => {
   const taken = (['json', 'chart', 'sarif'] as const).find((name) => options[name] !== undefined);
   if (taken) throw usageError(`The action sets --${taken} itself.`, 'Remove it from the options, and use the outputs.');
   await mkdir(directory, { recursive: true });
+  // Of an earlier step of this job with the same name: it would be uploaded and saved as the result of this one.
+  for (const file of Object.values(FILES)) await rm(path(file), { force: true });
   const baseline = options.baseline ?? (await takeBaseline(saved, path(FILES.baseline)));
   const current = process.cwd();
   const check = options.check || (await hasBudgets(options, current));

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { build } from 'esbuild';
@@ -88,6 +88,17 @@ describe.concurrent('the step that measures', () => {
     );
     expect(await read('images/baseline.json')).toBeNull();
     expect(outputs).toContain('unpacked-difference=\n');
+  });
+
+  test('the files of an earlier step with the same name are not those of one that measured nothing', async () => {
+    const temp = await mkdtemp(join(root, 'twice-'));
+    await mkdir(join(temp, 'images'));
+    for (const name of ['report.json', 'chart.svg', 'findings.sarif', 'other']) {
+      await writeFile(join(temp, 'images', name), JSON.stringify(passed));
+    }
+    const { code, outputs } = await measure({ RUNNER_TEMP: temp, INPUT_OPTIONS: '--no-such' });
+    expect([code, outputs]).toEqual([2, '']);
+    expect(await readdir(join(temp, 'images'))).toEqual(['other']);
   });
 
   test.each([
