@@ -16,6 +16,8 @@ import { FILES, filesDirectory, readLines, readName, readVariable } from './inpu
 await startProgram(async (signal) => {
   const directory = filesDirectory(readName());
   const path = (file: string) => join(directory, file);
+  // Of an earlier step of this job with the same name: it would be uploaded and saved as the result of this one.
+  for (const file of Object.values(FILES)) await rm(path(file), { force: true });
   const outputs = { json: path(FILES.report), chart: path(FILES.chart), sarif: path(FILES.sarif), github: true };
   // action.yml restores this file before the step, and saves it after the step.
   const saved = `${directory}.json`;
@@ -23,8 +25,6 @@ await startProgram(async (signal) => {
   const taken = (['json', 'chart', 'sarif'] as const).find((name) => options[name] !== undefined);
   if (taken) throw usageError(`The action sets --${taken} itself.`, 'Remove it from the options, and use the outputs.');
   await mkdir(directory, { recursive: true });
-  // Of an earlier step of this job with the same name: it would be uploaded and saved as the result of this one.
-  for (const file of Object.values(FILES)) await rm(path(file), { force: true });
   const baseline = options.baseline ?? (await takeBaseline(saved, path(FILES.baseline)));
   const current = process.cwd();
   const check = options.check || (await hasBudgets(options, current));

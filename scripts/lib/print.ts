@@ -50,3 +50,6 @@ export function printError(text: string): void {
 export function printCommands(lines: string[], stream: NodeJS.WriteStream): void {
   if (lines.length > 0) stream.write(`${lines.join('\n')}\n`);
 }
+
+/** Ends the program when standard error has taken what was printed. */
+export const exitWhenPrinted = () => void process.stderr.write('', () => process.exit());

@@ -1,6 +1,6 @@
 import { describeError, EXIT, exitCodeOf } from './errors.ts';
 import { abortOnInterruption } from './interruption.ts';
-import { printError } from './print.ts';
+import { exitWhenPrinted, printError } from './print.ts';
 
 /** The directory where the user runs the command: npm changes to that of package.json. */
 export const userDirectory = () => process.env.INIT_CWD ?? process.cwd();
@@ -25,7 +25,7 @@ export async function startProgram(work: (signal: AbortSignal) => Promise<number
     const cause = signal.aborted ? signal.reason : error;
     printError(describeError(cause));
     process.exitCode = exitCodeOf(cause);
-    // Nothing is left to do: a connection that is not there yet must not keep the program. The write is the last one.
-    if (signal.aborted) process.stderr.write('', () => process.exit());
+    // Nothing is left to do: a connection that is not there yet must not keep the program.
+    if (signal.aborted) exitWhenPrinted();
   }
 }

@@ -7,6 +7,7 @@ import { type ImageSource, openImage, parseImageSource } from '../compare/inspec
 import { LayerCache } from '../compare/inspect/layer-cache.ts';
 import { readStoredLayers } from '../compare/inspect/stored-image.ts';
 import { type Entry, sha256, tar } from './fixtures.ts';
+import { serve } from './registry-server.ts';
 
 let directory = '';
 const signal = new AbortController().signal;
@@ -301,6 +302,58 @@ describe('of several images', () => {
       hint: 'Save one of them alone.',
     });
     await expect(read(docker, { ending: '.tar#app:3' })).rejects.toMatchObject({ hint: 'It has: app:1, app:2.' });
+  });
+
+  const nameOf = (name: string) => ({ annotations: { 'io.containerd.image.name': name } });
+
+  test('#NAME chooses where each image has an index of its own, as containerd saves them', async () => {
+    const indexes = [onPlatform(manifest, 'amd64'), onPlatform(ofArm, 'arm64')].map((image) =>
+      document({ manifests: [image] }),
+    );
+    const outer = indexOf(...indexes.map((index, number) => describeBlob(index, nameOf(`app:${number + 1}`))));
+    const nested = [...several.slice(0, -1), ...indexes.map(blobEntry), outer];
+    const options = { ending: '.tar#app:2', platform: 'linux/arm64' };
+    expect((await read(nested, options)).facts.platform).toBe('linux/arm64');
+    await expect(read(nested)).rejects.toThrow('has several images: app:1, app:2.');
+  });
+
+  test('one image with two names is one image', async () => {
+    const twice = ['app:1', 'app:latest'].map((name) => describeBlob(manifest, nameOf(name)));
+    expect((await read([...BLOBS, indexOf(...twice)])).layers).toMatchObject(MEASURED);
+  });
+
+  test('names in the index of a registry do not count: it is of one image', async () => {
+    const index = document({
+      schemaVersion: 2,
+      mediaType: 'application/vnd.oci.image.index.v1+json',
+      manifests: [
+        { ...onPlatform(manifest, 'amd64'), ...nameOf('1-amd64') },
+        { ...onPlatform(ofArm, 'arm64'), ...nameOf('1-arm64') },
+      ],
+    });
+    const blobs = new Map([gzipA, gzipB, config, arm].map((blob) => [`sha256:${sha256(blob)}`, blob]));
+    const manifests = new Map([manifest, ofArm].map((one) => [`sha256:${sha256(one)}`, one]));
+    const { host } = await serve(({ url }, response) => {
+      const digest = url.split('/').at(-1) ?? '';
+      const type = manifests.has(digest)
+        ? 'application/vnd.oci.image.manifest.v1+json'
+        : 'application/vnd.oci.image.index.v1+json';
+      response.setHeader('content-type', type).end(blobs.get(digest) ?? manifests.get(digest) ?? index);
+    });
+    const name = `docker://${host}/app:1`;
+    expect((await readSource(name, 'linux/arm64')).facts.platform).toBe('linux/arm64');
+  });
+
+  test('what an index says is not repeated without end, and nothing of it gets into a command', async () => {
+    const strange = (name: string, content: Buffer) => describeBlob(content, nameOf(name));
+    const named = [...several.slice(0, -1), indexOf(strange("a'; b '", manifest), strange('c'.repeat(9999), ofArm))];
+    const error = await read(named).catch((thrown) => thrown);
+    expect(error.message.length).toBeLessThan(1200);
+    expect(error.hint).toBe("To choose one: --image './image-N.tar#NAME'");
+    const platforms = Array.from({ length: 999 }, (_, number) => onPlatform(Buffer.from(`${number}`), `$(${number})`));
+    const { hint } = await read([...BLOBS, indexOf(...platforms)]).catch((thrown) => thrown);
+    expect(hint.length).toBeLessThan(1200);
+    expect(hint).not.toContain('To choose');
   });
 });
 

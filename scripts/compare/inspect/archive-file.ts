@@ -138,6 +138,7 @@ async function* openEntries(archive: Archive, names: string[]) {
 /** An OCI layout in an archive. */
 function openArchivedLayout(archive: Archive): ContentStore {
   return {
+    hasNames: true,
     manifest: async (digest) => archive.documents.get(digest === undefined ? INDEX : blobPath(digest)),
     async *blobs(blobs) {
       const byName = new Map(blobs.map((blob) => [blobPath(blob.digest), blob]));

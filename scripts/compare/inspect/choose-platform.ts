@@ -1,4 +1,5 @@
 import { ToolError } from '../../lib/errors.ts';
+import { shorten } from '../../lib/format.ts';
 import type { Descriptor } from './image-documents.ts';
 import type { ImageChoice } from './stored-image.ts';
 
@@ -29,9 +30,15 @@ export function choosePlatform(descriptors: Descriptor[], { name, platform }: Im
   const chosen = fitting.find((image) => variantOf(image) === '') ?? fitting[0];
   if (chosen) return chosen;
   const known = [...new Set(images.map(platformOf))].sort();
-  const hint = `It has images for ${known.join(', ')}. To choose: --platform ${known[0]}`;
+  const example = known.find((one) => PLAIN.test(one));
+  const hint = `It has images for ${list(known)}.${example ? ` To choose: --platform ${example}` : ''}`;
   throw new ToolError(`${name} has no image for ${expected}.`, { hint });
 }
+
+/** What may stand in a command that a message proposes. */
+const PLAIN = /^[\w.:/@-]{1,300}$/;
+const MAX_LIST_LENGTH = 1000;
+const list = (names: string[]) => shorten(names.join(', '), MAX_LIST_LENGTH);
 
 const variantOf = ({ platform }: Descriptor) => platform?.variant ?? '';
 
@@ -57,7 +64,9 @@ export function chooseTag(descriptors: Descriptor[], { name, tag }: ImageChoice)
   const fullNames = new Set(images.map((image) => namesOf(image).at(-1)));
   const known = [...fullNames].flatMap((one) => one ?? []);
   if (tag === undefined) {
-    if (fullNames.size > 1) throw severalNames(name, known);
+    // An image with two names is listed twice.
+    const isOne = new Set(images.map(({ digest }) => digest)).size < 2;
+    if (fullNames.size > 1 && !isOne) throw severalNames(name, known);
     return images;
   }
   const found = images.filter((image) => namesOf(image).includes(tag));
@@ -66,13 +75,16 @@ export function chooseTag(descriptors: Descriptor[], { name, tag }: ImageChoice)
 }
 
 /** The error for a place with several images, where none is chosen. */
-export const severalNames = (name: string, [first, ...others]: string[]) =>
-  first === undefined
-    ? new ToolError(`${name} has several images without a name.`, { hint: 'Save one of them alone.' })
-    : new ToolError(`${name} has several images: ${[first, ...others].join(', ')}.`, {
-        hint: `To choose one: --image '${name}#${first}'`,
-      });
+export function severalNames(name: string, names: string[]): ToolError {
+  if (names.length === 0) {
+    return new ToolError(`${name} has several images without a name.`, { hint: 'Save one of them alone.' });
+  }
+  const example = names.find((one) => PLAIN.test(one)) ?? 'NAME';
+  return new ToolError(`${name} has several images: ${list(names)}.`, {
+    hint: `To choose one: --image '${name}#${example}'`,
+  });
+}
 
 /** The error for a name that a place does not have. */
 export const missingName = (name: string, tag: string, names: string[]) =>
-  new ToolError(`${name} has no image ${tag}.`, { hint: `It has: ${names.join(', ') || 'images without a name'}.` });
+  new ToolError(`${name} has no image ${tag}.`, { hint: `It has: ${list(names) || 'images without a name'}.` });

@@ -8,6 +8,8 @@ import type { ImageChoice, StoredImage, StoredLayer } from './stored-image.ts';
 
 /** A place that has manifests and blobs by their digests: a registry, an OCI layout, an archive of one. */
 export interface ContentStore {
+  /** Whether it may have several images, which its index names. That of a registry is of one image. */
+  hasNames: boolean;
   /** The document of this digest, undefined when there is none; without a digest, the one that the image's name means. */
   manifest(digest?: string): Promise<Buffer | undefined>;
   /**
@@ -60,7 +62,7 @@ async function findManifest(store: ContentStore, choice: ImageChoice): Promise<M
     const document = readManifest(bytes, name);
     if ('layers' in document) return document;
     // Only the outermost index has the names of images.
-    const images = depth === 0 ? chooseTag(document.manifests, choice) : document.manifests;
+    const images = store.hasNames && depth === 0 ? chooseTag(document.manifests, choice) : document.manifests;
     digest = choosePlatform(images, choice).digest;
   }
   throw damaged(name, 'its index lists indexes without end');

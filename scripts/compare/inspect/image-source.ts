@@ -67,6 +67,7 @@ async function open(source: Exclude<ImageSource, { kind: 'engine' }>, choice: Im
     const { openRegistry } = await import('../../registry/registry.ts');
     const registry = openRegistry(source.reference, signal);
     const store: ContentStore = {
+      hasNames: false,
       manifest: registry.manifest,
       async *blobs(blobs) {
         for (const blob of blobs) yield { digest: blob.digest, content: registry.blob(blob) };

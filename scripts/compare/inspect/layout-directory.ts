@@ -21,6 +21,7 @@ export function openLayoutDirectory(directory: string, name: string): ContentSto
     return stats?.isFile() ? { path, size: stats.size } : undefined;
   };
   return {
+    hasNames: true,
     async manifest(digest) {
       const file = await findFile(digest === undefined ? INDEX : blobPath(digest));
       if (file && file.size > MAX_DOCUMENT_BYTES)
