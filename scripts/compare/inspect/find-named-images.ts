@@ -45,6 +45,6 @@ export async function findNamedImages(
 function throwMissing(name: string): never {
   throw new ToolError(`The engine has no image ${name}.`, {
     code: 'image-not-found',
-    hint: `To fetch it: docker pull ${name}. To read it from its registry without the engine: --image docker://${name}`,
+    hint: `To fetch it: docker pull ${name}. From its registry, without the engine: --image docker://${name}. From a file or directory: --image ./${name}`,
   });
 }
