@@ -1,11 +1,16 @@
 import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { type ImageSource, openImage, parseImageSource } from '../../compare/inspect/image-source.ts';
+import type { ImageLayer } from '../../compare/inspect/layer.ts';
+import { LayerCache } from '../../compare/inspect/layer-cache.ts';
+import { readStoredLayers } from '../../compare/inspect/stored-image.ts';
 import type { ImageReport, Report } from '../../compare/model/report-schema.ts';
 import { runTools } from './image-tools.ts';
+import { look } from './look.ts';
 import { startImageRegistry, type TestRegistry } from './registry-container.ts';
-import { Bench, docker, startProgram } from './test-engine.ts';
+import { Bench, docker, engine, startProgram } from './test-engine.ts';
 
 // The same image, from the engine, from the archives that Docker, Podman, Skopeo and BuildKit make of it, and from a registry. BuildKit's own
 // archives come from Docker 26 with its containerd image store, which runs in a container.
@@ -15,6 +20,8 @@ let directory = '';
 let name = '';
 let registry: TestRegistry;
 let report: Report;
+/** The layers of the image at the engine, with all their files. */
+let expected: ImageLayer[] = [];
 
 /**
  * Makes each archive, and sends two of them to the registry. image.tar has the image; the arguments are its name and the
@@ -85,6 +92,9 @@ beforeAll(async () => {
   await writeFile(join(directory, 'config.json'), JSON.stringify({ auths: { [registry.host]: { auth } } }));
   await mkdir(join(directory, 'certs.d', registry.host), { recursive: true });
   await writeFile(join(directory, 'certs.d', registry.host, 'ca.crt'), registry.certificate);
+  const image = await engine.image(name);
+  if (!image) throw new Error(`There is no image ${name}.`);
+  expected = (await look(image, join(directory, 'cache-of-the-engine'))).layers;
   report = await compare(
     '--image',
     name,
@@ -104,6 +114,18 @@ async function compare(...args: string[]): Promise<Report> {
   return JSON.parse(stdout);
 }
 
+let reads = 0;
+
+/** The layers of a stored image, read with an empty cache: a layer that compare knows by its digest is not read again. */
+async function readLayers(file: string): Promise<ImageLayer[]> {
+  const source = (await parseImageSource(file, directory)) as Exclude<ImageSource, { kind: 'engine' }>;
+  const { signal } = new AbortController();
+  reads += 1;
+  const cache = new LayerCache(join(directory, `cache-${reads}`));
+  const { layers } = await readStoredLayers(await openImage(source, { name: file }, signal), cache, { signal });
+  return layers.map(({ blobBytes: _, ...layer }) => layer);
+}
+
 function imageOf({ images }: Report, variant: string): ImageReport {
   const image = images.find((one) => one.variant === variant);
   if (!image?.size || !image.contents) throw new Error(`${variant} was not measured: ${image?.error}`);
@@ -111,6 +133,11 @@ function imageOf({ images }: Report, variant: string): ImageReport {
 }
 
 describe.each(ARCHIVES)('%s, whose download size is %s', (file, compression) => {
+  test('has the same files in its layers', async () => {
+    expect(expected.flatMap(({ files }) => files).length).toBeGreaterThan(2);
+    expect(await readLayers(file)).toEqual(expected);
+  });
+
   test('has everything that the image at the engine has', () => {
     const [archived, built] = [imageOf(report, file), imageOf(report, name)];
     const { contents, findings, config } = built;
@@ -130,9 +157,10 @@ test('the download size is that of the blobs: the same wherever they are the sam
   expect(download('./buildkit-zstd.tar')).toBeLessThan(download('./buildkit.tar'));
 });
 
-test.each(BUILT)("%s, as BuildKit's own archive", (file) => {
+test.each(BUILT)("%s, as BuildKit's own archive", async (file) => {
   const [archived, built] = [imageOf(report, file), imageOf(report, name)];
-  expect(archived.size?.unpackedBytes).toBe(built.size?.unpackedBytes);
+  const bytes = (await readLayers(file)).reduce((sum, layer) => sum + layer.bytes, 0);
+  expect([bytes, archived.size?.unpackedBytes]).toEqual([built.size?.unpackedBytes, built.size?.unpackedBytes]);
   expect(archived.findings).toEqual(built.findings);
 });
 
@@ -140,6 +168,9 @@ test.each(['gzip', 'zstd'])(
   'the same image in a registry (%s), with the download size of the same archive',
   async (form) => {
     const reference = `docker://${registry.host}/team/app:${form}`;
+    vi.stubEnv('DOCKER_CONFIG', directory);
+    expect(await readLayers(reference)).toEqual(expected);
+    vi.unstubAllEnvs();
     const fromRegistry = await compare('--image', reference);
     expect(fromRegistry.engine).toBeNull();
     const { size, contents, findings, config } = imageOf(fromRegistry, reference);
