@@ -9,6 +9,7 @@ import {
 } from 'dockerfile-ast';
 import { ToolError } from './errors.ts';
 import { expandVariables } from './expand-variables.ts';
+import { MACHINE_PLATFORM } from './platform.ts';
 
 /** The options of a build that change the images that a Dockerfile is built on. */
 interface DockerfileOptions {
@@ -171,11 +172,16 @@ function findReferences(instruction: Instruction): { value: string; range: TextR
   });
 }
 
-const MACHINE = `linux/${process.arch === 'x64' ? 'amd64' : process.arch}`;
-
 /** Reads the variables of FROM lines. Returns a function that expands them in a word. */
-function readVariables(file: Dockerfile, name: string, { buildArgs = {}, platform = MACHINE }: DockerfileOptions) {
-  const variables = new Map([...platformVariables('TARGET', platform), ...platformVariables('BUILD', MACHINE)]);
+function readVariables(
+  file: Dockerfile,
+  name: string,
+  { buildArgs = {}, platform = MACHINE_PLATFORM }: DockerfileOptions,
+) {
+  const variables = new Map([
+    ...platformVariables('TARGET', platform),
+    ...platformVariables('BUILD', MACHINE_PLATFORM),
+  ]);
   // These may be given without an ARG line.
   for (const [variable, value] of variables) variables.set(variable, buildArgs[variable] ?? value);
   const expand = (word: string): string => {

@@ -4,6 +4,7 @@ import { isStandIn, TEMPORARY_IMAGES } from '../../engine/labels.ts';
 import { readDockerfile, readStage } from '../../lib/dockerfile.ts';
 import { readIgnoreFile } from '../../lib/dockerignore.ts';
 import { ToolError } from '../../lib/errors.ts';
+import { fitsPlatform } from '../../lib/platform.ts';
 import { type Invocation, type Measurement, measureEach, recordError, withoutErrors } from '../model/measurement.ts';
 import type { BuildContext } from '../model/report-schema.ts';
 import type { Subject } from '../model/subject.ts';
@@ -72,9 +73,7 @@ async function measureContexts({ progress, signal }: Invocation, measurements: M
 
 /** @throws {ToolError} for an image for another platform: builders use a local base image for one without a warning. */
 export function checkPlatform({ platform }: Pick<ImageFacts, 'platform'>, expected: string | undefined): void {
-  // `linux/arm` includes its variants; the only variant of `linux/arm64` may be left out.
-  const plain = (text: string) => `${text.replace('arm64/v8', 'arm64')}/`;
-  if (expected === undefined || plain(platform).startsWith(plain(expected))) return;
+  if (expected === undefined || fitsPlatform(platform, expected)) return;
   throw new ToolError(`The image was built for ${platform}, not for ${expected}.`, {
     hint: `The engine has its base image for ${platform} only: docker pull --platform ${expected} <base image>`,
   });

@@ -1,16 +1,8 @@
 import { ToolError } from '../../lib/errors.ts';
 import { shorten } from '../../lib/format.ts';
+import { fitsPlatform, MACHINE_PLATFORM } from '../../lib/platform.ts';
 import type { Descriptor } from './image-documents.ts';
 import type { ImageChoice } from './stored-image.ts';
-
-/** This machine's platform, whose images an engine here would run. */
-const MACHINE = `linux/${process.arch === 'x64' ? 'amd64' : process.arch}`;
-
-/** `linux/arm` includes its variants; the only variant of `linux/arm64` may be left out. */
-const plain = (text: string) => `${text.replace('arm64/v8', 'arm64')}/`;
-
-/** Whether an image of this platform may be used where `expected` is asked for. */
-export const fitsPlatform = (platform: string, expected: string) => plain(platform).startsWith(plain(expected));
 
 /**
  * Chooses an image in an index: of the platform that is asked for, or else the only one, or else that of this machine.
@@ -23,7 +15,7 @@ export function choosePlatform(descriptors: Descriptor[], { name, platform }: Im
   if (!first) throw new ToolError(`${name} has no image in it.`);
   // Where no platform is given, the image's own configuration may say it: it is checked when that is read.
   if (others.length === 0 && (!platform || !first.platform)) return first;
-  const expected = platform ?? MACHINE;
+  const expected = platform ?? MACHINE_PLATFORM;
   const fitting = images.filter((image) => image.platform && fitsPlatform(platformOf(image), expected));
   // As engines do: the image for all variants of a processor, or else the one for the newest of them.
   fitting.sort((a, b) => variantOf(b).localeCompare(variantOf(a), 'en', { numeric: true }));
