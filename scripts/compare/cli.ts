@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { z } from 'zod';
+import { ENGINE_NAMES } from '../engine/engine.ts';
 import { addOptions, option, readOptionValues, refuseSwallowedOptions, throwUsageErrors } from '../lib/options.ts';
 import type { SelectionRequest } from './discover/find-projects.ts';
 import { PACKAGE_NAME } from './model/budgets.ts';
@@ -12,6 +13,9 @@ import { FORMAT_NAMES } from './report/outputs.ts';
 
 const fileName = z.string().regex(/^(-$|[^-])/, 'expects the name of a file, or - for standard output or input');
 const count = (fallback: number) => wholeNumber(1, 999).default(fallback);
+const engine = z.enum(ENGINE_NAMES, 'expects docker or podman');
+const builder = nameOf('a builder');
+const address = z.union([z.ipv4(), z.ipv6()], 'expects an IP address, such as 0.0.0.0').optional();
 const code = z.union([z.enum(CODES), z.literal(true)], `expects one of: ${CODES.join(', ')}`);
 
 const flag = (name: string, help: string) => option(name, help, z.boolean().default(false));
@@ -40,6 +44,9 @@ const compareShape = {
   behaviour: flag('--behaviour', 'check what a service should do: stop on SIGTERM, run read-only, become unhealthy, …'),
   strict: flag('--strict', `check --behaviour, and exit with 1 if a check fails, except for ${REFERENCE}`),
   keep: flag('--keep', 'keep the images and print their tags'),
+  engine: option('--engine <name>', 'docker or podman (default: docker where it responds)', engine.optional()),
+  builder: option('--builder <name>', "buildx builder to build with (default: the engine's own)", builder.optional()),
+  publish: option('--publish <address>', "address of the engine's machine for ports (default: 127.0.0.1)", address),
   jobs: option('--jobs <n>', 'number of parallel builds (default: one per processor)', count(availableParallelism())),
   quiet: flag('--quiet', 'print only failures: neither progress nor the table'),
   color: option('--no-color', 'do not use colour, even on a terminal', z.boolean().default(true)),
@@ -141,18 +148,22 @@ export function readOptions(args: string[], edition = CLONE): CompareOptions {
 
 function refuseContradictions(command: Command, options: CompareOptions): void {
   const { from, baseline, diff, names, given, images, check, keep, bench, behaviour, strict } = options;
+  const { engine, builder, publish } = options;
   const isProject = Object.keys(given).some((name) => name !== 'platform');
+  const isEngineChosen = engine !== undefined || builder !== undefined || publish !== undefined;
   const isMeasuring = [...names, ...images, ...Object.keys(given)].length > 0 || keep || bench || behaviour;
   const contradictions = {
     ...findSameFiles(options),
     'only one of --from and --baseline can be standard input': from === '-' && baseline === '-',
-    '--from only shows a report: it cannot measure directories or images as well': from && isMeasuring,
+    '--from only shows a report: it cannot measure directories or images as well':
+      from && (isMeasuring || isEngineChosen),
     '--from shows the diff that a report has: it cannot be combined with --diff': from && diff,
     '--diff cannot be combined with --image, --check, --bench, --behaviour, --strict, --keep or options of projects':
       diff && (images.length > 0 || check || bench || behaviour || strict || keep || isProject),
     '--diff expects two images, the earlier one first: --diff my/app:1.1 my/app:1.2':
       diff && (names.length !== 2 || names.includes('')),
     '--no-run cannot be combined with --behaviour and --strict': given.run === false && (behaviour || strict),
+    '--builder is for Docker: Podman builds by itself': engine === 'podman' && builder !== undefined,
     '--runs requires --bench': !bench && command.getOptionValue('runs') !== undefined,
   };
   for (const [message, isContradiction] of Object.entries(contradictions)) if (isContradiction) command.error(message);

@@ -1,6 +1,6 @@
 import { realpath } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Engine } from '../engine/engine.ts';
+import type { Engine, EngineChoice } from '../engine/engine.ts';
 import { EXIT, usageError } from '../lib/errors.ts';
 import { addHiddenValues } from '../lib/hide.ts';
 import { userCacheDirectory } from '../lib/user-cache.ts';
@@ -70,6 +70,7 @@ type MeasureOptions = Pick<
   CompareOptions,
   'given' | 'images' | 'diff' | 'jobs' | 'keep' | 'behaviour' | 'bench' | 'runs' | 'quiet'
 > &
+  EngineChoice &
   Directories;
 
 /** Where the images are that are given by name. */

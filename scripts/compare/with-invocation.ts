@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { cleanUp, removeLeftovers } from '../engine/clean-up.ts';
-import type { Engine } from '../engine/engine.ts';
+import type { Engine, EngineChoice } from '../engine/engine.ts';
 import { findEngine } from '../engine/find-engine.ts';
 import { describeError } from '../lib/errors.ts';
 import { printError } from '../lib/print.ts';
@@ -23,14 +23,14 @@ export async function withProgress<T>(
  * take long to answer, or never answer: progress says so.
  */
 export function withInvocation<T>(
-  options: { quiet: boolean },
+  options: { quiet: boolean } & EngineChoice,
   signal: AbortSignal,
   work: (invocation: Invocation, keepTags: (tags: string[]) => void) => Promise<T>,
 ): Promise<T> {
   return withProgress(options, async (progress) => {
     const task = progress.task('engine');
     task.update('waiting for a response');
-    const engine = await findEngine(signal);
+    const engine = await findEngine(signal, options);
     await removeAbandoned(engine, progress);
     signal.throwIfAborted();
     task.update('');

@@ -4,6 +4,7 @@ import type { Place } from '../lib/errors.ts';
 import { shorten } from '../lib/format.ts';
 import { hide } from '../lib/hide.ts';
 import { redact } from '../lib/redact.ts';
+import { isBuildahOutput, readBuildahFailure } from './buildah-output.ts';
 
 /** How many of the last lines are the cause: a compiler lists its errors, and a package manager explains its one. */
 const CAUSE_LINES = 20;
@@ -37,13 +38,24 @@ export interface BuildFailure {
 }
 
 /**
- * Reads BuildKit's plain output of a build that failed. New versions name the line of the Dockerfile. Docker 20.10 names only
- * the step, such as `[build 4/6] RUN npm ci`: the instruction is found by its stage and its number.
+ * Reads what the builder printed of a build that failed.
  *
  * @param output all lines that the builder printed.
  * @param dockerfile the text of the Dockerfile.
  */
 export function describeBuildFailure(output: string[], dockerfile: string): BuildFailure {
+  const read = isBuildahOutput(output) ? readBuildahFailure : readBuildKitFailure;
+  const { name, instruction, lines } = read(output, dockerfile);
+  const cause = lines.filter((line) => line.trim() !== '' && !NPM_NOTICES.test(line)).slice(-CAUSE_LINES);
+  if (!instruction && name !== '') cause.unshift(name);
+  return { place: instruction ? toPlace(instruction) : null, cause: cause.map(cutOff) };
+}
+
+/**
+ * Reads BuildKit's plain output of a build that failed. New versions name the line of the Dockerfile. Docker 20.10 names only
+ * the step, such as `[build 4/6] RUN npm ci`: the instruction is found by its stage and its number.
+ */
+function readBuildKitFailure(output: string[], dockerfile: string) {
   const error = output.findLast((line) => STEP_ERROR.test(line)) ?? '';
   const [, number, reason = ''] = STEP_ERROR.exec(error) ?? [];
   const prefix = `#${number} `;
@@ -58,9 +70,7 @@ export function describeBuildFailure(output: string[], dockerfile: string): Buil
   // The whole command stands in front of its exit code.
   const end = /exit code: \d+$/.exec(reason)?.[0] ?? reason;
   const lines = number === undefined ? output.filter((line) => !AROUND_ERROR.test(line)) : [...printed, end];
-  const cause = lines.filter((line) => line.trim() !== '' && !NPM_NOTICES.test(line)).slice(-CAUSE_LINES);
-  if (!instruction && name !== '') cause.unshift(name);
-  return { place: instruction ? toPlace(instruction) : null, cause: cause.map(cutOff) };
+  return { name, instruction, lines };
 }
 
 /** The line of the Dockerfile that BuildKit names, by a parse error or as `Dockerfile:14` above an excerpt; from 1. */

@@ -24,6 +24,8 @@ const inspectedImage = z.object({
   Architecture: z.string().nullish(),
   Variant: z.string().nullish(),
   Config: imageConfig.nullish(),
+  // Podman has it here.
+  Healthcheck: imageConfig.shape.Healthcheck,
   RootFS: z.object({ Layers: strings }),
 });
 
@@ -50,6 +52,7 @@ export function readImageFacts(json: string): ImageFacts {
 /** The facts of an image that is described in the words of `docker image inspect`. */
 export function toImageFacts(image: z.infer<typeof inspectedImage>): ImageFacts {
   const { Id, Os, Architecture, Variant, Config, RootFS } = image;
+  const healthcheck = Config?.Healthcheck ?? image.Healthcheck;
   return {
     id: Id,
     platform: [Os, Architecture, Variant].filter(Boolean).join('/'),
@@ -60,7 +63,7 @@ export function toImageFacts(image: z.infer<typeof inspectedImage>): ImageFacts 
     command: Config?.Cmd ?? [],
     workingDirectory: Config?.WorkingDir ?? '',
     // NONE disables the health check of the base image: https://docs.docker.com/reference/dockerfile/#healthcheck
-    healthcheck: (Config?.Healthcheck?.Test?.[0] ?? 'NONE') !== 'NONE',
+    healthcheck: (healthcheck?.Test?.[0] ?? 'NONE') !== 'NONE',
     ports: Object.keys(Config?.ExposedPorts ?? {})
       .filter((port) => port.endsWith('/tcp'))
       .map((port) => Number.parseInt(port, 10))

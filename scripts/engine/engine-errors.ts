@@ -23,9 +23,9 @@ const REGISTRY_PATTERNS: [ErrorCode, RegExp][] = [
   ['registry-unreachable', /network is unreachable|no route to host|connection refused|actively refused/],
 ];
 
-/** A line in which BuildKit says that a request to a registry failed. Other lines may have any text of the project. */
+/** A line in which a builder says that a request to a registry failed. Other lines may have any text of the project. */
 const FAILED_REQUEST =
-  /^(?:ERROR: )?(?:failed to build: )?failed to solve.*(?:failed to (?:do request|fetch \w+ token)|pulling from host \S+ failed|unexpected status)/;
+  /^(?:ERROR: )?(?:failed to build: )?failed to solve.*(?:failed to (?:do request|fetch \w+ token)|pulling from host \S+ failed|unexpected status)|^Error: creating build container: .*initializing source docker:\/\//;
 
 /** Throws an error of `docker pull`, with a code that says whether the registry can be reached. */
 export function throwPullError(error: unknown): never {
@@ -37,9 +37,13 @@ export function throwBuildError(error: unknown): never {
   throw classify(error, REGISTRY_PATTERNS, (line) => FAILED_REQUEST.test(line));
 }
 
+/** Docker's words, and Podman's: `Error: nope: image not known`, before version 5 `Error: inspecting object: …: no such …`. */
+const NO_SUCH_IMAGE =
+  /^(?:Error(?: response from daemon)?: )?No such image: |^Error: (?:\S+: image not known|inspecting object: .*no such (?:image|object))/i;
+
 /** Throws an error of a command that names an image or a container. */
 export function throwObjectError(error: unknown): never {
-  throw classify(error, [['image-not-found', /^(?:Error(?: response from daemon)?: )?No such image: /i]]);
+  throw classify(error, [['image-not-found', NO_SUCH_IMAGE]]);
 }
 
 function classify(

@@ -2,13 +2,30 @@ import type { Readable } from 'node:stream';
 
 /** What an engine reports about itself. */
 export interface EngineInfo {
-  name: 'docker';
+  name: EngineName;
   version: string;
   /** The command-line client that we use, as a path. */
   command: string;
-  builder: 'buildkit';
+  builder: 'buildkit' | 'buildah';
   /** How images are stored: `containerd`, or the name of the graph driver such as `overlay2`. */
   imageStore: string;
+  /** Whether it runs as a user who is not root: a container's user IDs are then those of a user namespace. */
+  rootless: boolean;
+  /** Whether it can limit the memory of a container. A rootless engine cannot with cgroup v1. */
+  limitsMemory: boolean;
+}
+
+export const ENGINE_NAMES = ['docker', 'podman'] as const;
+export type EngineName = (typeof ENGINE_NAMES)[number];
+
+/** What a user chooses of engines. */
+export interface EngineChoice {
+  /** Without it, Docker where it responds, or else Podman. */
+  engine?: EngineName;
+  /** The name of a buildx builder. */
+  builder?: string;
+  /** The address of the engine's machine on which ports are published; its loopback address when absent. */
+  publish?: string;
 }
 
 export interface BuildRequest {
@@ -22,6 +39,8 @@ export interface BuildRequest {
   secrets?: string[];
   /** Such as `linux/arm64`; the platform of the engine when absent. */
   platform?: string;
+  /** Gives the build cache mounts of its own, which have this in their names. Only BuildKit can. */
+  cacheMounts?: string;
   name: string;
   labels: Record<string, string>;
   /** Called with every line that the builder prints. */
@@ -54,6 +73,12 @@ export interface BuildResult {
   ms: number;
 }
 
+/** A health status, such as `healthy`, and what the last check printed. */
+export interface Health {
+  status: string;
+  output: string | null;
+}
+
 export interface ContainerFacts {
   labels: Record<string, string>;
   running: boolean;
@@ -63,8 +88,8 @@ export interface ContainerFacts {
   endedAt: number | null;
   /** The id of the container's PID 1 outside of the container, on the engine's machine. */
   processId: number;
-  /** The health status, such as `healthy`, and what the last check printed; null for an image without a health check. */
-  health: { status: string; output: string | null } | null;
+  /** Null for an image without a health check. */
+  health: Health | null;
   /** The address of the published port, once the engine has bound it. */
   address: { host: string; port: number } | null;
 }
@@ -87,7 +112,7 @@ export interface Engine {
 
   /** Builds an image. @throws {ToolError} with the builder's last lines. */
   build(request: BuildRequest): Promise<BuildResult>;
-  /** The size of the builder's cache in bytes, of all users of the engine together. */
+  /** The size of the builder's cache in bytes, of all users of the engine together. @throws {ToolError} when it is not known. */
   builderCacheBytes(): Promise<number>;
   /** Pulls an image from its registry. @throws {ToolError} with the engine's last lines. */
   pull(image: string, onLine?: (line: string) => void): Promise<void>;
@@ -101,9 +126,14 @@ export interface Engine {
   /** Makes an image of one layer from a tar of a root file system. */
   importRoot(root: Readable, name: string, labels: Record<string, string>): Promise<void>;
 
-  /** Starts a container with `port` published on a free port of the loopback address. Returns its id. */
+  /** Starts a container with `port` published on a free port: of the loopback address, unless the user has chosen another. Returns its id. */
   start(image: string, options: { port: number; labels: Record<string, string>; args?: string[] }): Promise<string>;
   container(id: string): Promise<ContainerFacts>;
+  /**
+   * The health of a container now; null for an image without a health check. Where the engine runs no checks by itself, one
+   * is run. @throws {ToolError} with the code `timed-out` when it does not end a check that hangs.
+   */
+  health(id: string): Promise<Health | null>;
   /** The last lines that a container printed, of each of its streams; not more than a megabyte. */
   logs(id: string, lines: number): Promise<string[]>;
   /** What a container printed, each stream by itself: the first megabyte. */

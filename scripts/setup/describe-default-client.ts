@@ -1,5 +1,5 @@
 import { dirname } from 'node:path';
-import { findDockerClients } from '../engine/find-engine.ts';
+import { findDockerClients } from '../engine/find-docker.ts';
 import { spawnText } from '../lib/spawn.ts';
 
 /**

@@ -1,6 +1,7 @@
 import { baseImagesOf, findChapters } from '../compare/discover/chapters.ts';
 import type { Directories } from '../compare/discover/find-projects.ts';
 import { selectSubjects } from '../compare/discover/select-subjects.ts';
+import { describeEngine } from '../compare/report/engine-name.ts';
 import type { Engine } from '../engine/engine.ts';
 import { isInstallable } from '../engine/engine-errors.ts';
 import { findChosenEngine, findEngine } from '../engine/find-engine.ts';
@@ -31,8 +32,8 @@ export function setUp(
     const { subjects } = projects.length > 0 ? await selectSubjects(selection, directories) : { subjects: [] };
     const bases = await baseImagesOf([...(await findChapters(directories.root)), ...subjects]);
     const engine = await provideEngine(progress, signal);
-    const { version, command, imageStore } = engine.info;
-    progress.note(`engine: Docker ${version}, image store ${imageStore}, BuildKit through ${command}`);
+    const { name, command } = engine.info;
+    progress.note(`engine: ${describeEngine(engine.info)}, through ${command}`);
     const confirm = (names: string[]) => confirmStandIns(names, signal);
     const registries = await provideBaseImages(engine, bases, progress, { requested, confirm, signal });
     const present = await listStandIns(engine);
@@ -43,7 +44,7 @@ export function setUp(
       (name) => recipeFor(name) && (!replaceable.includes(name) || staying.includes(name)),
     );
     if (standIns.length > 0) progress.note(describeStandIns(standIns));
-    const hint = await describeDefaultClient(command, signal);
+    const hint = name === 'docker' ? await describeDefaultClient(command, signal) : null;
     progress.note(['Ready: npm run compare', ...(hint ? [hint] : [])].join('\n'));
   });
 }

@@ -206,7 +206,7 @@ test('a measurement keeps the error with its place, for programs; the report has
     });
   });
   expect(measurement.failure).toMatchObject({ place, lines: ['why'] });
-  const engine = { name: 'docker', version: '', builder: '', imageStore: '' };
+  const engine = { name: 'docker', version: '', builder: '', imageStore: '', rootless: null };
   const [image] = createReport(engine, [measurement]).images;
   expect(image).toMatchObject({ ...chapter, error: 'docker build failed at Dockerfile:2: RUN x\n  | why' });
   expect(image).not.toHaveProperty('failure');

@@ -326,7 +326,7 @@ test('very many files and packages: the largest are listed, the sums count all',
 });
 
 const named = (variant: string) => ({ subject: { chapter: 'image', variant } as const, standIn: variant === 'a:2' });
-const ENGINE = { name: 'docker', version: '1', builder: 'buildkit', imageStore: 'overlay2' };
+const ENGINE = { name: 'docker', version: '1', builder: 'buildkit', imageStore: 'overlay2', rootless: false };
 const reportOf = (found: Omit<Diff, 'before' | 'after'>): Report =>
   createReport(ENGINE, [named('a:1'), named('a:2')], { diff: { before: 'a:1', after: 'a:2', ...found } });
 

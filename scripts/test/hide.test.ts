@@ -89,7 +89,7 @@ test('what the user gives is hidden: arguments, variables, files and secrets', a
 
 test('no text of a report shows a value, and names stay', () => {
   addHiddenValues(['okapi-in-the-report']);
-  const engine = { name: 'docker', version: '1', builder: 'buildkit', imageStore: 'overlay2' };
+  const engine = { name: 'docker', version: '1', builder: 'buildkit', imageStore: 'overlay2', rootless: false };
   const variant = 'okapi-in-the-report';
   const report = createReport(engine, [
     {

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readIgnoreFile } from '../../lib/dockerignore.ts';
 import { summarizeError } from '../../lib/errors.ts';
@@ -28,6 +28,9 @@ export type BuildKey = keyof typeof BUILDS;
 
 /** What each build took, or why it was not done. */
 type TimedBuilds = Record<BuildKey, TimedBuild | string>;
+
+const CACHE_MOUNT = /--mount=\S*type=cache/;
+const SHARED_CACHE_MOUNTS = 'Podman has one set of cache mounts, which other builds have filled';
 
 interface SequenceOptions {
   /** Begins the names of the images that are built, and makes this sequence different from every other one. */
@@ -65,8 +68,7 @@ export async function timeBuildSequence(
     const dockerfile = await saltDockerfile(subject, directory, name, build);
     // Named after the Dockerfile, it counts wherever it was before.
     if (ignore.text !== null) await writeFile(`${dockerfile}.dockerignore`, ignore.text);
-    const buildArgs = { ...subject.settings.buildArgs, BUILDKIT_CACHE_MOUNT_NS: name };
-    const request = { ...toBuildRequest(subject), context, dockerfile, buildArgs };
+    const request = { ...toBuildRequest(subject), context, dockerfile, cacheMounts: name };
     const time = (key: BuildKey): Promise<TimedBuild> =>
       build({ ...request, name: `${name}-${key}` }, (step) => onStep(`${BUILDS[key]}: ${step}`));
     const timeAfter = async (change: () => Promise<void>, key: BuildKey) => {
@@ -78,11 +80,14 @@ export async function timeBuildSequence(
         return summarizeError(error);
       }
     };
+    // Podman's are shared by all builds, and what is in them is not known.
+    const isShared = engine.info.builder === 'buildah' && CACHE_MOUNT.test(await readFile(dockerfile, 'utf8'));
+    const unlessShared = (build: TimedBuild | string) => (isShared ? SHARED_CACHE_MOUNTS : build);
     return {
-      buildColdMs: await time('buildColdMs'),
+      buildColdMs: unlessShared(await time('buildColdMs')),
       buildNoopMs: await time('buildNoopMs'),
       buildAfterEditMs: await timeAfter(() => editSource(context, subject.settings.edit), 'buildAfterEditMs'),
-      buildAfterDependencyMs: await timeAfter(() => addDependency(context), 'buildAfterDependencyMs'),
+      buildAfterDependencyMs: unlessShared(await timeAfter(() => addDependency(context), 'buildAfterDependencyMs')),
     };
   } finally {
     // What stays is in the directory of the invocation, which removes it or reports it.

@@ -1,3 +1,4 @@
+import { readBuildahStep } from '../../engine/buildah-output.ts';
 import { shorten } from '../../lib/format.ts';
 import { redact } from '../../lib/redact.ts';
 
@@ -14,11 +15,11 @@ export interface BuildStep {
 const NAME_LENGTH = 90;
 
 /**
- * The step that a line of BuildKit's plain output begins or reports, such as `[build 4/6] RUN npm ci`; or null. Some
+ * The step that a line of the builder's output begins or reports, such as `[build 4/6] RUN npm ci`; or null. Some
  * versions of BuildKit put the values of build arguments in it.
  */
 export function readStepName(line: string): string | null {
-  const text = /^#\d+ (\[(?!internal\]).+?\] .+)$/.exec(line)?.[1];
+  const text = /^#\d+ (\[(?!internal\]).+?\] .+)$/.exec(line)?.[1] ?? readBuildahStep(line);
   // Redacted first: half a secret would not be recognized.
   return text ? shorten(redact(text), NAME_LENGTH) : null;
 }
@@ -26,6 +27,7 @@ export function readStepName(line: string): string | null {
 /**
  * Reads the steps of a build from BuildKit's plain output: `#8 [build 4/6] RUN npm ci` names a step, `#8 CACHED` and
  * `#8 DONE 3.2s` say how it ended. FROM does not count, because the base images are present.
+ * Podman prints no times: there are no steps then.
  */
 export function readBuildSteps(lines: string[]): BuildStep[] {
   const steps = new Map<string, BuildStep>();

@@ -4,7 +4,8 @@ import { DIRECTORY_LABEL, INVOCATION_LABEL } from '../../engine/labels.ts';
 import type { Stage } from '../../lib/dockerfile.ts';
 import { describeError, ToolError } from '../../lib/errors.ts';
 import type { Progress } from '../../lib/progress.ts';
-import type { Bench, ImageReport } from './report-schema.ts';
+import type { Bench } from './bench-schema.ts';
+import type { ImageReport } from './report-schema.ts';
 import { type NamedImage, type Subject, subjectName } from './subject.ts';
 
 /** What all stages share, also those that work without an engine. */

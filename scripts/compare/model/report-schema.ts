@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { BEHAVIOURS } from './behaviours.ts';
+import { bench } from './bench-schema.ts';
 import { diff } from './diff-schema.ts';
 import { CODES, LEVELS } from './finding-catalog.ts';
 import { GROUPS } from './groups.ts';
@@ -41,41 +42,6 @@ const size = z.object({
     .default('calculated')
     .describe('calculated: gzip level 6. stored: as the archive or registry has the layers that it has compressed'),
   layers: z.array(layer).describe('The lowest layer first'),
-});
-
-const sampled = (unit: z.ZodType<number>, description: string) =>
-  z
-    .object({
-      samples: z.array(unit).describe('In the order in which they were taken; empty when it could not be measured'),
-      median: unit.nullable(),
-      reason: optionalText.describe('Why it could not be measured'),
-    })
-    .describe(description);
-
-const builds = (description: string) =>
-  sampled(milliseconds, description).extend({
-    steps: z
-      .object({
-        total: count,
-        cached: count,
-        slowest: z.array(z.object({ name: z.string(), ms: milliseconds })).describe('At most three steps'),
-      })
-      .nullable()
-      .describe('The steps of the build that is nearest to the median; null when the builder does not list them'),
-  });
-
-const bench = z.object({
-  runs: z.int().positive().describe('How many times each figure was measured'),
-  startMs: sampled(milliseconds, 'From asking the engine to run the image to the first HTTP response other than 503'),
-  nodeStartMs: sampled(milliseconds, "From the start of PID 1 to the line that says it listens, by the engine's clock"),
-  memoryBytes: sampled(bytes, 'At rest, after the first response').extend({
-    counter: optionalText.describe("The engine's counters that the figure is calculated from"),
-  }),
-  stopMs: sampled(milliseconds, "From SIGTERM to the end of PID 1, by the engine's clock"),
-  buildColdMs: builds('A build with an empty layer cache and empty cache mounts; the base images are present'),
-  buildNoopMs: builds('The same build again, with nothing changed'),
-  buildAfterEditMs: builds('A build after one line was added to a source file'),
-  buildAfterDependencyMs: builds('A build after one dependency was added'),
 });
 
 const behaviour = z.object({
@@ -225,7 +191,13 @@ export const reportSchema = z.object({
   platform: z.string().describe('The operating system and architecture that the tool ran on, such as linux/x64'),
   zlib: optional(z.string()).describe('The version of zlib that compressed the layers; another one gives other sizes'),
   engine: z
-    .object({ name: z.string(), version: z.string(), builder: z.string(), imageStore: z.string() })
+    .object({
+      name: z.string(),
+      version: z.string(),
+      builder: z.string(),
+      imageStore: z.string(),
+      rootless: optional(z.boolean()),
+    })
     .nullable()
     .describe('Null when all images were read without an engine'),
   images: z.array(imageSchema),
@@ -243,6 +215,4 @@ export type Evidence = Finding['evidence'][number];
 export type BuildContext = z.infer<typeof context>;
 export type ContextPart = z.infer<typeof contextPart>;
 export type BehaviourResult = z.infer<typeof behaviour>;
-export type Bench = z.infer<typeof bench>;
-export type BuildSamples = Bench['buildColdMs'];
 export type Comparison = z.infer<typeof comparison>;

@@ -1,5 +1,5 @@
 import { redact } from '../../lib/redact.ts';
-import type { Bench } from './report-schema.ts';
+import type { Bench } from './bench-schema.ts';
 
 /** What was measured several times, in milliseconds or bytes, in the order in which it was taken. */
 export type Samples = Pick<Bench['startMs'], 'samples' | 'median' | 'reason'>;

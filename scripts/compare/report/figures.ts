@@ -1,5 +1,5 @@
 import { bytes, duration, withRange } from '../../lib/format.ts';
-import type { Bench } from '../model/report-schema.ts';
+import type { Bench } from '../model/bench-schema.ts';
 import { compareSamples, type Samples } from '../model/samples.ts';
 
 /**

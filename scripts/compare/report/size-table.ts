@@ -1,5 +1,6 @@
 import { bytes, percent, shorten } from '../../lib/format.ts';
 import type { ImageReport, Report } from '../model/report-schema.ts';
+import { describeEngine } from './engine-name.ts';
 import { findImage, imageLabel, imageTable, LARGER, listReferences, type Section } from './section.ts';
 
 /** An image may name any user. Linux has names of up to 32 characters. */
@@ -52,10 +53,8 @@ function sizeNotes(report: Report): string[] {
     'unpacked: all files of all layers, uncompressed. download: the same layers, compressed, as a registry transfers them.',
     '"docker images" of Docker 29 prints the sum of the two as "disk usage", and the download size as "content size".',
     ...(comparedWith ? [`saved: how much smaller the unpacked size is, compared with ${comparedWith}.`] : []),
-    'first response: the time from "docker run" to the first HTTP response, measured once.',
-    ...(engine
-      ? [`Measured with Docker ${engine.version}, builder ${engine.builder}, image store ${engine.imageStore}.`]
-      : ['Measured without an engine.']),
+    'first response: the time from starting the container to the first HTTP response, measured once.',
+    ...(engine ? [`Measured with ${describeEngine(engine)}.`] : ['Measured without an engine.']),
     ...(isGivenByName ? ['image: an image that was given by name. It is measured as it is, and not run.'] : []),
     ...(isStored ? [STORED_NOTE] : []),
     ...(isNotRun ? ['first response n/a: it was only built and measured, not run.'] : []),

@@ -1,5 +1,6 @@
 import { duration, percent, shorten } from '../../lib/format.ts';
-import type { Bench, ImageReport, Report } from '../model/report-schema.ts';
+import type { Bench } from '../model/bench-schema.ts';
+import type { ImageReport, Report } from '../model/report-schema.ts';
 import { referenceOf, SHIPPED, subjectName } from '../model/subject.ts';
 import { BUILD_FIGURES, differs, FIGURE_KEYS, FIGURES, type FigureKey, START_FIGURES, showSamples } from './figures.ts';
 import { type Column, findImage, imageTable, type Section, VARIANT } from './section.ts';
@@ -17,7 +18,7 @@ export function timeSections(report: Report): Section[] {
       title: `Start, memory and stop: ${samples}`,
       ...imageTable(report, images, [VARIANT, ...figureColumns(START_FIGURES)]),
       notes: [
-        'start: from "docker run" to the first HTTP response.',
+        'start: from starting the container to the first HTTP response.',
         "node start: from the start of PID 1 to the line that says it listens, by the engine's clock.",
         "stop: from SIGTERM to the end of PID 1, by the engine's clock.",
         `memory: at rest, ${bench.memoryBytes.counter ?? 'n/a'}.`,

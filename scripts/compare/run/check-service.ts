@@ -68,10 +68,10 @@ export async function checkService(
 
 async function checkHealth({ engine, id, options }: RunningContainer): Promise<ServiceCheck> {
   const end = performance.now() + HEALTH_LIMIT_MS;
-  let health = (await engine.container(id)).health;
+  let health = await engine.health(id);
   while (health?.status === 'starting' && performance.now() < end) {
     await sleep(200, undefined, { signal: options.signal });
-    health = (await engine.container(id)).health;
+    health = await engine.health(id);
   }
   const reason = `it is ${health?.status ?? 'not checked'}: ${health?.output?.trim().split('\n').at(-1) ?? ''}`;
   return { what: 'its HEALTHCHECK turns healthy', ok: health?.status === 'healthy', reason };

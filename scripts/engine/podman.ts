@@ -1,0 +1,114 @@
+import { dirname } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { z } from 'zod';
+import { ToolError } from '../lib/errors.ts';
+import { parseJson } from '../lib/parse-json.ts';
+import { spawnLines, spawnStream, spawnText } from '../lib/spawn.ts';
+import { buildArgs, commandsOf, sharedCommands } from './command-line.ts';
+import { readProcess } from './docker.ts';
+import type { Engine, EngineChoice, EngineInfo } from './engine.ts';
+import { throwBuildError, throwPullError } from './engine-errors.ts';
+
+/** Podman's environment, without the warning that cgroup v1 is deprecated before everything that it prints. */
+export const podmanEnvironment = (): NodeJS.ProcessEnv => ({
+  ...process.env,
+  PODMAN_IGNORE_CGROUPSV1_WARNING: '1',
+});
+
+/** How long a health check may take, in milliseconds. Podman before 5.5 does not end one that hangs. */
+const HEALTH_LIMIT_MS = 10_000;
+/** How long after the end of a container Podman may note the signal that ended it, in milliseconds. */
+const KILL_NOTED_MS = 1000;
+/** What Podman puts before the name of an image that has no registry. */
+const LOCAL = /^localhost\//;
+
+const stats = z.object({ MemUsage: z.number() });
+const event = z.object({ timeNano: z.number().optional() });
+
+/** Podman, through the command-line client `info.command`; `prefix` names the engine, where it is not the client's own. */
+export function podmanEngine(
+  info: EngineInfo,
+  { prefix, ...choice }: EngineChoice & { prefix: string[] },
+  signal?: AbortSignal,
+): Engine {
+  const { command: program } = info;
+  const env = podmanEnvironment();
+  const client = { program, prefix, env, signal };
+  const { lines, remove, options } = commandsOf(client);
+  const shared = sharedCommands(client, choice);
+
+  return {
+    ...shared,
+    info,
+
+    async build({ onLine, cacheMounts: _, ...request }) {
+      // An image in OCI's format has no health check: https://docs.podman.io/en/latest/markdown/podman-build.1.html#format
+      const args = [...prefix, 'build', '--format', 'docker', '--layers', ...buildArgs(request)];
+      const begin = performance.now();
+      const spawnOptions = { env, cwd: dirname(request.dockerfile), signal, onLine };
+      await spawnLines(program, args, spawnOptions).catch(throwBuildError);
+      const ms = performance.now() - begin;
+      const image = await shared.image(request.name);
+      if (!image) throw new ToolError(`The engine built ${request.name}, but does not have it.`);
+      return { image, ms };
+    },
+
+    builderCacheBytes: () => Promise.reject(new ToolError('Podman does not report the size of its build cache.')),
+
+    pull: (image, onLine) =>
+      spawnLines(program, [...prefix, 'pull', image], { env, signal, onLine }).catch(throwPullError),
+
+    save: (images) =>
+      spawnStream(program, [...prefix, 'save', '--format', 'docker-archive', '--multi-image-archive', ...images], {
+        env,
+        signal,
+      }),
+
+    /** Podman leaves its checks to systemd, which may not run; one more does no harm. */
+    async health(id) {
+      const check = ['healthcheck', 'run', id];
+      // It fails when the container is not healthy.
+      await spawnText(program, [...prefix, ...check], { ...options, timeout: HEALTH_LIMIT_MS }).catch((error) => {
+        if (error instanceof ToolError && error.code === 'timed-out')
+          throw new ToolError(`Podman ${info.version} does not end a health check that hangs.`, { code: 'timed-out' });
+        if (!(error instanceof ToolError)) throw error;
+      });
+      return (await shared.container(id)).health;
+    },
+
+    async memory(id) {
+      const [line] = await lines('stats', '--no-stream', '--format', '{{json .}}', id);
+      const { data } = stats.safeParse(parseJson(line ?? ''));
+      if (!data?.MemUsage) throw new ToolError('The engine does not count the memory of containers.');
+      return { bytes: data.MemUsage, counter: 'podman stats: MemUsage' };
+    },
+
+    async processes(id) {
+      // Podman's own names of columns: it needs no `ps`. hpid is the id outside of the container.
+      const [, ...rows] = await lines('top', id, 'hpid', 'args');
+      return rows.map(readProcess);
+    },
+
+    async killedAt(id, endedAt) {
+      const filter = ['--filter', `container=${id}`, '--filter', 'event=kill', '--format', 'json'];
+      for (const pauseMs of [0, Math.max(0, endedAt + KILL_NOTED_MS - Date.now())]) {
+        await sleep(pauseMs, undefined, { signal });
+        const last = (await lines('events', '--stream=false', '--since', '24h', ...filter)).at(-1);
+        const { data } = event.safeParse(parseJson(last ?? ''));
+        // Older versions note seconds only.
+        if (data?.timeNano) return data.timeNano / 1e6;
+      }
+      return null;
+    },
+
+    // The images of its steps, which have no name, are its build cache: it stays, as Docker's does.
+    removeImage: async (image) => void (await remove('rmi', '--no-prune', image)),
+    // Docker's client kills at once; Podman's first waits for the program to end.
+    removeContainer: async (id) => void (await remove('rm', '--force', '--volumes', '--time', '0', id)),
+
+    async labelled(label, value) {
+      const { containers, images } = await shared.labelled(label, value);
+      return { containers, images: images.map((name) => name.replace(LOCAL, '')) };
+    },
+  };
+}
