@@ -6,8 +6,9 @@ const STEP = /^(?:\[(\d+)\/\d+\] )?STEP (\d+)\/(\d+): (.*)$/;
 /** What Podman prints around the output of a step: the id of its image, and messages of its own. */
 const AROUND_OUTPUT = /^(?:--> |time="\S+" level=|did not get container create message)/;
 
-/** What stands before the reason in the last line. */
-const BEFORE_REASON = /^Error: (?:building at STEP ".*": )?(?:while running runtime: )?/;
+/** What stands around the reason in the last line: the instruction, in Go's quotes, and a dump of what it was read as. */
+const AROUND_REASON =
+  /^Error: (?:building at STEP "(?:[^"\\]|\\.)*": )?(?:while running runtime: )?| &imagebuilder\.Step\{.*$/g;
 
 /** The step that a line of Podman's output begins, such as `[3/5] RUN npm ci`; or null. */
 export function readBuildahStep(line: string): string | null {
@@ -35,7 +36,7 @@ export function readBuildahFailure(output: string[], dockerfile: string) {
   const expected = stages[Number(stage ?? 1) - 1]?.[Number(step) - 1];
   const instruction = expected && isMeant(expected) ? expected : stages.flat().find(isMeant);
   const printed = output.slice(start + 1).filter((line) => !AROUND_OUTPUT.test(line));
-  return { name: text, instruction, lines: printed.map((line) => line.replace(BEFORE_REASON, '')) };
+  return { name: text, instruction, lines: printed.map((line) => line.replace(AROUND_REASON, '')) };
 }
 
 /** An instruction without what a line break may be. */

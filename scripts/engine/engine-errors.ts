@@ -25,7 +25,10 @@ const REGISTRY_PATTERNS: [ErrorCode, RegExp][] = [
 
 /** A line in which a builder says that a request to a registry failed. Other lines may have any text of the project. */
 const FAILED_REQUEST =
-  /^(?:ERROR: )?(?:failed to build: )?failed to solve.*(?:failed to (?:do request|fetch \w+ token)|pulling from host \S+ failed|unexpected status)|^Error: creating build container: .*initializing source docker:\/\//;
+  /^(?:ERROR: )?(?:failed to build: )?failed to solve.*(?:failed to (?:do request|fetch \w+ token)|pulling from host \S+ failed|unexpected status)|^Error: creating build container: .*(?:initializing source docker:\/\/|short-name)/;
+
+/** Podman, for a name without a registry that it has no alias for. */
+const SHORT_NAME: [ErrorCode, RegExp] = ['short-name', /short-name ".*" did not resolve to an alias/];
 
 /** Throws an error of `docker pull`, with a code that says whether the registry can be reached. */
 export function throwPullError(error: unknown): never {
@@ -34,7 +37,7 @@ export function throwPullError(error: unknown): never {
 
 /** Throws an error of `docker build`, with a code if a base image could not be pulled. */
 export function throwBuildError(error: unknown): never {
-  throw classify(error, REGISTRY_PATTERNS, (line) => FAILED_REQUEST.test(line));
+  throw classify(error, [...REGISTRY_PATTERNS, SHORT_NAME], (line) => FAILED_REQUEST.test(line));
 }
 
 /** Docker's words, and Podman's: `Error: nope: image not known`, before version 5 `Error: inspecting object: …: no such …`. */

@@ -74,7 +74,7 @@ function describeMissing(docker: DockerSearch | null, podman: ToolError | null):
 }
 
 const INSTALL_HINT =
-  'Start Docker, or install it: https://docs.docker.com/engine/install/. In a clone of multi-stage-node, `npm run setup` installs and starts it on Debian and Ubuntu.';
+  'Start Docker, or install it: https://docs.docker.com/engine/install/. In a clone of multi-stage-node, `npm run setup` installs and starts it on Debian and Ubuntu. Podman 4 and later works as well.';
 
 function describeChosen(variable: string, isClientMissing: boolean): string {
   const action = isClientMissing ? "Install Docker's command line for the engine" : 'Start the engine';

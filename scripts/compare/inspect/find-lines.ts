@@ -86,6 +86,9 @@ function isWrittenBy(layer: ReturnType<typeof splitInstruction> | undefined, ste
     if (layer.text.endsWith('…')) return expected.startsWith(layer.text.slice(0, -1));
     return layer.text === expected || layer.text.endsWith(` ${expected}`);
   }
+  const [, destination] = /^(?:file|dir|multi):\S* in (.*)$/.exec(layer.text) ?? [];
+  // Podman names the files by a digest.
+  if (destination !== undefined) return trimDirectory(destination) === trimDirectory(expected.split(' ').at(-1) ?? '');
   // Variables have their values there, and a relative working directory is absolute.
   const isDirectory = step.keyword === 'WORKDIR';
   const trimSlash = (path: string) => (isDirectory ? path.replace(/(?<=.)\/$/, '') : path);
@@ -93,6 +96,13 @@ function isWrittenBy(layer: ReturnType<typeof splitInstruction> | undefined, ste
   const pattern = parts.map((part) => part.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&')).join('.*');
   return new RegExp(`^${isDirectory ? '(?:.*/)?' : ''}${pattern}$`).test(trimSlash(layer.text));
 }
+
+/** A directory without `./` and the slash at its end. */
+const trimDirectory = (path: string) =>
+  path
+    .replace(/^\.\/(?=.)/, '')
+    .replace(/(?<=.)\/$/, '')
+    .replace(/^\.\/$/, '.');
 
 /** The words of the exec form as one text, as builders write them; every other text as it is. */
 function joinWords(text: string): string {

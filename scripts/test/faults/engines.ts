@@ -51,6 +51,9 @@ const noEngine = (name: string, env: Row['env'], says: Row['says'], others: Part
 /** Engines that are not there, that die, and that hang. All of them are real: nothing answers in their place. */
 export const ENGINES: Row[] = [
   noEngine('no docker on the PATH', { PATH: '/usr/sbin' }, ['no docker command on the PATH', 'npm run setup']),
+  noEngine('--engine podman, and there is none', { PATH: '/usr/sbin' }, ['no podman command on the PATH'], {
+    command: 'compare . --engine podman',
+  }),
   noEngine('DOCKER_HOST: no such socket', { DOCKER_HOST: 'unix:///no/such' }, ['DOCKER_HOST', 'unix:///no/such'], {
     hides: ['installs and starts'],
   }),
