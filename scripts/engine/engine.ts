@@ -83,7 +83,7 @@ export interface ContainerFacts {
   labels: Record<string, string>;
   running: boolean;
   exitCode: number;
-  /** When PID 1 was started and when it ended, in milliseconds since 1970 by the engine's clock; null for never. */
+  /** When PID 1 was started and when it ended, in milliseconds since 1970 by the engine's clock; null for never, or not known. */
   startedAt: number | null;
   endedAt: number | null;
   /** The id of the container's PID 1 outside of the container, on the engine's machine. */

@@ -6,6 +6,7 @@ import { parseJson } from '../lib/parse-json.ts';
 import { spawnLines, spawnStream, spawnText } from '../lib/spawn.ts';
 import { buildArgs, commandsOf, sharedCommands } from './command-line.ts';
 import { readProcess } from './docker.ts';
+import { engineTime } from './docker-output.ts';
 import type { Engine, EngineChoice, EngineInfo } from './engine.ts';
 import { throwBuildError, throwPullError } from './engine-errors.ts';
 
@@ -22,8 +23,9 @@ const KILL_NOTED_MS = 1000;
 /** What Podman puts before the name of an image that has no registry. */
 const LOCAL = /^localhost\//;
 
-const stats = z.object({ MemUsage: z.number() });
-const event = z.object({ timeNano: z.number().optional() });
+const stats = z.tuple([z.object({ mem_usage: z.string() })]);
+/** Podman 4 has a time with nanoseconds as text, Podman 5 beside one in seconds. */
+const event = z.object({ timeNano: z.number().optional(), Time: z.string().optional() });
 
 /** Podman, through the command-line client `info.command`; `prefix` names the engine, where it is not the client's own. */
 export function podmanEngine(
@@ -34,7 +36,7 @@ export function podmanEngine(
   const { command: program } = info;
   const env = podmanEnvironment();
   const client = { program, prefix, env, signal };
-  const { lines, remove, options } = commandsOf(client);
+  const { lines, text, remove, options } = commandsOf(client);
   const shared = sharedCommands(client, choice);
 
   return {
@@ -52,6 +54,9 @@ export function podmanEngine(
       if (!image) throw new ToolError(`The engine built ${request.name}, but does not have it.`);
       return { image, ms };
     },
+
+    // It notes the start once its runtime has returned: an app may have printed a line before.
+    container: async (id) => ({ ...(await shared.container(id)), startedAt: null }),
 
     builderCacheBytes: () => Promise.reject(new ToolError('Podman does not report the size of its build cache.')),
 
@@ -77,10 +82,10 @@ export function podmanEngine(
     },
 
     async memory(id) {
-      const [line] = await lines('stats', '--no-stream', '--format', '{{json .}}', id);
-      const { data } = stats.safeParse(parseJson(line ?? ''));
-      if (!data?.MemUsage) throw new ToolError('The engine does not count the memory of containers.');
-      return { bytes: data.MemUsage, counter: 'podman stats: MemUsage' };
+      const { data } = stats.safeParse(parseJson(await text('stats', '--no-stream', '--format', 'json', id)));
+      const bytes = readSize(data?.[0].mem_usage ?? '');
+      if (!bytes) throw new ToolError('The engine does not count the memory of containers.');
+      return { bytes, counter: 'podman stats: MEM USAGE' };
     },
 
     async processes(id) {
@@ -95,8 +100,8 @@ export function podmanEngine(
         await sleep(pauseMs, undefined, { signal });
         const last = (await lines('events', '--stream=false', '--since', '24h', ...filter)).at(-1);
         const { data } = event.safeParse(parseJson(last ?? ''));
-        // Older versions note seconds only.
-        if (data?.timeNano) return data.timeNano / 1e6;
+        const at = data?.timeNano ? data.timeNano / 1e6 : engineTime(data?.Time ?? '');
+        if (at !== null) return at;
       }
       return null;
     },
@@ -111,4 +116,10 @@ export function podmanEngine(
       return { containers, images: images.map((name) => name.replace(LOCAL, '')) };
     },
   };
+}
+
+/** The bytes of a size with a decimal unit, such as the first one of `9.54MB / 25.28GB`; 0 for anything else. */
+function readSize(text: string): number {
+  const [, number = '0', unit = ''] = /^([\d.]+)([kMG]?)B\b/.exec(text) ?? [];
+  return Math.round(Number(number) * 1000 ** ' kMG'.indexOf(unit || ' '));
 }
