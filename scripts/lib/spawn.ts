@@ -2,7 +2,7 @@ import { basename } from 'node:path';
 import { type Duplex, Readable } from 'node:stream';
 import { type ExecaError, execa, type Options, type Subprocess } from 'execa';
 import { onExit } from 'signal-exit';
-import { ToolError } from './errors.ts';
+import { type ErrorCode, ToolError } from './errors.ts';
 
 /** How many of a program's last lines an error repeats: BuildKit ends with an excerpt of the Dockerfile. */
 const LAST_LINES = 30;
@@ -121,6 +121,54 @@ export async function spawnWithInput(
   options: SpawnOptions = {},
 ): Promise<string> {
   return (await start(program, args, options, { input, all: true, maxBuffer: 1 << 20 }).ended).stdout;
+}
+
+/** How long a program and what it has started may take to end after SIGINT, in milliseconds. */
+const END_LIMIT_MS = 5000;
+
+/**
+ * What a program prints, and its exit code, whatever that is. Neither the program nor what it has started outlives this call.
+ *
+ * @param limits `timeout` in milliseconds, `output` in bytes of both streams together.
+ * @throws {ToolError} with the code `timed-out` or `program-failed`, when it cannot be started, does not keep to its limits or
+ * is ended by a signal; the reason of `signal` after an interruption.
+ */
+export async function spawnLimited(
+  program: string,
+  args: string[],
+  limits: { timeout: number; output: number },
+  { signal, ...options }: Pick<SpawnOptions, 'cwd' | 'env' | 'signal'>,
+): Promise<{ stdout: string; stderr: string; exitCode: number }> {
+  const limit = new AbortController();
+  const name = basename(program);
+  const stop = (message: string, code: ErrorCode) => limit.abort(new ToolError(`${name} ${message}`, { code }));
+  const timer = setTimeout(stop, limits.timeout, `did not end within ${limits.timeout / 1000} s.`, 'timed-out');
+  const either = AbortSignal.any(signal ? [signal, limit.signal] : [limit.signal]);
+  const io = { stdin: 'ignore', maxBuffer: limits.output + 1, stripFinalNewline: false } as const;
+  const { child, ended } = start(program, args, { ...options, signal: either, interruptsGroup: true }, io);
+  let killTimer: NodeJS.Timeout | undefined;
+  either.addEventListener('abort', () => {
+    killTimer = setTimeout(signalGroup, END_LIMIT_MS, child, 'SIGKILL');
+  });
+  let bytes = 0;
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (chunk: Buffer) => {
+      bytes += chunk.length;
+      if (bytes > limits.output) stop(`printed more than ${Math.round(limits.output / 1e6)} MB.`, 'program-failed');
+    });
+  }
+  try {
+    return { ...(await ended), exitCode: 0 };
+  } catch (error) {
+    const { stdout, stderr, exitCode } = await child.catch((reason: ExecaError) => reason);
+    if (either.aborted || exitCode === undefined) throw error;
+    return { stdout: String(stdout), stderr: String(stderr), exitCode };
+  } finally {
+    clearTimeout(timer);
+    clearTimeout(killTimer);
+    // What is still there ignores SIGINT, or was left behind.
+    signalGroup(child, 'SIGKILL');
+  }
 }
 
 /** A program as a connection to whatever it connects to. It fails when the program does. */

@@ -32,6 +32,8 @@ test.each([
     'RUN printf "aws_access_key_id=a\\naws_secret_access_key=abc"',
     'RUN printf "aws_access_key_id=a\\naws_secret_access_key=***"',
   ],
+  ['RUN echo error: DB_PASSWORD=hunter2 x', 'RUN echo error: DB_PASSWORD=*** x'],
+  ['RUN echo a: b=c: token: hunter2', 'RUN echo a: b=c: token: ***'],
   ['RUN --mount=type=secret,id=npm_token npm ci', 'RUN --mount=type=secret,id=npm_token npm ci'],
   [
     'RUN --mount=type=secret,id=token,target=/root/.npmrc npm ci',
