@@ -147,9 +147,12 @@ export async function spawnLimited(
   const io = { stdin: 'ignore', maxBuffer: limits.output + 1, stripFinalNewline: false } as const;
   const { child, ended } = start(program, args, { ...options, signal: either, interruptsGroup: true }, io);
   let killTimer: NodeJS.Timeout | undefined;
-  either.addEventListener('abort', () => {
-    killTimer = setTimeout(signalGroup, END_LIMIT_MS, child, 'SIGKILL');
-  });
+  const killLater = () => {
+    killTimer ??= setTimeout(signalGroup, END_LIMIT_MS, child, 'SIGKILL');
+  };
+  either.addEventListener('abort', killLater);
+  // What it has left behind may keep its output open.
+  child.once('exit', killLater);
   let bytes = 0;
   for (const stream of [child.stdout, child.stderr]) {
     stream.on('data', (chunk: Buffer) => {

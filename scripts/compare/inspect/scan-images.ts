@@ -25,8 +25,8 @@ const SCAN_LIMIT_MS = 600_000;
 /** How long it may take to say its version. */
 const VERSION_LIMIT_MS = 20_000;
 /** The report of an image with thousands of findings has some ten megabytes. */
-const MAX_REPORT_BYTES = 128 << 20;
-const MAX_VERSION_BYTES = 1 << 20;
+const MAX_REPORT_BYTES = 128e6;
+const MAX_VERSION_BYTES = 1e6;
 /** Of the end of what a scanner says, in characters: what is read, and what is repeated. */
 const MAX_MESSAGES = 1 << 16;
 const MAX_REASON = 400;

@@ -19,9 +19,7 @@ beforeAll(async () => {
   await mkdir(temporary);
   const context = join(directory, 'context');
   await mkdir(context);
-  // The same layer twice: Docker 20.10 saves the second as a link to the first.
-  const copies = 'COPY --link a /1\nCOPY --link a /1\nCOPY b /\n';
-  await writeFile(join(context, 'Dockerfile'), `FROM scratch\n${copies}CMD ["/x"]\n`);
+  await writeFile(join(context, 'Dockerfile'), 'FROM scratch\nCOPY a /\nCOPY b /\nCMD ["/x"]\n');
   await writeFile(join(context, 'a'), 'a'.repeat(5000));
   await writeFile(join(context, 'b'), bench.id);
   id = await bench.build(context, 'Dockerfile');
@@ -47,21 +45,23 @@ async function scans(code: string): Promise<Report['images'][number]['scan'][]> 
   return reportSchema.parse(JSON.parse(stdout)).images.map(({ scan }) => scan);
 }
 
-/** Says which image is in the archive, as the scanners do. */
+/** Hashes the layers of an archive: their digests say which image it is. */
 const READ = `
 const { execFileSync } = require('node:child_process');
-const read = (name) => execFileSync('tar', ['-xOf', process.argv[1], name]);
-const [image] = JSON.parse(read('manifest.json'));
-const { rootfs } = JSON.parse(read(image.Config));
-const sizes = image.Layers.map((layer) => read(layer).length);
-console.log(JSON.stringify({ SchemaVersion: 2, Metadata: { DiffIDs: rootfs.diff_ids },
-  Results: [{ Vulnerabilities: [image.RepoTags, ...sizes].map((size) => ({ Severity: 'HIGH', size })) }] }));`;
+const { createHash } = require('node:crypto');
+const { gunzipSync } = require('node:zlib');
+const read = (name) => execFileSync('tar', ['-xOf', process.argv[2], name]);
+const [{ Layers, Config }] = JSON.parse(read('manifest.json'));
+JSON.parse(read(Config));
+const tars = Layers.map(read).map((layer) => (layer[0] === 0x1f ? gunzipSync(layer) : layer));
+const DiffIDs = tars.map((layer) => 'sha256:' + createHash('sha256').update(layer).digest('hex'));
+console.log(JSON.stringify({ SchemaVersion: 2, Metadata: { DiffIDs }, Results: [] }));
+`;
 
 test('the archive that a scanner is given is the image; compare checks that it has read this one', async () => {
-  await writeFile(join(directory, 'read.cjs'), READ.replace('process.argv[1]', 'process.argv[2]'));
+  await writeFile(join(directory, 'read.cjs'), READ);
   const [saved, file] = await scans(`exec '${process.execPath}' '${directory}/read.cjs' "$FILE"`);
-  expect(saved).toMatchObject({ version: '0.74.0', database: '2026-11-20T06:13:37.120Z', reason: null });
-  expect(saved?.counts?.high).toBeGreaterThan(2);
+  expect(saved).toMatchObject({ version: '0.74.0', database: '2026-11-20T06:13:37.120Z', fixable: 0, reason: null });
   expect(file).toEqual(saved);
   const [other] = await scans(print(trivyReport([], ['sha256:0'])));
   expect(other).toMatchObject({ counts: null, reason: expect.stringContaining('has read another image') });
