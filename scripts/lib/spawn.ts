@@ -144,7 +144,8 @@ export async function spawnLimited(
   const stop = (message: string, code: ErrorCode) => limit.abort(new ToolError(`${name} ${message}`, { code }));
   const timer = setTimeout(stop, limits.timeout, `did not end within ${limits.timeout / 1000} s.`, 'timed-out');
   const either = AbortSignal.any(signal ? [signal, limit.signal] : [limit.signal]);
-  const io = { stdin: 'ignore', maxBuffer: limits.output + 1, stripFinalNewline: false } as const;
+  // Execa repeats what it has read in its errors, with escapes: of a hundred megabytes, that ends Node.
+  const io = { stdin: 'ignore', buffer: false } as const;
   const { child, ended } = start(program, args, { ...options, signal: either, interruptsGroup: true }, io);
   let killTimer: NodeJS.Timeout | undefined;
   const killLater = () => {
@@ -154,18 +155,20 @@ export async function spawnLimited(
   // What it has left behind may keep its output open.
   child.once('exit', killLater);
   let bytes = 0;
-  for (const stream of [child.stdout, child.stderr]) {
+  const collect = (stream: Readable) => {
+    const chunks: Buffer[] = [];
     stream.on('data', (chunk: Buffer) => {
       bytes += chunk.length;
-      if (bytes > limits.output) stop(`printed more than ${Math.round(limits.output / 1e6)} MB.`, 'program-failed');
+      if (bytes <= limits.output) chunks.push(chunk);
+      else stop(`printed more than ${Math.round(limits.output / 1e6)} MB.`, 'program-failed');
     });
-  }
+    return chunks;
+  };
+  const [stdout, stderr] = [collect(child.stdout), collect(child.stderr)];
   try {
-    return { ...(await ended), exitCode: 0 };
-  } catch (error) {
-    const { stdout, stderr, exitCode } = await child.catch((reason: ExecaError) => reason);
-    if (either.aborted || exitCode === undefined) throw error;
-    return { stdout: String(stdout), stderr: String(stderr), exitCode };
+    const { exitCode } = await child.catch((reason: ExecaError) => reason);
+    if (either.aborted || exitCode === undefined) await ended;
+    return { stdout: String(Buffer.concat(stdout)), stderr: String(Buffer.concat(stderr)), exitCode: exitCode ?? 0 };
   } finally {
     clearTimeout(timer);
     clearTimeout(killTimer);
