@@ -17,7 +17,7 @@ export function looksSecret(name: string, value: string): boolean {
 }
 
 /** NAME=value, name: value, "name":"value", --name value */
-const PAIR = /([\w.-]{1,64})(["']?\s{0,8}[=:]\s{0,8}|(?<=--[\w.-]{1,64})\s{1,8})("[^"]*"|'[^']*'|[^\s"'`;&|\\,=)]+)/g;
+const PAIR = /([\w.-]{1,64})(["']?\s{0,8}[=:]\s{0,8}|\s{1,8}(?<=--[\w.-]{1,64}\s{1,8}))("[^"]*"|'[^']*'|[^\s"'`;&|\\,=)]+)/g;
 
 /** A text without what looks like a secret in it. */
 export function redact(text: string): string {
