@@ -17,7 +17,10 @@ export function looksSecret(name: string, value: string): boolean {
 }
 
 /** NAME=value, name: value, "name":"value", --name value */
-const PAIR = /([\w.-]{1,64})(["']?\s{0,8}[=:]\s{0,8}|\s{1,8}(?<=--[\w.-]{1,64}\s{1,8}))("[^"]*"|'[^']*'|[^\s"'`;&|\\,=)]+)/g;
+const PAIR =
+  /(?<![\w.-])([\w.-]+)(["']?\s{0,8}[=:]\s{0,8}|\s{1,8}(?<=--[\w.-]{1,64}\s{1,8}))("[^"]*"|'[^']*'|[^\s"'`;&|\\,=)]+)/g;
+
+const MAX_PAIRS_IN_VALUE = 10;
 
 /** A text without what looks like a secret in it. */
 export function redact(text: string): string {
@@ -25,16 +28,20 @@ export function redact(text: string): string {
   const pairs = new RegExp(PAIR);
   let shown = '';
   let end = 0;
+  // Where the value ends that is being read once more, and how often it was.
+  let [valueEnd, count] = [0, 0];
   for (let pair = pairs.exec(all); pair; pair = pairs.exec(all)) {
     const [, name = '', equals = '', value = ''] = pair;
     const begin = pair.index + name.length + equals.length;
     if (looksSecret(name, value.replace(/^["']/, ''))) {
       shown += all.slice(end, begin) + HIDDEN;
       end = pairs.lastIndex;
-    } else {
-      // The value may itself be the name of a pair, as in `error: NAME=value`.
-      pairs.lastIndex = begin;
+      continue;
     }
+    count = begin < valueEnd ? count + 1 : 0;
+    valueEnd = Math.max(valueEnd, pairs.lastIndex);
+    // The value may itself be the name of a pair, as in `error: NAME=value`. A long one is not read over and over.
+    if (count < MAX_PAIRS_IN_VALUE) pairs.lastIndex = begin;
   }
   return shown + all.slice(end);
 }
