@@ -7,6 +7,7 @@ import { addOptions, option, readOptionValues, refuseSwallowedOptions, throwUsag
 import type { SelectionRequest } from './discover/find-projects.ts';
 import { PACKAGE_NAME } from './model/budgets.ts';
 import { CODES } from './model/finding-catalog.ts';
+import { SCANNERS } from './model/scan-schema.ts';
 import { nameOf, settingsShape, wholeNumber } from './model/settings.ts';
 import { REFERENCE } from './model/subject.ts';
 import { FORMAT_NAMES } from './report/outputs.ts';
@@ -43,6 +44,11 @@ const compareShape = {
   runs: option('--runs <n>', 'how often --bench repeats each measurement (default: 5)', count(5)),
   behaviour: flag('--behaviour', 'check what a service should do: stop on SIGTERM, run read-only, become unhealthy, …'),
   strict: flag('--strict', `check --behaviour, and exit with 1 if a check fails, except for ${REFERENCE}`),
+  scan: option(
+    '--scan <scanner>',
+    `count the known vulnerabilities with a scanner that you have installed: ${SCANNERS.join(' or ')}`,
+    z.enum(SCANNERS, `expects one of: ${SCANNERS.join(', ')}`).optional(),
+  ),
   keep: flag('--keep', 'keep the images and print their tags'),
   engine: option('--engine <name>', 'docker or podman (default: docker where it responds)', engine.optional()),
   builder: option('--builder <name>', "buildx builder to build with (default: the engine's own)", builder.optional()),
@@ -147,19 +153,19 @@ export function readOptions(args: string[], edition = CLONE): CompareOptions {
 }
 
 function refuseContradictions(command: Command, options: CompareOptions): void {
-  const { from, baseline, diff, names, given, images, check, keep, bench, behaviour, strict } = options;
+  const { from, baseline, diff, names, given, images, check, keep, bench, behaviour, strict, scan } = options;
   const { engine, builder, publish } = options;
   const isProject = Object.keys(given).some((name) => name !== 'platform');
   const isEngineChosen = engine !== undefined || builder !== undefined || publish !== undefined;
-  const isMeasuring = [...names, ...images, ...Object.keys(given)].length > 0 || keep || bench || behaviour;
+  const isMeasuring = [...names, ...images, ...Object.keys(given)].length > 0 || keep || bench || behaviour || scan;
   const contradictions = {
     ...findSameFiles(options),
     'only one of --from and --baseline can be standard input': from === '-' && baseline === '-',
     '--from only shows a report: it cannot measure directories or images as well':
       from && (isMeasuring || isEngineChosen),
     '--from shows the diff that a report has: it cannot be combined with --diff': from && diff,
-    '--diff cannot be combined with --image, --check, --bench, --behaviour, --strict, --keep or options of projects':
-      diff && (images.length > 0 || check || bench || behaviour || strict || keep || isProject),
+    '--diff cannot be combined with --image, --check, --bench, --behaviour, --strict, --scan, --keep or options of projects':
+      diff && (images.length > 0 || check || bench || behaviour || strict || scan || keep || isProject),
     '--diff expects two images, the earlier one first: --diff my/app:1.1 my/app:1.2':
       diff && (names.length !== 2 || names.includes('')),
     '--no-run cannot be combined with --behaviour and --strict': given.run === false && (behaviour || strict),

@@ -18,6 +18,7 @@ import { findNamedImages } from './inspect/find-named-images.ts';
 import { type ImageSource, parseImageSource } from './inspect/image-source.ts';
 import type { IndexedImage } from './inspect/index-image.ts';
 import { inspectImages } from './inspect/inspect-images.ts';
+import { scanImages } from './inspect/scan-images.ts';
 import { PACKAGE_NAME } from './model/budgets.ts';
 import type { Measurement, Surroundings } from './model/measurement.ts';
 import type { Report } from './model/report-schema.ts';
@@ -68,7 +69,7 @@ export async function compare(options: CompareOptions, directories: Directories,
 
 type MeasureOptions = Pick<
   CompareOptions,
-  'given' | 'images' | 'diff' | 'jobs' | 'keep' | 'behaviour' | 'bench' | 'runs' | 'quiet'
+  'given' | 'images' | 'diff' | 'jobs' | 'keep' | 'behaviour' | 'bench' | 'runs' | 'scan' | 'quiet'
 > &
   EngineChoice &
   Directories;
@@ -86,7 +87,7 @@ function findAndMeasure(
   options: MeasureOptions,
   signal: AbortSignal,
 ): Promise<Report> {
-  const { given, images, diff, jobs, keep, behaviour, bench, runs, root, current } = options;
+  const { given, images, diff, jobs, keep, behaviour, bench, runs, scan, root, current } = options;
   const built: Measurement<Subject>[] = subjects.map((subject) => ({ subject }));
   const named: Measurement<NamedImage>[] = images.map((variant) => ({ subject: { chapter: NAMED_IMAGES, variant } }));
   const all = [...built, ...named];
@@ -95,6 +96,7 @@ function findAndMeasure(
   const inspect = async (surroundings: Surroundings, engine: Engine | null) => {
     const stored = await findNamedImages(surroundings, engine, named, { sources, platform: given.platform });
     await inspectImages(surroundings, engine, all, { stored, cacheDirectory: cacheDirectory(root), onIndexed });
+    if (scan) await scanImages(surroundings, engine, all, scan, { stored, current });
   };
   const report = async (engine: Engine | null) => {
     const details = { directory: await realpath(current), diff: diff ? diffMeasurements(named, indexed) : null };

@@ -16,12 +16,32 @@ export function looksSecret(name: string, value: string): boolean {
   return SECRET_NAME.test(words) || value.search(SECRET_VALUE) >= 0;
 }
 
+/** NAME=value, name: value, "name":"value", --name value */
+const PAIR =
+  /(?<![\w.-])([\w.-]+)(["']?\s{0,8}[=:]\s{0,8}|\s{1,8}(?<=--[\w.-]{1,64}\s{1,8}))("[^"]*"|'[^']*'|[^\s"'`;&|\\,=)]+)/g;
+
+const MAX_PAIRS_IN_VALUE = 10;
+
 /** A text without what looks like a secret in it. */
 export function redact(text: string): string {
-  return text.replace(SECRET_VALUE, HIDDEN).replace(
-    // NAME=value, name: value, "name":"value", --name value
-    /([\w.-]{1,64})(["']?\s{0,8}[=:]\s{0,8}|(?<=--[\w.-]{1,64})\s{1,8})("[^"]*"|'[^']*'|[^\s"'`;&|\\,=)]+)/g,
-    (whole, name: string, equals: string, value: string) =>
-      looksSecret(name, value.replace(/^["']/, '')) ? `${name}${equals}${HIDDEN}` : whole,
-  );
+  const all = text.replace(SECRET_VALUE, HIDDEN);
+  const pairs = new RegExp(PAIR);
+  let shown = '';
+  let end = 0;
+  // Where the value ends that is being read once more, and how often it was.
+  let [valueEnd, count] = [0, 0];
+  for (let pair = pairs.exec(all); pair; pair = pairs.exec(all)) {
+    const [, name = '', equals = '', value = ''] = pair;
+    const begin = pair.index + name.length + equals.length;
+    if (looksSecret(name, value.replace(/^["']/, ''))) {
+      shown += all.slice(end, begin) + HIDDEN;
+      end = pairs.lastIndex;
+      continue;
+    }
+    count = begin < valueEnd ? count + 1 : 0;
+    valueEnd = Math.max(valueEnd, pairs.lastIndex);
+    // The value may itself be the name of a pair, as in `error: NAME=value`. A long one is not read over and over.
+    if (count < MAX_PAIRS_IN_VALUE) pairs.lastIndex = begin;
+  }
+  return shown + all.slice(end);
 }

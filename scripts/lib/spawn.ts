@@ -2,7 +2,7 @@ import { basename } from 'node:path';
 import { type Duplex, Readable } from 'node:stream';
 import { type ExecaError, execa, type Options, type Subprocess } from 'execa';
 import { onExit } from 'signal-exit';
-import { ToolError } from './errors.ts';
+import { type ErrorCode, ToolError } from './errors.ts';
 
 /** How many of a program's last lines an error repeats: BuildKit ends with an excerpt of the Dockerfile. */
 const LAST_LINES = 30;
@@ -121,6 +121,60 @@ export async function spawnWithInput(
   options: SpawnOptions = {},
 ): Promise<string> {
   return (await start(program, args, options, { input, all: true, maxBuffer: 1 << 20 }).ended).stdout;
+}
+
+/** How long a program and what it has started may take to end after SIGINT, in milliseconds. */
+const END_LIMIT_MS = 5000;
+
+/**
+ * What a program prints, and its exit code, whatever that is. Neither the program nor what it has started outlives this call.
+ *
+ * @param limits `timeout` in milliseconds, `output` in bytes of both streams together.
+ * @throws {ToolError} with the code `timed-out` or `program-failed`, when it cannot be started, does not keep to its limits or
+ * is ended by a signal; the reason of `signal` after an interruption.
+ */
+export async function spawnLimited(
+  program: string,
+  args: string[],
+  limits: { timeout: number; output: number },
+  { signal, ...options }: Pick<SpawnOptions, 'cwd' | 'env' | 'signal'>,
+): Promise<{ stdout: string; stderr: string; exitCode: number }> {
+  const limit = new AbortController();
+  const name = basename(program);
+  const stop = (message: string, code: ErrorCode) => limit.abort(new ToolError(`${name} ${message}`, { code }));
+  const timer = setTimeout(stop, limits.timeout, `did not end within ${limits.timeout / 1000} s.`, 'timed-out');
+  const either = AbortSignal.any(signal ? [signal, limit.signal] : [limit.signal]);
+  // Execa repeats what it has read in its errors, with escapes: of a hundred megabytes, that ends Node.
+  const io = { stdin: 'ignore', buffer: false } as const;
+  const { child, ended } = start(program, args, { ...options, signal: either, interruptsGroup: true }, io);
+  let killTimer: NodeJS.Timeout | undefined;
+  const killLater = () => {
+    killTimer ??= setTimeout(signalGroup, END_LIMIT_MS, child, 'SIGKILL');
+  };
+  either.addEventListener('abort', killLater);
+  // What it has left behind may keep its output open.
+  child.once('exit', killLater);
+  let bytes = 0;
+  const collect = (stream: Readable) => {
+    const chunks: Buffer[] = [];
+    stream.on('data', (chunk: Buffer) => {
+      bytes += chunk.length;
+      if (bytes <= limits.output) chunks.push(chunk);
+      else stop(`printed more than ${Math.round(limits.output / 1e6)} MB.`, 'program-failed');
+    });
+    return chunks;
+  };
+  const [stdout, stderr] = [collect(child.stdout), collect(child.stderr)];
+  try {
+    const { exitCode } = await child.catch((reason: ExecaError) => reason);
+    if (either.aborted || exitCode === undefined) await ended;
+    return { stdout: String(Buffer.concat(stdout)), stderr: String(Buffer.concat(stderr)), exitCode: exitCode ?? 0 };
+  } finally {
+    clearTimeout(timer);
+    clearTimeout(killTimer);
+    // What is still there ignores SIGINT, or was left behind.
+    signalGroup(child, 'SIGKILL');
+  }
 }
 
 /** A program as a connection to whatever it connects to. It fails when the program does. */

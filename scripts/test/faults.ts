@@ -12,6 +12,7 @@ import { HARM } from './faults/harm.ts';
 import { INTERRUPTIONS } from './faults/interruptions.ts';
 import { findEngineSocket, listEngineObjects, removeEngineObjects } from './faults/leftovers.ts';
 import { OUTPUTS } from './faults/outputs.ts';
+import { SCANNERS } from './faults/scanners.ts';
 import { SECRETS } from './faults/secrets.ts';
 import { SETUP } from './faults/setup-rows.ts';
 import { SOURCES } from './faults/sources.ts';
@@ -31,6 +32,7 @@ const TOPICS = {
   harm: HARM,
   secret: SECRETS,
   source: SOURCES,
+  scan: SCANNERS,
   signal: INTERRUPTIONS,
   setup: SETUP,
   dockerize: DOCKERIZE,

@@ -9,6 +9,7 @@ import { ToolError } from '../lib/errors.ts';
 import {
   spawnBeginning,
   spawnInto,
+  spawnLimited,
   spawnLines,
   spawnOutput,
   spawnStream,
@@ -50,6 +51,21 @@ test('a program that does not end in time is an error of its own kind, with the 
     message: expect.stringMatching(/ -e did not end within 1 s\.$/),
     lines: ['waiting'],
   });
+});
+
+test('a program with limits: what it prints and its exit code, or the limit that it did not keep to', async () => {
+  const limits = { timeout: 10_000, output: 1_000_000 };
+  expect(await spawnLimited(...failing, limits, {})).toEqual({
+    ...{ stdout: 'out\n', stderr: 'first\n\nlast\n', exitCode: 3 },
+  });
+  expect(await spawnLimited(...node('console.log(1)'), limits, {})).toMatchObject({ stdout: '1\n', exitCode: 0 });
+  const endless = node(
+    'process.on("SIGINT", () => {}); for (;;) require("fs").writeSync(2, "0123456789\\n".repeat(1000))',
+  );
+  await expect(spawnLimited(...endless, limits, {})).rejects.toMatchObject({
+    ...{ code: 'program-failed', message: 'node printed more than 1 MB.' },
+  });
+  await expect(spawnLimited('no-such-program', [], limits, {})).rejects.toThrow('Cannot start no-such-program');
 });
 
 test('of a program that prints without end only the beginning is read, in whole lines', async () => {

@@ -55,9 +55,11 @@ export async function openArchiveFile(path: string, choice: ImageChoice, signal:
     signal,
   };
   await readDocuments(archive);
-  if (hasImages(archive.documents.get(INDEX))) return findStoredImage(openArchivedLayout(archive), choice);
+  const file = { path, form: archive.documents.has(MANIFEST) ? ('docker-archive' as const) : ('oci-archive' as const) };
+  if (hasImages(archive.documents.get(INDEX)))
+    return { ...(await findStoredImage(openArchivedLayout(archive), choice)), file };
   const { data: list } = manifestList.safeParse(parseDocument(archive, MANIFEST));
-  if (list) return findDockerImage(archive, list, choice);
+  if (list) return { ...findDockerImage(archive, list, choice), file };
   throw new ToolError(`${choice.name} is not the archive of an image.`, {
     hint: `It has neither ${INDEX} nor ${MANIFEST}. To save an image: docker save --output FILE NAME (not docker export).`,
   });

@@ -61,7 +61,11 @@ export function requirePlatform({ platform }: Pick<ImageFacts, 'platform'>, choi
   throw new ToolError(`${choice.name} is for ${shorten(platform, 100)}, not for ${choice.platform}.`, { hint });
 }
 
-async function open(source: Exclude<ImageSource, { kind: 'engine' }>, choice: ImageChoice, signal: AbortSignal) {
+async function open(
+  source: Exclude<ImageSource, { kind: 'engine' }>,
+  choice: ImageChoice,
+  signal: AbortSignal,
+): Promise<StoredImage> {
   if (source.kind === 'registry') {
     // Only here: what it imports takes longer to load than all the rest.
     const { openRegistry } = await import('../../registry/registry.ts');
@@ -78,9 +82,10 @@ async function open(source: Exclude<ImageSource, { kind: 'engine' }>, choice: Im
   const { path, tag } = source;
   const stats = await stat(path);
   if (stats.isDirectory()) {
-    if (await isLayoutDirectory(path))
-      return findStoredImage(openLayoutDirectory(path, choice.name), { ...choice, tag });
-    throw new ToolError(`${choice.name} is not an OCI layout: it has no index.json.`);
+    if (!(await isLayoutDirectory(path)))
+      throw new ToolError(`${choice.name} is not an OCI layout: it has no index.json.`);
+    const image = await findStoredImage(openLayoutDirectory(path, choice.name), { ...choice, tag });
+    return { ...image, file: { path, form: 'oci-dir' as const } };
   }
   // A pipe can be read only once, and a device never ends.
   if (!stats.isFile()) throw new ToolError(`${choice.name} is not a file.`);

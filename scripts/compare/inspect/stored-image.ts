@@ -12,8 +12,18 @@ export interface StoredImage extends ImageConfig {
   name: string;
   /** Lowest first. */
   layers: StoredLayer[];
+  /** Where it is on this machine, as another program can read it; absent for an image in a registry. */
+  file?: ImageFile;
   /** The contents of layers, in any order, each to be read to its end before the next one. */
   open(keys: string[]): AsyncIterable<{ key: string; content: AsyncIterable<Buffer> }>;
+}
+
+/** `docker-archive` has Docker's manifest.json, `oci-archive` only the index of an OCI layout. */
+export type FileForm = 'docker-archive' | 'oci-archive' | 'oci-dir';
+
+export interface ImageFile {
+  path: string;
+  form: FileForm;
 }
 
 export interface StoredLayer {

@@ -4,6 +4,7 @@ import { bench } from './bench-schema.ts';
 import { diff } from './diff-schema.ts';
 import { CODES, LEVELS } from './finding-catalog.ts';
 import { GROUPS } from './groups.ts';
+import { scan } from './scan-schema.ts';
 
 const keysOf = <K extends string>(object: Record<K, unknown>) => Object.keys(object) as [K, ...K[]];
 
@@ -171,6 +172,7 @@ export const imageSchema = z.object({
   run: run.nullable(),
   bench: optional(bench).describe('What --bench timed'),
   behaviour: optional(z.array(behaviour)).describe('What --behaviour checked'),
+  scan: optional(scan).describe('What --scan counted'),
   config: z.object({ user: z.string().describe("The image's USER; empty means root") }).nullable(),
 });
 

@@ -8,6 +8,7 @@ import { budgetSection } from './check-budgets.ts';
 import { contextHints, contextSection } from './context-table.ts';
 import { diffSections } from './diff-table.ts';
 import { findingSection, groupSection } from './inside.ts';
+import { scanSection } from './scan-table.ts';
 import { alignmentOf, type Section } from './section.ts';
 import { sizeSection } from './size-table.ts';
 import type { Extras } from './terminal.ts';
@@ -36,6 +37,8 @@ export function markdownBlocks(report: Report, { changes, check }: Extras = {}):
     ...[...timeSections(report), ...behaviourSection(report)].flatMap((one) =>
       renderSection(one, fold('What this means', renderNotes(one))),
     ),
+    // Unfolded: counts without the scanner's database and what it does not see say little.
+    ...scanSection(report).flatMap((one) => renderSection(one)),
     ...folded.map((one) => fold(one.title, [renderTable(one), renderNotes(one)].join('\n\n').trim())),
     fold('How it was measured', renderNotes(sizes)),
   ];

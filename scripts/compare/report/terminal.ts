@@ -9,6 +9,7 @@ import { contextHints, contextSection } from './context-table.ts';
 import { diffSections } from './diff-table.ts';
 import { LEVEL_COLOURS } from './explain.ts';
 import { insideSections } from './inside.ts';
+import { scanSection } from './scan-table.ts';
 import { alignmentOf, LARGER, type Section } from './section.ts';
 import { sizeSection } from './size-table.ts';
 import { timeSections } from './time-tables.ts';
@@ -31,7 +32,8 @@ export interface Extras {
 export function renderTerminal(report: Report, colour: boolean, { inside, changes, check }: Extras = {}): string {
   const paint = painter(colour);
   const renderAll = (all: Section[]) => all.map((section) => renderSection(section, paint));
-  const sections = [...timeSections(report), ...behaviourSection(report), ...(inside ? contextSection(report) : [])];
+  const measured = [...timeSections(report), ...behaviourSection(report), ...scanSection(report)];
+  const sections = [...measured, ...(inside ? contextSection(report) : [])];
   return [
     renderSizes(report, paint),
     [...renderNotes(sizeSection(report), paint), ...contextHints(report).map(printable)].join('\n'),
