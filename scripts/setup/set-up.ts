@@ -58,7 +58,7 @@ export function removeAllStandIns(signal: AbortSignal): Promise<void> {
     const staying = await removeStandIns(engine, names, progress);
     if (staying.length === 0) return;
     throw new ToolError(`Stand-ins that were not removed: ${staying.join(', ')}.`, {
-      hint: 'Remove the containers that use them (docker ps --all), and try again.',
+      hint: `Remove the containers that use them (${engine.info.name} ps --all), and try again.`,
     });
   });
 }

@@ -27,7 +27,7 @@ export async function buildSubjects(
     const { image, ms } = await buildImage(invocation, { ...toBuildRequest(subject), name }, report);
     measurement.image = image;
     measurement.build = { ms: Math.round(ms) };
-    checkPlatform(image, subject.settings.platform);
+    checkPlatform(image, subject.settings.platform, invocation.engine.info.name);
   });
 }
 
@@ -72,9 +72,13 @@ async function measureContexts({ progress, signal }: Invocation, measurements: M
 }
 
 /** @throws {ToolError} for an image for another platform: builders use a local base image for one without a warning. */
-export function checkPlatform({ platform }: Pick<ImageFacts, 'platform'>, expected: string | undefined): void {
+export function checkPlatform(
+  { platform }: Pick<ImageFacts, 'platform'>,
+  expected: string | undefined,
+  program: string = 'docker',
+): void {
   if (expected === undefined || fitsPlatform(platform, expected)) return;
   throw new ToolError(`The image was built for ${platform}, not for ${expected}.`, {
-    hint: `The engine has its base image for ${platform} only: docker pull --platform ${expected} <base image>`,
+    hint: `The engine has its base image for ${platform} only: ${program} pull --platform ${expected} <base image>`,
   });
 }

@@ -21,13 +21,14 @@ export async function findNamedImages(
   { sources, platform }: { sources: Map<string, ImageSource>; platform?: string },
 ): Promise<Map<Measurement, StoredImage>> {
   const stored = new Map<Measurement, StoredImage>();
+  const program = engine?.info.name ?? 'docker';
   for (const measurement of measurements) {
     const name = measurement.subject.variant;
     const source = sources.get(name) ?? { kind: 'engine' };
     await recordError(surroundings, measurement, async () => {
       if (source.kind === 'engine') {
-        const image = (await engine?.image(name)) ?? throwMissing(name);
-        requirePlatform(image, { name, platform }, `To fetch it: docker pull --platform ${platform} ${name}`);
+        const image = (await engine?.image(name)) ?? throwMissing(name, program);
+        requirePlatform(image, { name, platform }, `To fetch it: ${program} pull --platform ${platform} ${name}`);
         measurement.image = image;
       } else {
         const task = surroundings.progress.task(name);
@@ -42,9 +43,9 @@ export async function findNamedImages(
   return stored;
 }
 
-function throwMissing(name: string): never {
+function throwMissing(name: string, program: string): never {
   throw new ToolError(`The engine has no image ${name}.`, {
     code: 'image-not-found',
-    hint: `To fetch it: docker pull ${name}. From its registry, without the engine: --image docker://${name}. From a file or directory: --image ./${name}`,
+    hint: `To fetch it: ${program} pull ${name}. From its registry, without the engine: --image docker://${name}. From a file or directory: --image ./${name}`,
   });
 }
