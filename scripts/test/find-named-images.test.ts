@@ -8,10 +8,10 @@ import { quietProgress } from '../lib/progress.ts';
 test.each([
   ['linux/amd64', undefined],
   [undefined, undefined],
-  ['linux/arm64', 'app is for linux/amd64, not for linux/arm64.\nTo fetch it: docker pull --platform linux/arm64 app'],
+  ['linux/arm64', 'app is for linux/amd64, not for linux/arm64.\nTo fetch it: podman pull --platform linux/arm64 app'],
 ])('--platform %s and an image of the engine for linux/amd64', async (platform, error) => {
   const image = { platform: 'linux/amd64', labels: {} } as ImageFacts;
-  const engine = { image: async () => image } as unknown as Engine;
+  const engine = { info: { name: 'podman' }, image: async () => image } as unknown as Engine;
   const measurement: Measurement<NamedImage> = { subject: { chapter: 'image', variant: 'app' } };
   const surroundings = { signal: new AbortController().signal, progress: quietProgress() };
   await findNamedImages(surroundings, engine, [measurement], { sources: new Map(), ...(platform && { platform }) });
@@ -20,7 +20,10 @@ test.each([
 });
 
 test('an error has an end, whatever an image says of itself', async () => {
-  const engine = { image: () => Promise.reject(new Error('x'.repeat(1e6))) } as unknown as Engine;
+  const engine = {
+    info: { name: 'docker' },
+    image: () => Promise.reject(new Error('x'.repeat(1e6))),
+  } as unknown as Engine;
   const measurement: Measurement<NamedImage> = { subject: { chapter: 'image', variant: 'app' } };
   const surroundings = { signal: new AbortController().signal, progress: quietProgress() };
   await findNamedImages(surroundings, engine, [measurement], { sources: new Map() });
