@@ -24,6 +24,7 @@ const SIDE_BY_SIDE = [
   'inside',
   'package',
   'responses',
+  'sbom',
   'sources',
 ].map((name) => `test/images/${name}.test.ts`);
 
