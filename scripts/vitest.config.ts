@@ -25,6 +25,7 @@ const SIDE_BY_SIDE = [
   'package',
   'responses',
   'scan',
+  'sbom',
   'sources',
 ].map((name) => `test/images/${name}.test.ts`);
 

@@ -36,6 +36,7 @@ const compareShape = {
   markdown: file('--markdown', 'write the report as Markdown, for a pull request (- for standard output)'),
   chart: file('--chart', 'write a chart of the sizes as SVG to a file (- for standard output)'),
   sarif: file('--sarif', 'write the findings as SARIF, for code scanning, to a file (- for standard output)'),
+  sbom: file('--sbom', 'write what is in one image as a CycloneDX SBOM to a file (- for standard output)'),
   github: flag('--github', 'in a GitHub Actions workflow: annotate the Dockerfiles and set step outputs'),
   from: file('--from', 'show a report that --json wrote (- for standard input), without an engine'),
   baseline: file('--baseline', 'show what changed since an earlier report (- for standard input)'),
@@ -93,6 +94,7 @@ ${(hasChapters ? CHAPTER_EXAMPLES : PROJECT_EXAMPLES).map((line) => `  ${withArg
   ${withArguments} ../my-app --dockerfile docker/api.Dockerfile --target builder --target runner --no-run
   ${withArguments} --json report.json --markdown report.md
   ${withArguments} ../my-app --chart sizes.svg --sarif findings.sarif
+  ${withArguments} --image ./app.tar --sbom app.cdx.json
   ${withArguments} --from report.json --inside
   ${withArguments} --check --baseline baseline.json
   ${withArguments} ../my-app --bench --behaviour --strict

@@ -2,6 +2,7 @@ import { realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Engine, EngineChoice } from '../engine/engine.ts';
 import { EXIT, usageError } from '../lib/errors.ts';
+import { shorten } from '../lib/format.ts';
 import { addHiddenValues } from '../lib/hide.ts';
 import { userCacheDirectory } from '../lib/user-cache.ts';
 import packageJson from '../package.json' with { type: 'json' };
@@ -18,17 +19,26 @@ import { findNamedImages } from './inspect/find-named-images.ts';
 import { type ImageSource, parseImageSource } from './inspect/image-source.ts';
 import type { IndexedImage } from './inspect/index-image.ts';
 import { inspectImages } from './inspect/inspect-images.ts';
+import { listComponents } from './inspect/list-components.ts';
 import { scanImages } from './inspect/scan-images.ts';
 import { PACKAGE_NAME } from './model/budgets.ts';
 import type { Measurement, Surroundings } from './model/measurement.ts';
 import type { Report } from './model/report-schema.ts';
-import { NAMED_IMAGES, type NamedImage, REFERENCE, type Subject } from './model/subject.ts';
+import {
+  NAMED_IMAGES,
+  type NamedImage,
+  REFERENCE,
+  type Subject,
+  type SubjectName,
+  subjectName,
+} from './model/subject.ts';
 import { findChanges } from './report/changes.ts';
 import { checkBudgets } from './report/check-budgets.ts';
 import { createReport } from './report/create-report.ts';
 import { explain } from './report/explain.ts';
 import { openOutputs } from './report/outputs.ts';
 import { readReport } from './report/read-report.ts';
+import { requireComponents } from './report/sbom.ts';
 import { checkImages } from './run/check-images.ts';
 import { requestImages } from './run/request-images.ts';
 import { timeStarts } from './run/time-starts.ts';
@@ -53,12 +63,14 @@ export async function compare(options: CompareOptions, directories: Directories,
       : null;
   const budgets = selection?.budgets ?? (check ? await readBudgetsForReport(directories) : undefined);
   const baseline = options.baseline === undefined ? undefined : await readReport(options.baseline, current);
+  if (options.sbom !== undefined && selection) requireOneImage([...selection.subjects, ...namedImages(images)]);
   const outputs = await openOutputs(options, current);
   if (options.strict && selection) requireRunnable(selection.subjects);
   const report = selection
     ? await findAndMeasure(selection.subjects, sources, { ...options, ...directories }, signal)
     : await readReport(from ?? '-', current);
   if (options.strict && !selection) requireBehaviour(report);
+  if (options.sbom !== undefined && !selection) requireComponents(report);
   const results = budgets && checkBudgets(report, budgets);
   const changes = baseline && findChanges(report, baseline);
   const isOverBudget = results?.some(({ status }) => status === 'FAIL');
@@ -69,7 +81,7 @@ export async function compare(options: CompareOptions, directories: Directories,
 
 type MeasureOptions = Pick<
   CompareOptions,
-  'given' | 'images' | 'diff' | 'jobs' | 'keep' | 'behaviour' | 'bench' | 'runs' | 'scan' | 'quiet'
+  ('given' | 'images' | 'diff' | 'sbom' | 'jobs') | ('keep' | 'behaviour' | 'bench' | 'runs' | 'scan' | 'quiet')
 > &
   EngineChoice &
   Directories;
@@ -87,12 +99,15 @@ function findAndMeasure(
   options: MeasureOptions,
   signal: AbortSignal,
 ): Promise<Report> {
-  const { given, images, diff, jobs, keep, behaviour, bench, runs, scan, root, current } = options;
+  const { given, images, diff, sbom, jobs, keep, behaviour, bench, runs, scan, root, current } = options;
   const built: Measurement<Subject>[] = subjects.map((subject) => ({ subject }));
-  const named: Measurement<NamedImage>[] = images.map((variant) => ({ subject: { chapter: NAMED_IMAGES, variant } }));
+  const named: Measurement<NamedImage>[] = namedImages(images).map((subject) => ({ subject }));
   const all = [...built, ...named];
   const indexed = new Map<Measurement, IndexedImage>();
-  const onIndexed = diff ? (one: Measurement, image: IndexedImage) => void indexed.set(one, image) : undefined;
+  const onIndexed = (one: Measurement, image: IndexedImage) => {
+    if (diff) indexed.set(one, image);
+    if (sbom !== undefined) one.components = listComponents(image);
+  };
   const inspect = async (surroundings: Surroundings, engine: Engine | null) => {
     const stored = await findNamedImages(surroundings, engine, named, { sources, platform: given.platform });
     await inspectImages(surroundings, engine, all, { stored, cacheDirectory: cacheDirectory(root), onIndexed });
@@ -124,6 +139,16 @@ function findAndMeasure(
 /** Where the measured layers are kept between invocations: in the repository, or else where the user's caches are. */
 export const cacheDirectory = (root: string | null) =>
   root === null ? join(userCacheDirectory(), PACKAGE_NAME) : join(root, 'node_modules/.cache/multi-stage-node');
+
+const namedImages = (names: string[]): NamedImage[] => names.map((variant) => ({ chapter: NAMED_IMAGES, variant }));
+
+/** @throws {ToolError} unless there is exactly one image for --sbom. */
+function requireOneImage(subjects: SubjectName[]): void {
+  if (subjects.length === 1) return;
+  const names = shorten(subjects.map(subjectName).join(', '), 300);
+  const hint = 'Choose one with --dockerfile FILE, --target STAGE or --image NAME.';
+  throw usageError(`--sbom describes one image, but there are ${subjects.length}: ${names}.`, hint);
+}
 
 /** @throws {ToolError} when --strict would check nothing: an image that is given by name is not run. */
 function requireRunnable(subjects: Subject[]): void {

@@ -1,7 +1,8 @@
 import semver from 'semver';
+import { supportedMajors } from '../lib/node-schedule.ts';
 
-/** The LTS versions that get fixes, as of November 2026: https://github.com/nodejs/release#release-schedule */
-export const SUPPORTED = [26, 24, 22];
+/** The LTS versions that get fixes, as of November 2026. */
+export const SUPPORTED = supportedMajors('2026-11-01');
 /** From 4 on, every second version: https://nodejs.org/en/about/previous-releases */
 const CODE_NAMES = 'argon boron carbon dubnium erbium fermium gallium hydrogen iron jod krypton'.split(' ');
 /** Names of the newest version, and tags of images without a version. */

@@ -27,7 +27,8 @@ export async function bundlePrograms(directory: string): Promise<void> {
     packages: 'external',
     logLevel: 'warning',
   });
-  await symlink(join(ROOT, 'node_modules'), join(directory, 'node_modules'));
+  // npm keeps packages in both places.
+  for (const name of ['node_modules', 'scripts/node_modules']) await symlink(join(ROOT, name), join(directory, name));
   for (const name of [CONFIG_NAME, ...(await findChapterDirectories(ROOT))]) {
     const filter = (path: string) => basename(path) !== 'node_modules';
     await cp(join(ROOT, name), join(directory, name), { recursive: true, filter });

@@ -81,5 +81,5 @@ test('nothing but the entry is left, and nothing at all where the cache cannot b
   expect(await readdir(await layersDirectory())).toEqual([expect.stringMatching(/^[0-9a-f]{64}\.txt$/)]);
   await writeFile(join(directory, 'file'), '');
   await new LayerCache(join(directory, 'file')).writeLayer(layer);
-  expect((await readdir(directory)).sort()).toEqual(['file', 'measurements-v5']);
+  expect((await readdir(directory)).sort()).toEqual(['file', 'measurements-v6']);
 });

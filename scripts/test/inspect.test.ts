@@ -347,14 +347,30 @@ test('facts', async () => {
       { name: 'var/lib/dpkg/status.d/libc6', content: 'Package: libc6\n' },
       { name: 'var/lib/dpkg/status.d/libc6.md5sums', content: 'Package: no\n' },
       { name: 'lib/apk/db/installed', content: 'P:musl\nV:1\n\nP:busybox\nV:1\n' },
+      file('usr/bin/su', 1, { mode: 0o4755 }),
+      { name: 'usr/bin/also-su', type: 'link', linkname: 'usr/bin/su' },
+      { name: 'usr/bin/symlink-to-su', type: 'symlink', linkname: 'su', mode: 0o777 },
+      { name: 'usr/lib', type: 'directory', mode: 0o755 },
+      file('usr/bin/gone', 1, { mode: 0o4755 }),
+      { name: 'usr/local/bin/node', content: '\0node.js/v18.20.8\0', mode: 0o755 },
+      { name: 'usr/local/bin/also-node', type: 'link', linkname: 'usr/local/bin/node' },
+      { name: 'opt/node', content: 'node.js/v31.0.0' },
     ],
+    [{ name: 'usr/bin/.wh.gone' }, file('opt/group', 1, { mode: 0o010 })],
   ]);
   expect(contents.facts).toEqual({
     shells: ['/bin/busybox', '/bin/sh'],
     packageManagers: ['/usr/local/bin/npm'],
-    files: 6,
+    files: 12,
     npmPackages: 0,
     osPackages: 4,
+    // su, node, their hard links, and the file of which only the group may run it.
+    executables: 5,
+    setuidFiles: 2,
+    node: [
+      { path: '/opt/node', version: '31.0.0', endOfLife: null },
+      { path: '/usr/local/bin/node', version: '18.20.8', endOfLife: '2025-04-30' },
+    ],
   });
 });
 

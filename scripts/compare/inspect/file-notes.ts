@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { parseJson } from '../../lib/parse-json.ts';
+import type { OsPackage } from '../model/sbom-schema.ts';
 import type { Note } from './layer.ts';
+import { readApkInstalled, readDpkgStatus, readOsRelease } from './package-databases.ts';
 
 type NoteReader = (text: string) => Note | undefined;
 
@@ -8,10 +10,15 @@ type NoteReader = (text: string) => Note | undefined;
 const READERS: { path: RegExp; limit: number; read: NoteReader }[] = [
   { path: /(^|\/)package\.json$/, limit: 1 << 20, read: readPackageJson },
   { path: /(^|\/)node_modules\/\.package-lock\.json$/, limit: 32 << 20, read: readHiddenLockfile },
-  { path: /^var\/lib\/dpkg\/status$/, limit: 32 << 20, read: countPackages(/^Status: .* installed$/gm) },
+  { path: /^var\/lib\/dpkg\/status$/, limit: 32 << 20, read: toPackages((text) => readDpkgStatus(text, true)) },
   // Distroless has a file for each package: https://github.com/GoogleContainerTools/distroless
-  { path: /^var\/lib\/dpkg\/status\.d\/(?!.*\.md5sums$)[^/]+$/, limit: 1 << 20, read: countPackages(/^Package: /gm) },
-  { path: /^(usr\/)?lib\/apk\/db\/installed$/, limit: 32 << 20, read: countPackages(/^P:/gm) },
+  {
+    path: /^var\/lib\/dpkg\/status\.d\/(?!.*\.md5sums$)[^/]+$/,
+    limit: 1 << 20,
+    read: toPackages((text) => readDpkgStatus(text, false)),
+  },
+  { path: /^(usr\/)?lib\/apk\/db\/installed$/, limit: 32 << 20, read: toPackages(readApkInstalled) },
+  { path: /^(etc|usr\/lib)\/os-release$/, limit: 64 << 10, read: toOperatingSystem },
   { path: /^etc\/passwd$/, limit: 1 << 20, read: readUsers },
   { path: /^etc\/group$/, limit: 1 << 20, read: readGroups },
   // `${NPM_TOKEN}` only names a variable.
@@ -75,8 +82,13 @@ function readHiddenLockfile(text: string): Note {
   return { type: 'hiddenLockfile', dev };
 }
 
-function countPackages(line: RegExp): NoteReader {
-  return (text) => ({ type: 'osPackages', count: text.match(line)?.length ?? 0 });
+function toPackages(read: (text: string) => OsPackage[]): NoteReader {
+  return (text) => ({ type: 'osPackages', packages: read(text) });
+}
+
+function toOperatingSystem(text: string): Note | undefined {
+  const found = readOsRelease(text);
+  return found && { type: 'osRelease', ...found };
 }
 
 function findToken(token: RegExp): NoteReader {

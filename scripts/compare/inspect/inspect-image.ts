@@ -1,3 +1,4 @@
+import { endOfLife } from '../../lib/node-schedule.ts';
 import type { Group } from '../model/groups.ts';
 import { type Contents, type Finding, GROUP_NAMES } from '../model/report-schema.ts';
 import { findFindings } from './find-findings.ts';
@@ -74,13 +75,23 @@ function itemPath({ path, bytes }: ImageFile, group: Group): string {
 const SHELL = /^(usr\/(local\/)?)?s?bin\/(sh|bash|dash|ash|zsh|ksh|busybox)$/;
 const MANAGER = /^(usr\/(local\/)?)?s?bin\/(npm|npx|corepack|yarn|pnpm|bun|apt|apt-get|dpkg|apk|rpm|dnf|pip3?)$/;
 
+const isRegular = (file: ImageFile) => (file.linked ?? file).kind === 'file';
+
 function countFacts({ visibleFiles: files, packages }: IndexedImage): Contents['facts'] {
   const findPrograms = (pattern: RegExp) =>
     files.filter(({ path, kind }) => kind !== 'directory' && pattern.test(path)).map(({ path }) => `/${path}`);
-  const databases = files.flatMap(({ note }) => (note?.type === 'osPackages' ? [note.count] : []));
+  const databases = files.flatMap(({ note }) => (note?.type === 'osPackages' ? [note.packages.length] : []));
+  // A hard link is what it leads to, under another name.
+  const hasMode = (bits: number) =>
+    files.filter((file) => ((file.linked ?? file).mode & bits) !== 0 && isRegular(file));
   return {
     shells: findPrograms(SHELL),
     packageManagers: findPrograms(MANAGER),
+    executables: hasMode(0o111).length,
+    setuidFiles: hasMode(0o4000).length,
+    node: files.flatMap(({ path, note }) =>
+      note?.type === 'node' ? [{ path: `/${path}`, version: note.version, endOfLife: endOfLife(note.version) }] : [],
+    ),
     files: files.filter(({ kind }) => kind === 'file' || kind === 'link').length,
     npmPackages: [...packages.values()].filter(({ path, deleted }) => !deleted && !isGlobal(path)).length,
     osPackages: databases.length === 0 ? null : databases.reduce((sum, count) => sum + count, 0),

@@ -9,7 +9,7 @@ import type { Layer } from './layer.ts';
 type Instructions = (string | null)[];
 
 /** Part of the directory's name, so that a change in what is stored never mixes with older entries. */
-const VERSION = 5;
+const VERSION = 6;
 
 /**
  * What earlier invocations measured, in one file for each layer and image. A layer's digest names its content, so an

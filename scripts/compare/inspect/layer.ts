@@ -1,3 +1,5 @@
+import type { OperatingSystem, OsPackage } from '../model/sbom-schema.ts';
+
 /** The part of a package.json that is kept. */
 export interface PackageJson {
   type: 'packageJson';
@@ -13,7 +15,10 @@ export type Note =
   | PackageJson
   /** npm's own lockfile in node_modules: the directories, relative to it, of development dependencies. */
   | { type: 'hiddenLockfile'; dev: string[] }
-  | { type: 'osPackages'; count: number }
+  | { type: 'osPackages'; packages: OsPackage[] }
+  | ({ type: 'osRelease' } & OperatingSystem)
+  /** Of Node's program: its version, such as `26.12.1`. */
+  | { type: 'node'; version: string }
   | { type: 'users'; users: { name: string; uid: number; gid: number; home: string }[] }
   | { type: 'groups'; groups: { name: string; gid: number; members: string[] }[] }
   | { type: 'privateKey' | 'npmToken' };

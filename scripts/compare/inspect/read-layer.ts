@@ -3,9 +3,11 @@ import { posix } from 'node:path';
 import type { Header } from 'tar-stream';
 import { ToolError } from '../../lib/errors.ts';
 import { bytesToRead, readNote } from './file-notes.ts';
+import { createNodeVersionFinder, type NodeVersionFinder } from './find-node-version.ts';
 import { createGzipCounter } from './gzip-counter.ts';
 import { BEGINNING_BYTES, hashBeginning } from './known-layers.ts';
 import type { Layer, LayerFile } from './layer.ts';
+import { requireFewPackages } from './package-databases.ts';
 import { tarEntries } from './tar-entries.ts';
 import { unpack } from './unpack.ts';
 
@@ -61,6 +63,7 @@ export async function readLayer(blob: AsyncIterable<Buffer>, head: Buffer): Prom
 async function readFiles(tar: AsyncIterable<Buffer>): Promise<LayerFile[]> {
   const files: LayerFile[] = [];
   let pathBytes = 0;
+  let osPackages = 0;
   for await (const entry of tarEntries(tar)) {
     const file = readHeader(entry.header);
     pathBytes += (file?.path.length ?? 0) + (file?.target?.length ?? 0);
@@ -70,9 +73,13 @@ async function readFiles(tar: AsyncIterable<Buffer>): Promise<LayerFile[]> {
     if (file) files.push(file);
     if (file && file.bytes > 0) {
       const length = bytesToRead(file.path, file.bytes);
-      const { beginning, digest } = await readContent(entry.content, length);
+      const finder = createNodeVersionFinder(file.path);
+      const { beginning, digest } = await readContent(entry.content, length, finder);
+      const version = finder?.end();
       file.digest = digest;
-      if (length > 0) file.note = readNote(file.path, beginning);
+      if (length > 0) file.note = version === undefined ? readNote(file.path, beginning) : { type: 'node', version };
+      if (file.note?.type === 'osPackages') osPackages += file.note.packages.length;
+      requireFewPackages(osPackages);
     } else {
       entry.skip();
     }
@@ -81,12 +88,13 @@ async function readFiles(tar: AsyncIterable<Buffer>): Promise<LayerFile[]> {
 }
 
 /** Reads a content to its end, and returns its first bytes and its digest. */
-async function readContent(content: AsyncIterable<Buffer>, length: number) {
+async function readContent(content: AsyncIterable<Buffer>, length: number, finder?: NodeVersionFinder) {
   const hash = createHash('sha256');
   const chunks: Buffer[] = [];
   let kept = 0;
   for await (const chunk of content) {
     hash.update(chunk);
+    finder?.write(chunk);
     if (kept >= length) continue;
     chunks.push(chunk.subarray(0, length - kept));
     kept += chunk.length;

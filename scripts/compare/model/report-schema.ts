@@ -1,9 +1,11 @@
 import { z } from 'zod';
 import { BEHAVIOURS } from './behaviours.ts';
 import { bench } from './bench-schema.ts';
+import { contents } from './contents-schema.ts';
 import { diff } from './diff-schema.ts';
 import { CODES, LEVELS } from './finding-catalog.ts';
 import { GROUPS } from './groups.ts';
+import { components } from './sbom-schema.ts';
 import { scan } from './scan-schema.ts';
 
 const keysOf = <K extends string>(object: Record<K, unknown>) => Object.keys(object) as [K, ...K[]];
@@ -16,9 +18,7 @@ const count = z.int().nonnegative();
 const bytes = z.int().nonnegative();
 const milliseconds = z.number().nonnegative();
 const optionalText = z.string().nullable();
-const path = z.string().describe('An absolute path in the image');
 const layerIndex = z.int().nonnegative().describe('An index in size.layers; the lowest layer is 0');
-const group = z.enum(GROUP_NAMES);
 const lineNumber = z.int().positive();
 
 /** What older reports do not have is null, like what was not measured. */
@@ -49,57 +49,6 @@ const behaviour = z.object({
   name: z.enum(BEHAVIOUR_NAMES),
   ok: z.boolean().nullable().describe('Null when it does not apply or could not be checked'),
   reason: optionalText.describe('Why it is false or null'),
-});
-
-const contents = z.object({
-  groups: z.record(group, bytes).describe('All files of all layers by group: the sum is size.unpackedBytes'),
-  largest: z
-    .array(
-      z.object({
-        path,
-        group,
-        bytes,
-        package: z.object({ name: z.string(), version: optionalText }).nullable(),
-      }),
-    )
-    .describe(
-      'The largest packages, files and directories (with a slash at the end), each without the entries that are in this list',
-    ),
-  packages: z
-    .array(
-      z.object({
-        path,
-        name: z.string(),
-        version: optionalText,
-        bytes: bytes.describe('Without the packages inside it'),
-        dev: z.boolean().describe('Whether only development dependencies require it'),
-        deleted: z.boolean().describe('Whether a later layer deletes it; it is still part of the image'),
-        requiredBy: z.array(z.string()).describe("The dependencies in the app's package.json that require it"),
-      }),
-    )
-    .describe('The largest packages in node_modules'),
-  wasteBytes: bytes.describe('What later layers replace or delete: size.unpackedBytes minus what a container sees'),
-  waste: z
-    .array(
-      z.object({
-        path: path.describe('A file, or a directory that was removed as a whole'),
-        how: z.enum(['replaced', 'deleted']),
-        files: z.int().positive(),
-        bytes,
-        layer: layerIndex.describe('The layer that still holds the files, as an index in size.layers'),
-        instruction: optionalText.describe('The instruction that wrote the files'),
-        removedIn: layerIndex.describe('The layer that replaces or deletes them, as an index in size.layers'),
-        removedBy: optionalText.describe('The instruction that replaces or deletes them'),
-      }),
-    )
-    .describe('The largest files and directories that a later layer replaces or deletes'),
-  facts: z.object({
-    shells: z.array(path),
-    packageManagers: z.array(path),
-    files: count.describe('How many files a container sees'),
-    npmPackages: count.describe("How many npm packages there are, without npm's own"),
-    osPackages: count.nullable().describe('How many packages dpkg or apk lists; null when neither has a database'),
-  }),
 });
 
 const finding = z.object({
@@ -167,6 +116,7 @@ export const imageSchema = z.object({
     "How many of the lowest layers are the base image's; null when that is not known",
   ),
   contents: optional(contents),
+  components: optional(components).describe('What --sbom lists; null without it'),
   findings: optional(z.array(finding)).describe('The worst first; null when the files were not read'),
   build: z.object({ ms: milliseconds.describe('Builds run in parallel and use the layer cache') }).nullable(),
   run: run.nullable(),

@@ -13,7 +13,7 @@ const SHOWN_EVIDENCE = 3;
 const EXPLAIN_NOTE = 'What a finding means and how to fix it: the same command with --explain CODE';
 
 /** What is in each image: its groups as bars, its largest parts, its waste, its findings, and facts about it. */
-export const insideSections = ({ images }: Report): Section[][] =>
+export const insideSections = ({ images, createdAt }: Report): Section[][] =>
   images.map((image) => {
     const { size, contents } = image;
     const label = imageLabel(image);
@@ -25,7 +25,7 @@ export const insideSections = ({ images }: Report): Section[][] =>
       list(title, barRows(contents, ofChapter), sharedNotes(size.layers), 'llr'),
       list('The largest parts', largest),
       ...wasteList(contents),
-      findingList(image.findings ?? [], size.layers, factNote(contents.facts)),
+      findingList(image.findings ?? [], size.layers, factNotes(contents, createdAt)),
     ];
   });
 
@@ -90,8 +90,8 @@ function wasteList({ wasteBytes, waste }: Contents): Section[] {
 const layerName = (index: number, instruction: string | null | undefined) =>
   `layer ${index + 1}: ${shorten(instruction ?? 'n/a', 60)}`;
 
-function findingList(findings: Finding[], layers: Size['layers'], facts: string): Section {
-  if (findings.length === 0) return list('Findings: none', [], [facts]);
+function findingList(findings: Finding[], layers: Size['layers'], facts: string[]): Section {
+  if (findings.length === 0) return list('Findings: none', [], facts);
   const rows = findings.flatMap(({ code, level, message, count, evidence }) => [
     [level, `${code}: ${message}`],
     ...evidence.slice(0, SHOWN_EVIDENCE).map(({ path, layer, note }) => {
@@ -99,13 +99,25 @@ function findingList(findings: Finding[], layers: Size['layers'], facts: string)
     }),
     ...(count > SHOWN_EVIDENCE ? [['', `and ${count - SHOWN_EVIDENCE} more`]] : []),
   ]);
-  return list('Findings', rows, [EXPLAIN_NOTE, facts], 'l');
+  return list('Findings', rows, [EXPLAIN_NOTE, ...facts], 'l');
 }
 
-function factNote({ files, npmPackages, osPackages, shells, packageManagers }: Contents['facts']): string {
+function factNotes({ facts, groups }: Contents, createdAt: string): string[] {
+  const { files, npmPackages, osPackages, shells, packageManagers, executables, setuidFiles, node } = facts;
   const names = (paths: string[]) => paths.map((path) => path.split('/').at(-1)).join(', ') || 'none';
   const counts = `${files} files, npm packages: ${npmPackages}, OS packages: ${osPackages ?? 'n/a (no package database)'}`;
-  return `${counts}; shells: ${names(shells)}; package managers: ${names(packageManagers)}`;
+  const programs = `${counts}; shells: ${names(shells)}; package managers: ${names(packageManagers)}`;
+  // A report of an earlier version does not have the others.
+  if (!node) return [programs];
+  const unknown = groups.node > 0 ? 'n/a (its version was not found)' : 'none';
+  const versions = [...new Set(node.map((one) => nodeVersion(one, createdAt.slice(0, 10))))].join(', ') || unknown;
+  return [programs, `executables: ${executables}, setuid files: ${setuidFiles}; Node: ${versions}`];
+}
+
+/** A version of Node with its end of life, as of the day when it was measured. */
+function nodeVersion({ version, endOfLife }: NonNullable<Contents['facts']['node']>[number], today: string): string {
+  const isPast = endOfLife !== null && endOfLife < today;
+  return `${version} (${isPast ? 'past its end of life' : 'end of life'}: ${endOfLife ?? 'n/a'})`;
 }
 
 /** How many bytes of each image belong to which group, and how many of them later layers replace or delete. */

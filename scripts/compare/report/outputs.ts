@@ -8,15 +8,17 @@ import { renderChart } from './chart.ts';
 import { createStepOutputs, renderAnnotations, renderStepOutputs } from './github.ts';
 import { renderMarkdown } from './markdown.ts';
 import { renderSarif } from './sarif.ts';
+import { renderSbom } from './sbom.ts';
 import { type Extras, failures, renderCheck, renderTerminal } from './terminal.ts';
 
-/** The formats that a report can be written in, by the option that names the file. */
+/** The formats that a report can be written in, by the option that names the file. Null is for one that has no document. */
 const FORMATS = {
   json: (report: Report) => JSON.stringify(report, null, 2),
   markdown: renderMarkdown,
   chart: renderChart,
   sarif: renderSarif,
-} satisfies Record<string, (report: Report, extras: Extras) => string>;
+  sbom: renderSbom,
+} satisfies Record<string, (report: Report, extras: Extras) => string | Promise<string | null>>;
 
 type Format = keyof typeof FORMATS;
 export const FORMAT_NAMES = Object.keys(FORMATS) as Format[];
@@ -42,10 +44,11 @@ export async function openOutputs(options: OutputOptions, directory: string) {
   /** `failed` says whether the program will end with exit code 1. */
   const write = async (report: Report, given: Extras, failed = false) => {
     const extras = { ...given, below: await findBelow(directory) };
-    const render = (format: Format) => FORMATS[format](report, extras);
+    const render = async (format: Format) => FORMATS[format](report, extras);
     const printed = FORMAT_NAMES.find((format) => options[format] === '-');
-    if (printed) print(render(printed));
-    else if (!options.quiet) print(renderTerminal(report, hasColour(), extras));
+    const document = printed && (await render(printed));
+    if (document) print(document);
+    else if (!printed && !options.quiet) print(renderTerminal(report, hasColour(), extras));
     if (printed || options.quiet) {
       // Where no table is printed, what failed still is.
       for (const failure of failures(report)) printError(failure);
@@ -54,10 +57,14 @@ export async function openOutputs(options: OutputOptions, directory: string) {
     }
     if (options.github) printCommands(renderAnnotations(report, extras), printed ? process.stderr : process.stdout);
     // After the table, which is printed even when the disk is full.
-    for (const [format, file] of files) await file.write(`${render(format)}\n`);
-    for (const format of files.keys()) if (!options.quiet) printError(`Written: ${options[format]}`);
+    for (const [format, file] of files) {
+      const text = await render(format);
+      if (text !== null) await file.write(`${text}\n`);
+      const result = text === null ? 'Not written, because the image was not measured' : 'Written';
+      if (!options.quiet) printError(`${result}: ${options[format]}`);
+    }
     // GitHub Actions shows the text that is added to this file on the page of the workflow run.
-    await addTo('GITHUB_STEP_SUMMARY', 'step summary', () => `${render('markdown')}\n`);
+    await addTo('GITHUB_STEP_SUMMARY', 'step summary', () => `${renderMarkdown(report, extras)}\n`);
     const createOutputs = () => createStepOutputs(report, { ...extras, reportPath: pathOf('json'), failed });
     if (options.github) await addTo('GITHUB_OUTPUT', "step's outputs", () => renderStepOutputs(createOutputs()));
   };

@@ -62,6 +62,28 @@ export const OUTPUTS: Row[] = [
     code: 2,
     says: [/Cannot write .*x\.sarif: /],
   }),
+  withGoodApp('--sbom on a full disk', {
+    command: 'mknod full c 1 7 || ln -s /dev/full full; compare . --no-run --sbom full',
+    code: 1,
+    says: [/Cannot write .*full: .*no space left/, /app +Dockerfile/],
+  }),
+  {
+    name: '--sbom of an image that is not built',
+    files: { Dockerfile: inline('', 'RUN exit 9\n') },
+    command: 'compare . --sbom sbom.json; code=$?; test ! -e sbom.json && exit $code',
+    code: 1,
+    says: ['exit code: 9', 'Not written, because the image was not measured: sbom.json'],
+  },
+  {
+    name: '--sbom with escape sequences in the name of a package',
+    files: {
+      Dockerfile: 'FROM scratch\nCOPY package.json /app/node_modules/x/\nCMD ["x"]\n',
+      'package.json': JSON.stringify({ name: ESCAPE, version: ESCAPE }),
+    },
+    command: 'compare . --no-run --sbom - | node -p "JSON.parse(fs.readFileSync(0)).components.length"',
+    code: 0,
+    says: [/^1$/m],
+  },
   withGoodApp('outputs of a step that cannot be written', {
     command: 'compare . --github',
     env: { GITHUB_OUTPUT: '/dev' },
