@@ -12,6 +12,7 @@ const EXIT_CODES = {
   'image-not-found': 1,
   'registry-unreachable': 1,
   'registry-unreliable': 1,
+  'wrong-responder': 1,
   usage: 2,
   'engine-not-found': 3,
   'engine-forbidden': 3,

@@ -53,6 +53,6 @@ async function explainBuildError(error: unknown, dockerfile: string, output: str
   const text = await readFile(dockerfile, 'utf8').catch(() => '');
   const { place, cause } = describeBuildFailure(output, text);
   const at = place && `docker build failed at ${basename(dockerfile)}:${place.line}: ${place.instruction}`;
-  const { code, message } = error;
-  return new ToolError(at ?? message, { code, lines: cause, place: place ?? undefined, hint: HINTS[code] });
+  const { code, message, hint = HINTS[code] } = error;
+  return new ToolError(at ?? message, { code, lines: cause, place: place ?? undefined, hint });
 }
