@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type IncomingHttpHeaders, type IncomingMessage, request } from 'node:http';
+import type { Socket } from 'node:net';
 import type { ContainerFacts } from '../../engine/engine.ts';
 
 /** How much of a body is kept, in bytes. */
@@ -13,6 +14,13 @@ const EXCERPT_BYTES = 40;
 
 /** The errors of a connection that does not reach the machine. */
 const NO_ROUTE = ['EHOSTUNREACH', 'ENETUNREACH', 'ETIMEDOUT', 'EADDRNOTAVAIL', 'ENOTFOUND', 'EAI_AGAIN'];
+
+/**
+ * Whether a connection has no server: where nothing listens on a port of this machine, the system may give a connection that
+ * port as its own (https://www.rfc-editor.org/rfc/rfc9293#section-3.5-7), and what it sends comes back.
+ */
+const isConnectedToItself = ({ localAddress, localPort, remoteAddress, remotePort }: Socket) =>
+  localPort === remotePort && localAddress === remoteAddress;
 
 /** Where a container's port is published. */
 export type Address = NonNullable<ContainerFacts['address']>;
@@ -67,6 +75,7 @@ export async function sendRequest(
   client.once('socket', (socket) => {
     socket.once('connect', () => {
       isConnected = true;
+      if (isConnectedToItself(socket)) socket.destroy();
     });
   });
   const fail = (failure: RequestFailure['failure'], beginning = ''): RequestFailure => {

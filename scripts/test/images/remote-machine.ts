@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buildTools, ENGINE_RIGHTS } from './image-tools.ts';
@@ -54,9 +54,10 @@ export async function startRemoteMachine(bench: Bench): Promise<RemoteMachine> {
   await docker('cp', `${id}:/client`, directory);
   const config = ['User root', `IdentityFile ${client}/id`, `UserKnownHostsFile ${client}/known_hosts`];
   await writeFile(join(client, 'config'), `${config.join('\n')}\n`);
-  // Docker calls ssh without options of a user. The last -F counts: that of compare is none.
-  await writeFile(join(client, 'ssh'), `#!/bin/sh\nPATH=$\{PATH#*:}\nexec ssh -F ${client}/config "$@"\n`);
-  await chmod(join(client, 'ssh'), 0o755);
+  // Docker calls ssh without options of its user. Of several -F the last one counts.
+  await mkdir(join(client, 'bin'));
+  await writeFile(join(client, 'bin/ssh'), `#!/bin/sh\nPATH=\${PATH#*:}\nexec ssh -F ${client}/config "$@"\n`);
+  await chmod(join(client, 'bin/ssh'), 0o755);
   await chmod(join(client, 'id'), 0o600);
   return { id, address, client, close: () => rm(directory, { recursive: true }) };
 }
