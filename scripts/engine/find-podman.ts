@@ -69,9 +69,9 @@ async function readConnection(command: string, options: SpawnOptions): Promise<E
   return withIdentity(readEndpoint(used.URI), used.Identity || undefined);
 }
 
-/** Older versions do not say it. */
-const isMachine = ({ IsMachine, URI }: z.infer<typeof podmanConnections>[number]) =>
-  IsMachine ?? /^ssh:\/\/[^@]*@(?:localhost|127\.0\.0\.1):/.test(URI);
+/** Version 4 does not say it. The user of its machines is core, on Windows user, and root in a connection of its own. */
+const isMachine = ({ Name, IsMachine, URI }: z.infer<typeof podmanConnections>[number]) =>
+  IsMachine ?? /^(?:.* ssh:\/\/(?:core|user)|.*-root ssh:\/\/root)@(?:localhost|127\.0\.0\.1):/.test(`${Name} ${URI}`);
 
 const withIdentity = (endpoint: Endpoint, identity: string | undefined): Endpoint =>
   endpoint.kind === 'ssh' && identity ? { ...endpoint, identity } : endpoint;
