@@ -23,6 +23,7 @@ const SIDE_BY_SIDE = [
   'dockerfiles',
   'inside',
   'package',
+  'remote',
   'responses',
   'scan',
   'sbom',

@@ -124,6 +124,7 @@ function findAndMeasure(
     });
   }
   return withInvocation(options, signal, async (invocation, keepTags) => {
+    if (subjects.some(({ settings }) => settings.run)) await invocation.engine.connectToPorts();
     for (const { settings } of subjects) addHiddenValues(await readGivenValues(settings));
     await buildSubjects(invocation, built, jobs);
     await inspect(invocation, invocation.engine);

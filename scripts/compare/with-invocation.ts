@@ -53,6 +53,7 @@ async function workAndCleanUp<T>(
   } finally {
     progress.close();
     await cleanUp(engine, invocation.id, kept);
+    await engine.close();
     const report = (error: unknown) => printError(`Not removed: ${describeError(error)}`);
     await rm(invocation.directory, { recursive: true, force: true }).catch(report);
   }

@@ -2,8 +2,9 @@ import { ToolError } from '../lib/errors.ts';
 import { type SpawnOptions, spawnBeginning, spawnInto, spawnText } from '../lib/spawn.ts';
 import { readContainerFacts, readImageFacts } from './docker-inspect.ts';
 import { readOutputLines } from './docker-output.ts';
-import type { BuildRequest, Engine, EngineChoice } from './engine.ts';
+import type { BuildRequest, Engine } from './engine.ts';
 import { throwObjectError } from './engine-errors.ts';
+import type { PublishedPorts } from './published-ports.ts';
 
 /** How long the engine may take for what it does at once, in milliseconds. Builds, pulls and archives have no limit. */
 const ANSWER_LIMIT_MS = 60_000;
@@ -11,8 +12,6 @@ const ANSWER_LIMIT_MS = 60_000;
 const REMOVAL_LIMIT_MS = 15_000;
 /** How much of what a container printed is read, in characters of each stream: some containers print without end. */
 const OUTPUT_LIMIT = 1 << 20;
-
-const LOOPBACK = '127.0.0.1';
 
 export const splitLines = (text: string) => text.split('\n').filter(Boolean);
 
@@ -30,8 +29,8 @@ export interface CommandLine {
 type SharedCommands = Pick<
   Engine,
   | ('image' | 'history' | 'tag' | 'importRoot')
-  | ('start' | 'container' | 'logs' | 'output' | 'kill' | 'wait')
-  | ('removeImage' | 'removeContainer' | 'labelled')
+  | ('connectToPorts' | 'start' | 'container' | 'logs' | 'output' | 'kill' | 'wait')
+  | ('removeImage' | 'removeContainer' | 'labelled' | 'close')
 >;
 
 /** Spawns the client for one command each. */
@@ -49,7 +48,7 @@ export function commandsOf({ program, prefix, env, signal }: CommandLine) {
 }
 
 /** The methods of an engine that are the same commands for Docker and Podman. */
-export function sharedCommands(client: CommandLine, { publish = LOOPBACK }: EngineChoice): SharedCommands {
+export function sharedCommands(client: CommandLine, ports: PublishedPorts): SharedCommands {
   const { program, prefix, env, signal } = client;
   const { options, text, lines, run, remove } = commandsOf(client);
   const readBeginning = (...args: string[]) => spawnBeginning(program, [...prefix, ...args], OUTPUT_LIMIT, options);
@@ -75,12 +74,21 @@ export function sharedCommands(client: CommandLine, { publish = LOOPBACK }: Engi
       return spawnInto(root, program, [...prefix, 'import', ...changes, '-', name], { env, signal });
     },
 
-    start(image, { port, labels, args = [] }) {
-      const address = publish.includes(':') ? `[${publish}]` : publish;
-      return text('run', '--detach', '--publish', `${address}::${port}`, ...labelArgs(labels), ...args, image);
+    connectToPorts: () => ports.connect(),
+
+    async start(image, { port, labels, args = [] }) {
+      await ports.connect();
+      const address = ports.publish.includes(':') ? `[${ports.publish}]` : ports.publish;
+      const publish = ['--publish', `${address}::${port}`];
+      const id = await text('run', '--detach', ...publish, ...labelArgs(labels), ...args, image);
+      ports.add(id);
+      return id;
     },
 
-    container: async (id) => readContainerFacts(await text('container', 'inspect', id)),
+    async container(id) {
+      const { address: published, ...facts } = readContainerFacts(await text('container', 'inspect', id));
+      return { ...facts, address: published && (await ports.reach(id, published)) };
+    },
 
     async logs(id, count) {
       const { stdout, stderr } = await readBeginning('logs', '--tail', String(count), id);
@@ -95,7 +103,11 @@ export function sharedCommands(client: CommandLine, { publish = LOOPBACK }: Engi
     kill: (id, name) => run('kill', '--signal', name, id),
     wait: async (id) => Number(await spawnText(program, [...prefix, 'wait', id], { env, signal })),
     removeImage: async (image) => void (await remove('rmi', image)),
-    removeContainer: async (id) => void (await remove('rm', '--force', '--volumes', id)),
+    async removeContainer(id) {
+      await ports.remove(id);
+      await remove('rm', '--force', '--volumes', id);
+    },
+    close: () => ports.close(),
 
     async labelled(label, value) {
       const filter = ['--all', '--no-trunc', '--filter', `label=${label}${value === undefined ? '' : `=${value}`}`];

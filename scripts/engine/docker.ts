@@ -5,8 +5,10 @@ import { spawnLines, spawnStream } from '../lib/spawn.ts';
 import { buildArgs, commandsOf, sharedCommands } from './command-line.ts';
 import { queryDockerApi } from './docker-api.ts';
 import { containerStats, memoryFacts } from './docker-output.ts';
-import type { Engine, EngineChoice, EngineInfo } from './engine.ts';
+import type { Endpoint } from './endpoint.ts';
+import { type Engine, type EngineChoice, type EngineInfo, isolatedBuilder } from './engine.ts';
 import { throwBuildError, throwPullError } from './engine-errors.ts';
+import { publishedPorts } from './published-ports.ts';
 
 /**
  * The environment for Docker's command line: BuildKit on, also where the client is so old that it is not the default;
@@ -27,12 +29,20 @@ const KILL_NOTED_MS = [1, 1000];
 const diskUsage = z.object({ BuildCache: z.array(z.object({ Size: z.number() })).nullish() });
 
 /** Docker, through the command-line client `info.command`. */
-export function dockerEngine(info: EngineInfo, choice: EngineChoice, signal?: AbortSignal): Engine {
+export function dockerEngine(
+  info: EngineInfo,
+  { publish, endpoint }: EngineChoice & { endpoint: Endpoint },
+  signal?: AbortSignal,
+): Engine {
   const { command: program } = info;
   const env = dockerEnvironment();
   const client = { program, prefix: [], env, signal };
   const { options, lines } = commandsOf(client);
-  const shared = sharedCommands(client, choice);
+  const ports = publishedPorts(endpoint, publish, { env, signal });
+  const shared = sharedCommands(client, ports);
+  // https://docs.docker.com/reference/cli/docker/buildx/build/#load: a builder that runs elsewhere sends the image.
+  const buildCommand = info.buildx ? ['buildx', 'build', '--builder', info.buildx.name, '--load'] : ['build'];
+  const isolated = isolatedBuilder(info);
 
   return {
     ...shared,
@@ -41,10 +51,10 @@ export function dockerEngine(info: EngineInfo, choice: EngineChoice, signal?: Ab
     async build({ cacheMounts, onLine, ...request }) {
       // https://docs.docker.com/reference/dockerfile/#buildkit-built-in-build-args
       const cache = cacheMounts === undefined ? [] : ['--build-arg', `BUILDKIT_CACHE_MOUNT_NS=${cacheMounts}`];
-      const args = ['build', '--progress=plain', ...cache, ...buildArgs(request)];
+      const args = [...buildCommand, '--progress=plain', ...cache, ...buildArgs(request)];
       const begin = performance.now();
       const spawnOptions = { env, cwd: dirname(request.dockerfile), signal, onLine };
-      await spawnLines(program, args, spawnOptions).catch(throwBuildError);
+      await spawnLines(program, args, spawnOptions).catch((error) => throwBuildError(error, isolated));
       const ms = performance.now() - begin;
       // By its name: with containerd's image store, the engine does not know the id that `docker build --iidfile` writes.
       const image = await shared.image(request.name);
@@ -53,6 +63,7 @@ export function dockerEngine(info: EngineInfo, choice: EngineChoice, signal?: Ab
     },
 
     async builderCacheBytes() {
+      if (isolated) throw new ToolError(`The engine does not know the cache of the builder ${isolated.name}.`);
       const usage = await queryDockerApi(program, '/system/df?type=build-cache', options);
       return (diskUsage.parse(usage).BuildCache ?? []).reduce((sum, { Size: size }) => sum + size, 0);
     },

@@ -1,4 +1,5 @@
 import { type ErrorCode, ToolError } from '../lib/errors.ts';
+import type { BuildxBuilder } from './engine.ts';
 
 // The engines' command lines report errors only as text. No other file reads that text.
 
@@ -35,9 +36,25 @@ export function throwPullError(error: unknown): never {
   throw classify(error, REGISTRY_PATTERNS);
 }
 
-/** Throws an error of `docker build`, with a code if a base image could not be pulled. */
-export function throwBuildError(error: unknown): never {
-  throw classify(error, [...REGISTRY_PATTERNS, SHORT_NAME], (line) => FAILED_REQUEST.test(line));
+/** A line in which BuildKit says that it does not find a base image. */
+const MISSING_BASE =
+  /^(?:ERROR: )?(?:failed to build: )?failed to solve.*(?:: not found|failed to resolve source metadata|pull access denied)/;
+
+/**
+ * Throws an error of a build, with a code if a base image could not be pulled.
+ *
+ * @param isolated the builder, if it does not have the engine's images.
+ */
+export function throwBuildError(error: unknown, isolated: BuildxBuilder | null = null): never {
+  const classified = classify(error, [...REGISTRY_PATTERNS, SHORT_NAME], (line) => FAILED_REQUEST.test(line));
+  if (!isolated || !(classified instanceof ToolError)) throw classified;
+  const { message, code, lines } = classified;
+  if (!lines.some((line) => MISSING_BASE.test(line) || FAILED_REQUEST.test(line))) throw classified;
+  throw new ToolError(message, {
+    code,
+    lines,
+    hint: `The builder ${isolated.name} (${isolated.driver}) does not have the images of the engine: it finds neither stand-ins nor base images that were built here. Without --builder, the engine's own builder is used.`,
+  });
 }
 
 /** Docker's words, and Podman's: `Error: nope: image not known`, before version 5 `Error: inspecting object: …: no such …`. */

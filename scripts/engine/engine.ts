@@ -13,7 +13,19 @@ export interface EngineInfo {
   rootless: boolean;
   /** Whether it can limit the memory of a container. A rootless engine cannot with cgroup v1. */
   limitsMemory: boolean;
+  /** The buildx builder that the user has chosen; absent for the engine's own. */
+  buildx?: BuildxBuilder;
 }
+
+/** A builder of Docker's buildx plugin. */
+export interface BuildxBuilder {
+  name: string;
+  /** `docker` is the engine itself. The others do not have its images. */
+  driver: string;
+}
+
+/** The builder that does not have the engine's images, or null. */
+export const isolatedBuilder = ({ buildx }: EngineInfo) => (buildx && buildx.driver !== 'docker' ? buildx : null);
 
 export const ENGINE_NAMES = ['docker', 'podman'] as const;
 export type EngineName = (typeof ENGINE_NAMES)[number];
@@ -90,7 +102,7 @@ export interface ContainerFacts {
   processId: number;
   /** Null for an image without a health check. */
   health: Health | null;
-  /** The address of the published port, once the engine has bound it. */
+  /** Where this machine reaches the published port, once the engine has bound it. */
   address: { host: string; port: number } | null;
 }
 
@@ -128,6 +140,12 @@ export interface Engine {
 
   /** Starts a container with `port` published on a free port: of the loopback address, unless the user has chosen another. Returns its id. */
   start(image: string, options: { port: number; labels: Record<string, string>; args?: string[] }): Promise<string>;
+  /**
+   * Makes sure that requests can reach the ports that it publishes. `start` does as well.
+   *
+   * @throws {ToolError} with the code `usage`, when they cannot be reached from here.
+   */
+  connectToPorts(): Promise<void>;
   container(id: string): Promise<ContainerFacts>;
   /**
    * The health of a container now; null for an image without a health check. Where the engine runs no checks by itself, one
@@ -155,6 +173,8 @@ export interface Engine {
   /** Removes an image that is not in use. If it has several names, only this one is removed. */
   removeImage(image: string): Promise<void>;
   removeContainer(id: string): Promise<void>;
+  /** Ends the connections to published ports. */
+  close(): Promise<void>;
   /** The containers (by id) and images (by each of their names, or by id) that carry a label, with this value or any. */
   labelled(label: string, value?: string): Promise<{ containers: string[]; images: string[] }>;
 }

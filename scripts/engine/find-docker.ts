@@ -5,7 +5,9 @@ import { ToolError } from '../lib/errors.ts';
 import { parseJson } from '../lib/parse-json.ts';
 import { type SpawnOptions, spawnSucceeds, spawnText } from '../lib/spawn.ts';
 import { dockerEnvironment } from './docker.ts';
+import { type Endpoint, readEndpoint } from './endpoint.ts';
 import type { EngineInfo } from './engine.ts';
+import { findBuilder } from './find-builder.ts';
 
 const dockerVersion = z.object({
   Server: z.object({ Version: z.string(), Components: z.array(z.object({ Name: z.string() })).nullish() }),
@@ -24,6 +26,7 @@ export const PROBE_LIMIT_MS = 20_000;
 export interface DockerSearch {
   /** Absent when no client responds, or none can build. */
   info?: EngineInfo;
+  endpoint?: Endpoint;
   /** All clients on the PATH. */
   clients: string[];
   /** Those that reach an engine, but cannot build on it. */
@@ -37,8 +40,11 @@ export interface DockerSearch {
 /**
  * Every `docker` on the PATH is tried in order, because the first one may lack BuildKit: since Docker 23 the client needs
  * its buildx plugin for it and, without the plugin, falls back to the legacy builder, which refuses `RUN --mount`.
+ *
+ * @param builder the name of a buildx builder: only a client with the plugin can use it.
+ * @throws {ToolError} with the code `usage`, when there is no such builder.
  */
-export async function searchDocker(signal?: AbortSignal): Promise<DockerSearch> {
+export async function searchDocker(builder: string | undefined, signal?: AbortSignal): Promise<DockerSearch> {
   const search: DockerSearch = { clients: await findDockerClients(), withoutBuildKit: [] };
   const probe = { env: dockerEnvironment(), timeout: PROBE_LIMIT_MS, signal };
   for (const command of search.clients) {
@@ -48,16 +54,27 @@ export async function searchDocker(signal?: AbortSignal): Promise<DockerSearch> 
       search.error ??= error;
       return null;
     });
+    // Another client would wait as long for the same engine.
+    if (search.error?.code === 'timed-out') break;
     if (!server) continue;
     if (server === 'podman') {
-      search.podmanAddress ??= await readAddress(command, probe);
+      search.podmanAddress ||= await readAddress(command, probe);
       continue;
     }
     // A client without BuildKit refuses even the help of `docker build` when BuildKit is demanded.
-    const hasBuildKit = await spawnSucceeds(command, ['build', '--help'], probe);
+    const needed = builder === undefined ? ['build', '--help'] : ['buildx', 'version'];
+    const [hasBuildKit, address] = await Promise.all([
+      spawnSucceeds(command, needed, probe),
+      readAddress(command, probe),
+    ]);
     signal?.throwIfAborted();
-    if (hasBuildKit) return { ...search, info: { name: 'docker', command, builder: 'buildkit', ...server } };
-    search.withoutBuildKit.push(command);
+    if (!hasBuildKit) {
+      search.withoutBuildKit.push(command);
+      continue;
+    }
+    const buildx = builder === undefined ? undefined : await findBuilder(command, builder, probe);
+    const info: EngineInfo = { name: 'docker', command, builder: 'buildkit', ...server, ...(buildx && { buildx }) };
+    return { ...search, info, endpoint: readEndpoint(address) };
   }
   return search;
 }
@@ -91,8 +108,11 @@ async function readServer(command: string, options: SpawnOptions) {
   };
 }
 
-/** The address that a client is set to, by DOCKER_HOST or its context. */
+/** The address that a client is set to, by DOCKER_HOST or its context. Empty where it is too old for contexts. */
 async function readAddress(command: string, options: SpawnOptions): Promise<string> {
-  const args = ['context', 'inspect', '--format', '{{.Endpoints.docker.Host}}'];
-  return process.env.DOCKER_HOST ?? (await spawnText(command, args, options));
+  if (process.env.DOCKER_HOST) return process.env.DOCKER_HOST;
+  // Without a name, that of DOCKER_CONTEXT or else the current one.
+  const args = ['context', 'inspect', '--format', '{{json .Endpoints.docker.Host}}'];
+  const address = parseJson(await spawnText(command, args, options).catch(() => ''));
+  return typeof address === 'string' ? address : '';
 }

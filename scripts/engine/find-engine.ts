@@ -1,10 +1,12 @@
-import { ToolError } from '../lib/errors.ts';
+import { ToolError, usageError } from '../lib/errors.ts';
 import { dockerEngine } from './docker.ts';
 import type { Engine, EngineChoice } from './engine.ts';
 import { isForbidden } from './engine-errors.ts';
 import { type DockerSearch, searchDocker } from './find-docker.ts';
 import { searchPodman } from './find-podman.ts';
 import { podmanEngine } from './podman.ts';
+
+const LOCAL = { kind: 'local' } as const;
 
 /**
  * Finds an engine that responds and a client that can build on it: Docker with BuildKit, or else Podman.
@@ -13,13 +15,15 @@ import { podmanEngine } from './podman.ts';
  * @throws {ToolError} with exit code 3 when there is none.
  */
 export async function findEngine(signal?: AbortSignal, choice: EngineChoice = {}): Promise<Engine> {
-  const docker = choice.engine === 'podman' ? null : await searchDocker(signal);
-  if (docker?.info) return dockerEngine(docker.info, choice, signal);
+  const { builder } = choice;
+  const docker = choice.engine === 'podman' ? null : await searchDocker(builder, signal);
+  if (docker?.info) return dockerEngine(docker.info, { ...choice, endpoint: docker.endpoint ?? LOCAL }, signal);
   // What the user has chosen for Docker is not Podman's, unless Podman is what responds there.
-  const isForPodman = choice.engine === 'podman' || (choice.engine === undefined && !isDockerChosen(docker));
+  const isUndecided = choice.engine === undefined && builder === undefined;
+  const isForPodman = choice.engine === 'podman' || (isUndecided && !isDockerChosen(docker));
   const podman = isForPodman ? await searchPodman(docker?.podmanAddress, signal) : null;
-  if (podman?.info) return podmanEngine(podman.info, { ...choice, prefix: podman.prefix }, signal);
-  throw describeMissing(docker, podman?.error ?? null);
+  if (podman?.info) return podmanEngine(podman.info, { ...choice, ...podman }, signal);
+  throw describeMissing(docker, podman?.error ?? null, builder);
 }
 
 const isDockerChosen = (docker: DockerSearch | null) =>
@@ -32,7 +36,7 @@ export function findChosenEngine(): string | undefined {
 }
 
 /** Why there is no engine. `podman` is what Podman says; null where there is no podman command, or it was not asked. */
-function describeMissing(docker: DockerSearch | null, podman: ToolError | null): ToolError {
+function describeMissing(docker: DockerSearch | null, podman: ToolError | null, builder?: string): ToolError {
   if (!docker || (podman && docker.clients.length === 0)) {
     if (podman) return podman;
     return new ToolError('There is no podman command on the PATH.', {
@@ -42,14 +46,18 @@ function describeMissing(docker: DockerSearch | null, podman: ToolError | null):
   }
   const { clients, withoutBuildKit, error, podmanAddress } = docker;
   if (withoutBuildKit.length > 0) {
-    return new ToolError(
-      `A container engine responds, but ${withoutBuildKit.join(' and ')} cannot build with BuildKit.`,
-      {
-        code: 'engine-without-buildkit',
-        hint: "Install Docker's buildx plugin (the package is called docker-buildx or docker-buildx-plugin).",
-      },
-    );
+    const clients = withoutBuildKit.join(' and ');
+    const message =
+      builder === undefined
+        ? `A container engine responds, but ${clients} cannot build with BuildKit.`
+        : `--builder ${builder} requires Docker's buildx plugin, which ${clients} cannot find.`;
+    return new ToolError(message, {
+      code: 'engine-without-buildkit',
+      hint: "Install Docker's buildx plugin (the package is called docker-buildx or docker-buildx-plugin).",
+    });
   }
+  if (podmanAddress !== undefined && builder !== undefined)
+    return usageError(`--builder is for Docker: the engine at ${podmanAddress} is Podman, which builds by itself.`);
   if (podmanAddress !== undefined) {
     return new ToolError(`The engine at ${podmanAddress} is Podman, which docker cannot build on.`, {
       code: 'engine-not-found',

@@ -7,8 +7,10 @@ import { spawnLines, spawnStream, spawnText } from '../lib/spawn.ts';
 import { buildArgs, commandsOf, sharedCommands } from './command-line.ts';
 import { readProcess } from './docker.ts';
 import { engineTime } from './docker-output.ts';
+import type { Endpoint } from './endpoint.ts';
 import type { Engine, EngineChoice, EngineInfo } from './engine.ts';
 import { throwBuildError, throwPullError } from './engine-errors.ts';
+import { publishedPorts } from './published-ports.ts';
 
 /** Podman's environment, without the warning that cgroup v1 is deprecated before everything that it prints. */
 export const podmanEnvironment = (): NodeJS.ProcessEnv => ({
@@ -30,14 +32,15 @@ const event = z.object({ timeNano: z.number().optional(), Time: z.string().optio
 /** Podman, through the command-line client `info.command`; `prefix` names the engine, where it is not the client's own. */
 export function podmanEngine(
   info: EngineInfo,
-  { prefix, ...choice }: EngineChoice & { prefix: string[] },
+  { prefix, publish, endpoint }: EngineChoice & { prefix: string[]; endpoint: Endpoint },
   signal?: AbortSignal,
 ): Engine {
   const { command: program } = info;
   const env = podmanEnvironment();
   const client = { program, prefix, env, signal };
   const { lines, text, remove, options } = commandsOf(client);
-  const shared = sharedCommands(client, choice);
+  const ports = publishedPorts(endpoint, publish, { env, signal });
+  const shared = sharedCommands(client, ports);
 
   return {
     ...shared,
@@ -48,7 +51,7 @@ export function podmanEngine(
       const args = [...prefix, 'build', '--format', 'docker', '--layers', ...buildArgs(request)];
       const begin = performance.now();
       const spawnOptions = { env, cwd: dirname(request.dockerfile), signal, onLine };
-      await spawnLines(program, args, spawnOptions).catch(throwBuildError);
+      await spawnLines(program, args, spawnOptions).catch((error) => throwBuildError(error));
       const ms = performance.now() - begin;
       const image = await shared.image(request.name);
       if (!image) throw new ToolError(`The engine built ${request.name}, but does not have it.`);
@@ -109,7 +112,10 @@ export function podmanEngine(
     // The images of its steps, which have no name, are its build cache: it stays, as Docker's does.
     removeImage: async (image) => void (await remove('rmi', '--no-prune', image)),
     // Docker's client kills at once; Podman's first waits for the program to end.
-    removeContainer: async (id) => void (await remove('rm', '--force', '--volumes', '--time', '0', id)),
+    async removeContainer(id) {
+      await ports.remove(id);
+      await remove('rm', '--force', '--volumes', '--time', '0', id);
+    },
 
     async labelled(label, value) {
       const { containers, images } = await shared.labelled(label, value);

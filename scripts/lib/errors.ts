@@ -13,6 +13,7 @@ const EXIT_CODES = {
   'registry-unreachable': 1,
   'registry-unreliable': 1,
   'short-name': 1,
+  'wrong-responder': 1,
   usage: 2,
   'engine-not-found': 3,
   'engine-forbidden': 3,

@@ -177,9 +177,11 @@ export async function spawnLimited(
   }
 }
 
-/** A program as a connection to whatever it connects to. It fails when the program does. */
+/** A program as a connection to whatever it connects to. It fails when the program does, and ends it when it is closed. */
 export function spawnConnection(program: string, args: string[], options: SpawnOptions = {}): Duplex {
-  return start(program, args, options, { stdin: 'pipe', buffer: { stdout: false } }).child.duplex();
+  const { child, ended } = start(program, args, options, { stdin: 'pipe', buffer: { stdout: false } });
+  ended.catch(() => {}); // The stream has the error.
+  return child.duplex().on('close', () => child.kill());
 }
 
 /** Starts a program that cannot outlive this process. `ended` fails with `last`, or with what the program printed. */

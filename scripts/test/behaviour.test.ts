@@ -1,12 +1,14 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { type AddressInfo, createServer as createTcpServer } from 'node:net';
+import { type AddressInfo, createServer as createTcpServer, Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { compareResponses, type Responses } from '../compare/run/compare-responses.ts';
 import { explainFailure } from '../compare/run/explain-failure.ts';
 import { requestDuringShutdown } from '../compare/run/request-during-shutdown.ts';
+import { runContainer } from '../compare/run/run-container.ts';
 import { type Address, type RequestFailure, type Response, sendRequest } from '../compare/run/send-request.ts';
+import type { Engine } from '../engine/engine.ts';
 
 const responses = (headers: Record<string, string>, body = 'x', status = 200): Responses =>
   new Map([['GET /', { status, headers, body, digest: body }]]);
@@ -160,11 +162,81 @@ test('the message for closed connections says whether the app speaks TLS, closes
     explain(await answer('', null)),
     explain(await answer(`${OK}Content-Length: 9\r\n\r\nok`, null)),
     explain(address),
+    explain({ host: '127.0.0.1', port: await serveNothing() }),
   ];
   expect(await Promise.all(messages)).toEqual([
     'The app speaks TLS on port 80.',
     'The app accepts connections on port 80, and closes them without a response.',
     'The app closes the connection in the middle of the response to GET /x on port 80, after 40 B.',
+    `Nothing on this machine has 127.0.0.1:${address.port}, where the engine says that it publishes port 80.`,
     'Nothing responds on port 80 within 30 s: connections are closed at once.',
   ]);
+});
+
+/** As Docker's proxy does where nothing listens in the container. */
+async function serveNothing(): Promise<number> {
+  const server = createTcpServer((socket) => socket.destroy()).listen(0, '127.0.0.1');
+  onTestFinished(() => void server.close());
+  await once(server, 'listening');
+  return (server.address() as AddressInfo).port;
+}
+
+test('an address that no connection reaches is not an app that is silent', async () => {
+  const address = { host: 'no-such-host.invalid', port: 80 };
+  const result = await sendRequest(address, '/', { signal });
+  expect(result).toMatchObject({ failure: 'unconnected', bytes: 0 });
+  expect(await explainFailure({ port: 3000, path: '/', limitMs: 30_000, address, result, signal })).toMatchObject({
+    message: 'There is no connection to no-such-host.invalid, port 80, where the engine publishes port 3000.',
+    hint: expect.stringContaining('--publish ADDRESS'),
+  });
+});
+
+/** An engine whose containers are all at an address; `remove` is what ends one. */
+const engineAt = (address: Address, remove = async () => {}) =>
+  ({
+    start: async () => 'id',
+    wait: () => new Promise(() => {}),
+    container: async () => ({ address }),
+    removeContainer: remove,
+  }) as unknown as Engine;
+
+const containerOptions = {
+  ...{ port: 3000, exposed: [], path: '/', expectStatus: 200, args: [], hasNode: true, labels: {}, signal },
+};
+
+test('another program that has the port of a container here is found out, whatever it responds', async () => {
+  const container = await serve((_request, response) => response.end('ok'));
+  const close = async () => {
+    container.server.close();
+    container.server.closeAllConnections();
+  };
+  const run = (engine: Engine) =>
+    runContainer(engine, 'image', containerOptions, async ({ response }) => response.body);
+  expect(await run(engineAt(container.address, close))).toBe('ok');
+  const other = await serve((_request, response) => response.end('ok'));
+  await expect(run(engineAt(other.address))).rejects.toMatchObject({
+    code: 'wrong-responder',
+    message: `Another program responds at 127.0.0.1:${other.address.port}, not the container: it still does now that the container is removed.`,
+  });
+  // Also where it is not what was expected.
+  await expect(run(engineAt(await answer('220 mail.example ESMTP\r\n', null)))).rejects.toMatchObject({
+    code: 'wrong-responder',
+  });
+});
+
+test('a connection to itself is not a response', async () => {
+  const { server, address } = await serve(() => {});
+  server.close();
+  await once(server, 'close');
+  // The same connection, made on purpose.
+  vi.spyOn(Socket.prototype, 'connect').mockImplementationOnce(function (this: Socket) {
+    vi.restoreAllMocks();
+    return this.connect({
+      host: address.host,
+      port: address.port,
+      localAddress: address.host,
+      localPort: address.port,
+    });
+  });
+  expect(await sendRequest(address, '/', { signal })).toMatchObject({ failure: 'closed', bytes: 0 });
 });

@@ -60,6 +60,6 @@ async function explainBuildError(
   const text = await readFile(dockerfile, 'utf8').catch(() => '');
   const { place, cause } = describeBuildFailure(output, text);
   const at = place && `${engine} build failed at ${basename(dockerfile)}:${place.line}: ${place.instruction}`;
-  const { code, message } = error;
-  return new ToolError(at ?? message, { code, lines: cause, place: place ?? undefined, hint: HINTS[code] });
+  const { code, message, hint = HINTS[code] } = error;
+  return new ToolError(at ?? message, { code, lines: cause, place: place ?? undefined, hint });
 }

@@ -1,5 +1,6 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isolatedBuilder } from '../../engine/engine.ts';
 import { readIgnoreFile } from '../../lib/dockerignore.ts';
 import { summarizeError } from '../../lib/errors.ts';
 import type { Invocation } from '../model/measurement.ts';
@@ -8,7 +9,7 @@ import { buildImage, type ImageRequest, toBuildRequest } from './build-image.ts'
 import type { BuildStep } from './build-steps.ts';
 import { copyContext } from './copy-context.ts';
 import { addDependency, editSource } from './edit-copy.ts';
-import { saltDockerfile } from './salt-dockerfile.ts';
+import { copyDockerfile, saltDockerfile } from './salt-dockerfile.ts';
 
 /** One timed build, in milliseconds. */
 export interface TimedBuild {
@@ -44,7 +45,8 @@ interface SequenceOptions {
  * The first build finds nothing in the builder's cache, and nobody's cache is emptied for it: its base images are salted,
  * so that the builder has never seen any of the steps; and cache mounts get names of their own, through BuildKit's build
  * argument for that (https://docs.docker.com/reference/dockerfile/#buildkit-built-in-build-args). `--no-cache` would empty
- * the user's cache mounts. The base images themselves are present: downloading them is not measured.
+ * the user's cache mounts. The base images themselves are present: downloading them is not measured. A builder that does
+ * not have the engine's images cannot be given salted ones: only a build without a change is timed there.
  *
  * @throws {ToolError} when one of the first two builds fails. If the project cannot be edited, or not be built after that,
  *   the result has the reason.
@@ -65,7 +67,10 @@ export async function timeBuildSequence(
   try {
     const ignore = await readIgnoreFile(subject.context, subject.dockerfile);
     await copyContext(subject.context, ignore, context);
-    const dockerfile = await saltDockerfile(subject, directory, name, build);
+    const isolated = isolatedBuilder(engine.info);
+    const dockerfile = isolated
+      ? await copyDockerfile(subject, directory)
+      : await saltDockerfile(subject, directory, name, build);
     // Named after the Dockerfile, it counts wherever it was before.
     if (ignore.text !== null) await writeFile(`${dockerfile}.dockerignore`, ignore.text);
     const request = { ...toBuildRequest(subject), context, dockerfile, cacheMounts: name };
@@ -83,6 +88,12 @@ export async function timeBuildSequence(
     // Podman's are shared by all builds, and what is in them is not known.
     const isShared = engine.info.builder === 'buildah' && CACHE_MOUNT.test(await readFile(dockerfile, 'utf8'));
     const unlessShared = (build: TimedBuild | string) => (isShared ? SHARED_CACHE_MOUNTS : build);
+    if (isolated) {
+      const reason = `the builder ${isolated.name} (${isolated.driver}) does not have the engine's images, and so no base image that it has never seen`;
+      await time('buildColdMs');
+      const others = { buildColdMs: reason, buildAfterEditMs: reason, buildAfterDependencyMs: reason };
+      return { ...others, buildNoopMs: await time('buildNoopMs') };
+    }
     return {
       buildColdMs: unlessShared(await time('buildColdMs')),
       buildNoopMs: await time('buildNoopMs'),

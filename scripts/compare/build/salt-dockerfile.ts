@@ -4,6 +4,18 @@ import { replaceBases } from '../../lib/dockerfile.ts';
 import type { Subject } from '../model/subject.ts';
 import type { ImageRequest } from './build-image.ts';
 
+/** Copies a Dockerfile into a directory of its own, under its own name, which an error says. Returns the path of the copy. */
+export async function copyDockerfile(
+  { dockerfile }: Pick<Subject, 'dockerfile'>,
+  directory: string,
+  edit = (text: string) => text,
+): Promise<string> {
+  const copy = join(directory, 'copy', basename(dockerfile));
+  await mkdir(dirname(copy));
+  await writeFile(copy, edit(await readFile(dockerfile, 'utf8')));
+  return copy;
+}
+
 /** A base image, `scratch` included, with one more layer. */
 const SALTED_BASE = 'ARG BASE\nFROM $BASE\nCOPY salt /.salt\n';
 
@@ -24,10 +36,9 @@ export async function saltDockerfile(
     salted.set(base, image);
     return image;
   };
-  // Under its own name, which an error says.
-  const copy = join(directory, 'salted', basename(dockerfile));
-  await mkdir(dirname(copy));
-  await writeFile(copy, replaceBases(await readFile(dockerfile, 'utf8'), dockerfile, replaceBase, settings));
+  const copy = await copyDockerfile({ dockerfile }, directory, (text) =>
+    replaceBases(text, dockerfile, replaceBase, settings),
+  );
 
   const context = join(directory, 'base');
   await mkdir(context);

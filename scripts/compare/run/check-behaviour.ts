@@ -140,7 +140,8 @@ export async function checkBehaviour(
     } catch (error) {
       options.signal.throwIfAborted();
       const miss = createOutcome(false, summarizeError(error));
-      for (const name of names) if (!results.has(name)) results.set(name, { name, ...miss });
+      const isOther = error instanceof ToolError && error.code === 'wrong-responder';
+      for (const name of names) if (!results.has(name) || isOther) results.set(name, { name, ...miss });
     }
   }
   return { results: [...results.values()], responses: responses ?? new Map() };

@@ -3,6 +3,7 @@ import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect as connectTls } from 'node:tls';
 import { bytes, shorten } from '../../lib/format.ts';
+import { describeUnbound, isUnbound } from './published-port.ts';
 import type { Address, RequestFailure, Response } from './send-request.ts';
 
 /** How long a connection is watched to see what becomes of it, in milliseconds. */
@@ -43,10 +44,17 @@ export async function explainFailure(last: LastRequest): Promise<{ message: stri
     const message = `The headers of the response to ${get} do not end: ${received} came.`;
     return { message, hint: OTHER_PATH };
   }
+  if (result.failure === 'unconnected') {
+    const message = `There is no connection to ${address.host}, port ${address.port}, where the engine publishes port ${port}.`;
+    const hint =
+      'Is there a firewall, or another name for the machine? --publish ADDRESS publishes on another address of';
+    return { message, hint: `${hint} the engine's machine. Or: --no-run` };
+  }
   if (result.failure === 'silent') {
     const message = `The app accepts the request ${get}, but sends nothing ${within}.`;
     return { message, hint: `${OTHER_PATH} If it waits for something outside, such as a database: --no-run.` };
   }
+  if (result.bytes === 0 && (await isUnbound(address))) return describeUnbound(address, port);
   if (await speaksTls(address, signal)) {
     const hint = 'compare requests plain HTTP: let the app serve that, and end TLS in front of the container.';
     return { message: `The app speaks TLS on port ${port}.`, hint: `${hint} ${OTHER_PORT}` };

@@ -5,6 +5,7 @@ import { summarizeError, ToolError } from '../../lib/errors.ts';
 import { shorten } from '../../lib/format.ts';
 import type { Settings } from '../model/settings.ts';
 import { explainFailure } from './explain-failure.ts';
+import { isUnbound, requireClosed } from './published-port.ts';
 import { type Address, type RequestFailure, type Response, sendRequest } from './send-request.ts';
 
 /** How long a container may take to its first response once the engine has started it, in milliseconds. */
@@ -13,6 +14,11 @@ export const RESPONSE_LIMIT_MS = 30_000;
 const REQUEST_PAUSE_MS = 10;
 /** A request that begins later than this before the end of the time may be cut off by it, in milliseconds. */
 const CUT_OFF_MS = 5000;
+/**
+ * How long connections may be refused until it is looked whether the engine has the port on this machine at all, in
+ * milliseconds. A virtual machine may forward its ports a few seconds late.
+ */
+const UNBOUND_AFTER_MS = 10_000;
 /** How long a container's removal may take after an interruption, in milliseconds. */
 const REMOVAL_AFTER_ABORT_MS = 5000;
 /** How many lines of a container's log an error shows: as many as Node prints for an error that nothing catches. */
@@ -43,11 +49,12 @@ interface StartedContainer {
   options: ContainerOptions;
   /** Its exit code, once it has ended. */
   ended: Promise<number>;
+  /** Where its port is reached, once that is known. */
+  address: Address | null;
 }
 
 /** A container that has responded. */
 export interface RunningContainer extends StartedContainer {
-  /** Where its port is published on the loopback address. */
   address: Address;
   /** The first response. "503 Service Unavailable" means "not yet" and does not count, unless it is the expected status. */
   response: Response;
@@ -58,7 +65,8 @@ export interface RunningContainer extends StartedContainer {
 /**
  * Runs an image, requests a path until there is a response, does `work` with the container and removes it.
  *
- * @throws {ToolError} with the container's last lines when it ends or does not respond in time.
+ * @throws {ToolError} with the container's last lines when it ends or does not respond in time; with the code
+ *   `wrong-responder` when it was another program that responded, whatever `work` has found.
  */
 export async function runContainer<T>(
   engine: Engine,
@@ -70,12 +78,13 @@ export async function runContainer<T>(
   const id = await engine.start(image, options);
   const ended = engine.wait(id);
   ended.catch(() => {}); // It is only an error for those who wait for it.
+  const started: StartedContainer = { engine, id, options, ended, address: null };
   try {
-    const started = { engine, id, options, ended };
     const { at, ...response } = await waitForResponse(started);
     return await work({ ...started, ...response, firstResponseMs: at - begin });
   } finally {
     await remove(engine, id, options.signal);
+    if (started.address && !options.signal.aborted) await requireClosed(started.address, options.path, options.signal);
   }
 }
 
@@ -119,12 +128,15 @@ async function waitForResponse(container: StartedContainer) {
  * the app has accepted stays open until the time is over: a second one would not wait as long as the first, so the time
  * would be wrong. No limit for connecting is needed: Docker's proxy accepts at once and closes where nothing listens.
  */
-async function requestUntilResponse({ engine, id, options }: StartedContainer, signal: AbortSignal) {
+async function requestUntilResponse(container: StartedContainer, signal: AbortSignal) {
+  const { engine, id, options } = container;
   const { port, exposed, path, expectStatus } = options;
   const end = performance.now() + RESPONSE_LIMIT_MS;
-  let [address, result]: [Address | null, Response | RequestFailure | null] = [null, null];
+  let result: Response | RequestFailure | null = null;
+  let isChecked = false;
   while (performance.now() < end) {
-    address ??= (await engine.container(id)).address;
+    container.address ??= (await engine.container(id)).address;
+    const { address } = container;
     if (address) {
       const limitMs = end - performance.now();
       const latest = await sendRequest(address, path, { limitMs, signal });
@@ -132,9 +144,14 @@ async function requestUntilResponse({ engine, id, options }: StartedContainer, s
         return { address, response: latest, at: performance.now() };
       if (!result || !isCutOff(latest, limitMs)) result = latest;
       if ('failure' in latest && NOT_TRIED_AGAIN.includes(latest.failure)) break;
+      if (!isChecked && isRefused(latest) && performance.now() > end - RESPONSE_LIMIT_MS + UNBOUND_AFTER_MS) {
+        if (await isUnbound(address)) break;
+        isChecked = true;
+      }
     }
     await sleep(REQUEST_PAUSE_MS, undefined, { signal });
   }
+  const { address } = container;
   const { message, hint } = await explainFailure({ port, path, limitMs: RESPONSE_LIMIT_MS, address, result, signal });
   const exposes = exposed.length > 0 && !exposed.includes(port) ? ` The image exposes ${exposed.join(', ')}.` : '';
   throw new ToolError(message, { lines: await readLastLines(engine, id), hint: hint + exposes });
@@ -142,8 +159,14 @@ async function requestUntilResponse({ engine, id, options }: StartedContainer, s
 
 /** Whether the end of the time may have cut off a request that had `limitMs`. An earlier request says more. */
 export function isCutOff(result: Response | RequestFailure, limitMs: number): boolean {
-  return limitMs < CUT_OFF_MS && 'failure' in result && ['silent', 'endless-body'].includes(result.failure);
+  return (
+    limitMs < CUT_OFF_MS && 'failure' in result && ['silent', 'unconnected', 'endless-body'].includes(result.failure)
+  );
 }
+
+/** Whether there was no connection, or nothing came on it. */
+const isRefused = (result: Response | RequestFailure) =>
+  'failure' in result && result.failure === 'closed' && result.bytes === 0;
 
 /** What an app that is still starting does not do. */
 const NOT_TRIED_AGAIN: RequestFailure['failure'][] = ['not-http', 'endless-headers', 'endless-body'];

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type IncomingHttpHeaders, type IncomingMessage, request } from 'node:http';
+import type { Socket } from 'node:net';
 import type { ContainerFacts } from '../../engine/engine.ts';
 
 /** How much of a body is kept, in bytes. */
@@ -10,6 +11,16 @@ const BODY_LIMIT_BYTES = 256 << 20;
 const HEADER_LIMIT_BYTES = 256 << 10;
 /** How much is kept of what is not HTTP, in bytes. */
 const EXCERPT_BYTES = 40;
+
+/** The errors of a connection that does not reach the machine. */
+const NO_ROUTE = ['EHOSTUNREACH', 'ENETUNREACH', 'ETIMEDOUT', 'EADDRNOTAVAIL', 'ENOTFOUND', 'EAI_AGAIN'];
+
+/**
+ * Whether a connection has no server: where nothing listens on a port of this machine, the system may give a connection that
+ * port as its own (https://www.rfc-editor.org/rfc/rfc9293#section-3.5-7), and what it sends comes back.
+ */
+const isConnectedToItself = ({ localAddress, localPort, remoteAddress, remotePort }: Socket) =>
+  localPort === remotePort && localAddress === remoteAddress;
 
 /** Where a container's port is published. */
 export type Address = NonNullable<ContainerFacts['address']>;
@@ -26,10 +37,10 @@ export interface Response {
 /** Why there is no complete response. */
 export interface RequestFailure {
   /**
-   * `closed`: the connection was refused or closed. `silent`: nothing came within the limit, or no complete headers.
+   * `closed`: the connection was refused or closed. `unconnected`: there was none, as with a firewall. `silent`: nothing came within the limit, or no complete headers.
    * `not-http`: what came is not HTTP/1. `endless-headers`, `endless-body`: they did not end within the limit of time or size.
    */
-  failure: 'closed' | 'silent' | 'not-http' | 'endless-headers' | 'endless-body';
+  failure: 'closed' | 'unconnected' | 'silent' | 'not-http' | 'endless-headers' | 'endless-body';
   /** How many bytes came. */
   bytes: number;
   /** The first bytes of what is not HTTP. */
@@ -60,6 +71,13 @@ export async function sendRequest(
     maxHeaderSize: HEADER_LIMIT_BYTES,
     signal: AbortSignal.any([limit, signal]),
   });
+  let isConnected = false;
+  client.once('socket', (socket) => {
+    socket.once('connect', () => {
+      isConnected = true;
+      if (isConnectedToItself(socket)) socket.destroy();
+    });
+  });
   const fail = (failure: RequestFailure['failure'], beginning = ''): RequestFailure => {
     const bytes = client.socket?.bytesRead ?? 0;
     client.destroy();
@@ -86,8 +104,10 @@ export async function sendRequest(
     return { status: response.statusCode ?? 0, headers: response.headers, body, digest: hash.digest('hex') };
   } catch (error) {
     signal.throwIfAborted();
+    if (limit.aborted && !isConnected) return fail('unconnected');
     if (limit.aborted) return fail(response ? 'endless-body' : 'silent');
     const { code, rawPacket } = error as NodeJS.ErrnoException & { rawPacket?: Buffer };
+    if (code !== undefined && NO_ROUTE.includes(code)) return fail('unconnected');
     if (code === 'HPE_HEADER_OVERFLOW') return fail('endless-headers');
     // https://nodejs.org/api/errors.html: HPE_ codes are those of Node's HTTP parser.
     return code?.startsWith('HPE_')

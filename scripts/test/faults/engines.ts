@@ -63,6 +63,21 @@ export const ENGINES: Row[] = [
   noEngine('DOCKER_CONTEXT: no such context', { DOCKER_CONTEXT: 'no-such' }, ['no-such'], {
     hides: ['installs and starts'],
   }),
+  noEngine('tcp: a host that does not resolve', { DOCKER_HOST: 'tcp://no-such-host.invalid:2376' }, [
+    'No container engine responds',
+    /no-such-host\.invalid.*no such host/,
+    'unset DOCKER_HOST',
+  ]),
+  noEngine(
+    'tcp: TLS without certificates',
+    { DOCKER_HOST: 'tcp://127.0.0.1:1', DOCKER_TLS_VERIFY: '1', DOCKER_CERT_PATH: '/no/such' },
+    ['No container engine responds', /\/no\/such\/ca\.pem/, 'unset DOCKER_HOST'],
+  ),
+  noEngine('ssh: refused', { DOCKER_HOST: 'ssh://me@127.0.0.1:1' }, [
+    'No container engine responds',
+    /ssh: connect to host 127\.0\.0\.1 port 1: Connection refused/,
+    'unset DOCKER_HOST',
+  ]),
   noEngine('an engine that closes connections', {}, ['responds'], {
     prepare: async (trial) => {
       trial.env.DOCKER_HOST = `tcp://127.0.0.1:${await startServer(trial, (socket) => socket.destroy())}`;

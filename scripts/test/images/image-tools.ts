@@ -4,12 +4,13 @@ import { join } from 'node:path';
 import { type Bench, docker } from './test-engine.ts';
 
 /**
- * Debian's programs that make, store and send images, for tests of images from elsewhere than the engine. One image for
- * all of these tests: the engine's build cache holds it.
+ * Debian's programs that make, store and send images, and other engines. One image for all tests that need some of them:
+ * the engine's build cache holds it.
  */
 export const TOOLS_DOCKERFILE = `FROM node:26-slim
 RUN apt-get update && apt-get install -y --no-install-recommends \\
-    apache2-utils docker-buildx docker-cli docker-registry docker.io openssl podman skopeo zstd
+    aardvark-dns apache2-utils busybox-static docker-buildx docker-cli docker-registry docker.io fuse-overlayfs iproute2 \\
+    iptables netavark nftables openssh-server openssl passt podman procps rootlesskit runc skopeo slirp4netns uidmap zstd
 `;
 
 /** Builds the image with the tools. Returns its id. */
@@ -27,6 +28,13 @@ export async function buildTools(bench: Bench): Promise<string> {
 const RIGHTS = [
   ...['--cap-add', 'SYS_ADMIN', '--cap-add', 'NET_ADMIN'],
   ...['--security-opt', 'seccomp=unconfined', '--security-opt', 'apparmor=unconfined'],
+];
+
+/** What an engine with networks of its own requires in addition. */
+export const ENGINE_RIGHTS = [
+  ...RIGHTS,
+  ...['--cap-add', 'SYS_PTRACE', '--security-opt', 'systempaths=unconfined', '--cgroupns', 'private'],
+  ...['--device', '/dev/net/tun', '--device', '/dev/fuse'],
 ];
 
 /** Runs a Bash script with the tools, in a directory of this machine and in a container's network. Returns what it prints. */
