@@ -19,6 +19,7 @@ const SIDE_BY_SIDE = [
   'action',
   'bases',
   'behaviour',
+  'build-cache',
   'chapters',
   'dockerfiles',
   'inside',
