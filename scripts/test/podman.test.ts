@@ -136,7 +136,7 @@ const SHIM = answer({ Client: { Version: '5.4.2' } });
 const OF_PODMAN = `case "$1" in
   version) ${answer({ Server: { Version: '5.4.2', Components: [{ Name: 'Podman Engine' }] } })} ;;
   info) echo '{}' ;;
-  context) echo unix:///run/podman/podman.sock ;;
+  context) echo '"unix:///run/podman/podman.sock"' ;;
 esac`;
 
 describe('which engine is found', () => {
