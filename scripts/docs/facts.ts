@@ -11,17 +11,13 @@ import { imageOf, type ReportName, type Reports } from './reports.ts';
 //   01-multi-unpacked-times-less-than-01-single     how many times it goes into the other
 //   lean-lean-unpacked, native-Dockerfile-unpacked  of the projects in the lean report
 //   measured-on, shapes-measured-on                 the day of the chapters' report, or of another report
-//   bases, shapes-runs
+//   bases
 
 /** @throws for an unknown value, or when the numbers contradict its words. */
 export function factOf(reports: Reports, name: string): string {
-  const { chapters, shapes } = reports;
+  const { chapters } = reports;
   const dated = /^(?:(shapes|lean)-)?measured-on$/.exec(name);
   if (dated) return reports[(dated[1] ?? 'chapters') as ReportName].createdAt.slice(0, 10);
-  if (name === 'shapes-runs') {
-    const runs = shapes.images.find(({ bench }) => bench !== null)?.bench?.runs;
-    return runs === 1 ? 'of one run each, without a spread' : `the median of ${runs}, with the least and the most`;
-  }
   if (name === 'bases') {
     const usesStandIns = chapters.images.some(({ standIn }) => standIn);
     return usesStandIns ? 'on stand-ins for the base images' : 'on the real base images';

@@ -2,7 +2,6 @@ import { basename } from 'node:path';
 import { markdownTable } from 'markdown-table';
 import type { ImageReport, Report } from '../compare/model/report-schema.ts';
 import { REFERENCE, subjectName } from '../compare/model/subject.ts';
-import { FIGURES, showSamples } from '../compare/report/figures.ts';
 import { isOfProject } from '../compare/report/section.ts';
 import { sizeSection } from '../compare/report/size-table.ts';
 import { markdownText } from '../lib/format.ts';
@@ -69,17 +68,12 @@ function shapeTable(report: Report): string {
   const images = report.images.filter((image) => isOfProject(image) || isCounterpart(image));
   const columns = ['unpacked', 'download'];
   const sizes = sizeCells({ ...report, images }, columns);
-  const figures = ['buildColdMs', 'buildAfterEditMs'] as const;
   const rows = images.map((image, index) => [
     isOfProject(image) ? `[${image.variant}](../scripts/${image.dockerfile})` : `**${subjectName(image)}**`,
     ...(sizes[index] ?? []),
-    ...figures.map((key) => (image.bench ? showSamples(key, image.bench[key]) : 'n/a')),
     misses(image),
   ]);
-  return table('lrrrrl', [
-    ['Dockerfile', ...columns, ...figures.map((key) => FIGURES[key].name), 'failed checks'],
-    ...rows,
-  ]);
+  return table('lrrl', [['Dockerfile', ...columns, 'failed checks'], ...rows]);
 }
 
 const MISSES: Record<string, string> = { healthy: 'no health check', 'pid-1': 'init as PID 1' };
