@@ -53,7 +53,11 @@ const compareShape = {
   keep: flag('--keep', 'keep the images and print their tags'),
   engine: option('--engine <name>', 'docker or podman (default: docker where it responds)', engine.optional()),
   builder: option('--builder <name>', "buildx builder to build with (default: the engine's own)", builder.optional()),
-  publish: option('--publish <address>', "address of the engine's machine for ports (default: 127.0.0.1)", address),
+  publish: option(
+    '--publish <address>',
+    'address to publish ports on, for an engine elsewhere (default: 127.0.0.1)',
+    address,
+  ),
   jobs: option('--jobs <n>', 'number of parallel builds (default: one per processor)', count(availableParallelism())),
   quiet: flag('--quiet', 'print only failures: neither progress nor the table'),
   color: option('--no-color', 'do not use colour, even on a terminal', z.boolean().default(true)),
