@@ -23,6 +23,7 @@ const SIDE_BY_SIDE = [
   'chapters',
   'dockerfiles',
   'inside',
+  'other-engines',
   'package',
   'remote',
   'responses',
@@ -30,6 +31,9 @@ const SIDE_BY_SIDE = [
   'sbom',
   'sources',
 ].map((name) => `test/images/${name}.test.ts`);
+
+/** On more engines than the image tests start: `npm run test:engines`. */
+const OTHER_ENGINES = 'test/images/other-engines.test.ts';
 
 export default defineConfig({
   test: {
@@ -55,7 +59,19 @@ export default defineConfig({
           sequence: { groupOrder: 1 },
         },
       },
-      { test: { ...images, name: 'images side by side', include: SIDE_BY_SIDE, sequence: { groupOrder: 2 } } },
+      {
+        test: {
+          ...images,
+          name: 'images side by side',
+          include: SIDE_BY_SIDE,
+          // They mostly wait. By default, Vitest runs one file at a time where there are two processors.
+          maxWorkers: 3,
+          sequence: { groupOrder: 2 },
+        },
+      },
+      {
+        test: { ...images, name: 'engines', include: [OTHER_ENGINES], maxConcurrency: 2, env: { TEST_ENGINES: 'all' } },
+      },
     ],
   },
 });

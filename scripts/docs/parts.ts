@@ -1,15 +1,25 @@
 import { basename } from 'node:path';
 import { markdownTable } from 'markdown-table';
+import { BEHAVIOURS, type Behaviour } from '../compare/model/behaviours.ts';
 import type { ImageReport, Report } from '../compare/model/report-schema.ts';
 import { REFERENCE, subjectName } from '../compare/model/subject.ts';
+import { FIGURES } from '../compare/report/figures.ts';
 import { isOfProject } from '../compare/report/section.ts';
 import { sizeSection } from '../compare/report/size-table.ts';
 import { markdownText } from '../lib/format.ts';
+import type { EngineTrial } from './engine-trials.ts';
 import { costsOf, type Mistake } from './mistakes.ts';
 import { onlyChapter, type Reports } from './reports.ts';
 
+/** What the generated parts are made of. */
+interface Sources {
+  reports: Reports;
+  mistakes: Mistake[];
+  trials: EngineTrial[];
+}
+
 /** A generated part of a document by its name, such as `sizes 02`. @throws for an unknown name. */
-export function partOf(reports: Reports, mistakes: Mistake[], name: string): string {
+export function partOf({ reports, mistakes, trials }: Sources, name: string): string {
   const [kind = '', chapter = ''] = name.split(' ');
   const images = () => withoutStandIns(onlyChapter(reports.chapters, chapter));
   switch (kind) {
@@ -19,6 +29,8 @@ export function partOf(reports: Reports, mistakes: Mistake[], name: string): str
       return mistakeTable(mistakes, chapter, reports);
     case 'shapes':
       return shapeTable(withoutStandIns(reports.shapes));
+    case 'engines':
+      return engineTable(trials);
     default:
       throw new Error(`There is no part "${name}".`);
   }
@@ -81,4 +93,23 @@ const MISSES: Record<string, string> = { healthy: 'no health check', 'pid-1': 'i
 function misses({ behaviour }: ImageReport): string {
   const missed = (behaviour ?? []).filter(({ ok, name }) => ok === false && name !== 'unhealthy');
   return missed.map(({ name }) => MISSES[name] ?? name).join(', ') || '—';
+}
+
+/** The engines that compare was tried on: those that lack the same are one row. All of the tests passed: a test holds that. */
+function engineTable(trials: EngineTrial[]): string {
+  const rows = new Map<string, string[]>();
+  for (const { engine, version, imageStore, rootless, unavailable } of trials) {
+    const name = `${engine === 'docker' ? 'Docker' : 'Podman'}${rootless ? ', rootless' : ''}`;
+    const missing = [...new Set(unavailable.map(({ figure }) => gapName(figure)))].sort().join(', ') || '—';
+    const row = [name, missing].join();
+    const tried = [`${version.replace(/[+~].*/, '')} ${imageStore}`];
+    rows.set(row, [name, [...(rows.get(row)?.slice(1, 2) ?? []), ...tried].join(', '), missing]);
+  }
+  return table('lll', [['engine', 'versions and image stores', 'n/a'], ...rows.values()]);
+}
+
+/** What is n/a, as the tables of compare call it. */
+function gapName(figure: string): string {
+  if (figure in FIGURES) return FIGURES[figure as keyof typeof FIGURES].name;
+  return figure in BEHAVIOURS ? `${BEHAVIOURS[figure as Behaviour].head} check` : figure;
 }

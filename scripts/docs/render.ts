@@ -4,6 +4,7 @@ import { findChapterDirectories } from '../compare/discover/chapters.ts';
 import { subjectName } from '../compare/model/subject.ts';
 import { drawSizes } from '../compare/report/chart.ts';
 import { findDocuments } from './documents.ts';
+import { readEngineTrials } from './engine-trials.ts';
 import { factOf } from './facts.ts';
 import { findMistakes } from './mistakes.ts';
 import { partOf } from './parts.ts';
@@ -12,11 +13,14 @@ import { imageOf, onlyChapter, type Reports } from './reports.ts';
 /** Everything that the reports determine: documents and charts by their path, with the text that they should have. */
 export async function renderAll(root: string, reports: Reports): Promise<Map<string, string>> {
   const rendered = new Map<string, string>();
-  const mistakes = await findMistakes(root);
+  const [mistakes, trials] = await Promise.all([findMistakes(root), readEngineTrials(root)]);
   for (const file of await findDocuments(root)) {
     const text = await readFile(join(root, file), 'utf8');
     try {
-      rendered.set(file, fillDocument(text, factOf.bind(null, reports), partOf.bind(null, reports, mistakes)));
+      rendered.set(
+        file,
+        fillDocument(text, factOf.bind(null, reports), partOf.bind(null, { reports, mistakes, trials })),
+      );
     } catch (error) {
       throw new Error(`${file}: ${(error as Error).message}`);
     }

@@ -83,7 +83,10 @@ export function readContainerFacts(json: string): ContainerFacts {
     startedAt: engineTime(state.StartedAt),
     endedAt: state.Running ? null : engineTime(state.FinishedAt),
     processId: state.Pid,
-    health: state.Health ? { status: state.Health.Status, output: state.Health.Log?.at(-1)?.Output ?? null } : null,
+    // Podman 4 has an empty status where there is no health check.
+    health: state.Health?.Status
+      ? { status: state.Health.Status, output: state.Health.Log?.at(-1)?.Output ?? null }
+      : null,
     address: binding ? { host: binding.HostIp, port: Number(binding.HostPort) } : null,
   };
 }

@@ -73,6 +73,8 @@ export function dockerEngine(
     health: async (id) => (await shared.container(id)).health,
 
     async memory(id) {
+      // A container without a control group of its own: the counters would be those of everything that its user runs.
+      if (!info.limitsMemory) throw new ToolError('The engine does not count the memory of each container.');
       const path = `/containers/${id}/stats?stream=false&one-shot=true`;
       return memoryFacts(containerStats.parse(await queryDockerApi(program, path, options)).memory_stats);
     },

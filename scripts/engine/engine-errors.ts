@@ -57,9 +57,9 @@ export function throwBuildError(error: unknown, isolated: BuildxBuilder | null =
   });
 }
 
-/** Docker's words, and Podman's: `Error: nope: image not known`, before version 5 `Error: inspecting object: …: no such …`. */
+/** Docker's words, and Podman's: `Error: nope: image not known`, before version 5 also `Error: inspecting object: …`. */
 const NO_SUCH_IMAGE =
-  /^(?:Error(?: response from daemon)?: )?No such image: |^Error: (?:\S+: image not known|inspecting object: .*no such (?:image|object))/i;
+  /^(?:Error(?: response from daemon)?: )?No such image: |^Error: (?:\S+: image not known|inspecting object: (?:\S+: image not known|.*no such (?:image|object)))/i;
 
 /** Throws an error of a command that names an image or a container. */
 export function throwObjectError(error: unknown): never {

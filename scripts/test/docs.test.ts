@@ -316,12 +316,13 @@ describe('the reports', () => {
     expect(() => factOf(reports, name)).toThrow(`"${name}" is false`);
     expect(() => factOf(reports, '02-multi-beauty')).toThrow('There is no value "02-multi-beauty".');
     expect(() => factOf(reports, '09-multi-unpacked')).toThrow('The report has no image 09 multi.');
-    expect(() => partOf(reports, mistakes, 'beauty 02')).toThrow('There is no part "beauty 02".');
-    for (const part of ['sizes', 'sizes 09']) expect(() => partOf(reports, mistakes, part)).toThrow('has no chapter');
+    expect(() => partOf({ reports, mistakes, trials: [] }, 'beauty 02')).toThrow('There is no part "beauty 02".');
+    for (const part of ['sizes', 'sizes 09'])
+      expect(() => partOf({ reports, mistakes, trials: [] }, part)).toThrow('has no chapter');
   });
 
   test.each(['sizes 02', 'shapes'])('make the part %s, without "stand-in" in each cell', (name) => {
-    expect(partOf(reports, mistakes, name)).not.toContain('stand-in');
+    expect(partOf({ reports, mistakes, trials: [] }, name)).not.toContain('stand-in');
   });
 
   const { images } = onlyChapter(reports.chapters, '02');

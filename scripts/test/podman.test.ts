@@ -83,6 +83,7 @@ test('errors', () => {
   expect(codeOf(throwBuildError, short)).toBe('short-name');
   expect(codeOf(throwBuildError, 'echo short-name "x" did not resolve to an alias')).toBe('program-failed');
   expect(codeOf(throwObjectError, 'Error: nope: image not known')).toBe('image-not-found');
+  expect(codeOf(throwObjectError, 'Error: inspecting object: a/b:1: image not known')).toBe('image-not-found');
   expect(codeOf(throwObjectError, 'Error: inspecting object: unable to inspect "nope": no such object')).toBe(
     'image-not-found',
   );

@@ -9,8 +9,9 @@ import { type Bench, docker } from './test-engine.ts';
  */
 export const TOOLS_DOCKERFILE = `FROM node:26-slim
 RUN apt-get update && apt-get install -y --no-install-recommends \\
-    aardvark-dns apache2-utils busybox-static docker-buildx docker-cli docker-registry docker.io fuse-overlayfs iproute2 \\
-    iptables netavark nftables openssh-server openssl passt podman procps rootlesskit runc skopeo slirp4netns uidmap zstd
+    aardvark-dns apache2-utils busybox-static crun docker-buildx docker-cli docker-registry docker.io fuse-overlayfs \\
+    iproute2 iptables netavark nftables openssh-server openssl passt podman procps rootlesskit runc skopeo slirp4netns \\
+    uidmap zstd
 `;
 
 /** Builds the image with the tools. Returns its id. */

@@ -5,7 +5,7 @@ import { get, type OutgoingHttpHeaders } from 'node:http';
 import { join } from 'node:path';
 import { extract } from 'tar-stream';
 import { dockerEnvironment } from '../../engine/docker.ts';
-import type { Engine } from '../../engine/engine.ts';
+import type { BuildRequest, Engine } from '../../engine/engine.ts';
 import { findEngine } from '../../engine/find-engine.ts';
 import { INVOCATION_LABEL } from '../../engine/labels.ts';
 import { spawnStream, spawnText } from '../../lib/spawn.ts';
@@ -79,15 +79,7 @@ export class Bench {
   }
 
   /** Builds an image and returns its configuration. */
-  async buildImage(
-    context: string,
-    dockerfile: string,
-    options: {
-      target?: string;
-      buildArgs?: Record<string, string>;
-      onLine?: (line: string) => void;
-    } = {},
-  ) {
+  async buildImage(context: string, dockerfile: string, options: Partial<BuildRequest> = {}) {
     this.#count += 1;
     const { image } = await engine.build({
       context,
