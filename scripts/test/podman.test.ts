@@ -5,7 +5,7 @@ import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { readStepName } from '../compare/build/build-steps.ts';
 import { findLines } from '../compare/inspect/find-lines.ts';
 import { describeBuildFailure } from '../engine/build-failure.ts';
-import { readImageFacts } from '../engine/docker-inspect.ts';
+import { readContainerFacts, readImageFacts } from '../engine/docker-inspect.ts';
 import { throwBuildError, throwObjectError } from '../engine/engine-errors.ts';
 import { findEngine } from '../engine/find-engine.ts';
 import { readStage } from '../lib/dockerfile.ts';
@@ -92,6 +92,18 @@ test('errors', () => {
 test('an image has its health check beside the configuration', () => {
   const image = { Id: '0', RootFS: { Layers: [] }, Config: { User: 'node' }, Healthcheck: { Test: ['CMD', 'x'] } };
   expect(readImageFacts(JSON.stringify([image]))).toMatchObject({ user: 'node', healthcheck: true });
+});
+
+test('a container without a health check has no health', () => {
+  const healthOf = (Health: unknown) => {
+    const times = { StartedAt: '2026-11-26T22:21:56Z', FinishedAt: '0001-01-01T00:00:00Z' };
+    const State = { Running: true, ExitCode: 0, Pid: 7, ...times, Health };
+    return readContainerFacts(JSON.stringify([{ Config: {}, State, NetworkSettings: {} }])).health;
+  };
+  // Podman 5, and Podman 4.
+  expect(healthOf(null)).toBeNull();
+  expect(healthOf({ Status: '', FailingStreak: 0, Log: null })).toBeNull();
+  expect(healthOf({ Status: 'starting', Log: [{ Output: 'x' }] })).toEqual({ status: 'starting', output: 'x' });
 });
 
 test('a layer names the files of COPY by a digest: its instruction is found by the destination', () => {
