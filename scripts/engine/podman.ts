@@ -22,6 +22,11 @@ export const podmanEnvironment = (): NodeJS.ProcessEnv => ({
 const HEALTH_LIMIT_MS = 10_000;
 /** How long after the end of a container Podman may note the signal that ended it, in milliseconds. */
 const KILL_NOTED_MS = 1000;
+/**
+ * What `--read-only` means with Docker: /tmp and /run are read-only as well, and /dev/shm is not. By itself, Podman mounts a
+ * writable directory on each of them (https://docs.podman.io/en/latest/markdown/podman-run.1.html#read-only-tmpfs).
+ */
+const READ_ONLY = ['--read-only', '--read-only-tmpfs=false', '--tmpfs', '/dev/shm:mode=1777'];
 /** What Podman puts before the name of an image that has no registry. */
 const LOCAL = /^localhost\//;
 
@@ -57,6 +62,9 @@ export function podmanEngine(
       if (!image) throw new ToolError(`The engine built ${request.name}, but does not have it.`);
       return { image, ms };
     },
+
+    start: (image, { args = [], ...options }) =>
+      shared.start(image, { ...options, args: args.flatMap((arg) => (arg === '--read-only' ? READ_ONLY : arg)) }),
 
     // It notes the start once its runtime has returned: an app may have printed a line before.
     container: async (id) => ({ ...(await shared.container(id)), startedAt: null }),

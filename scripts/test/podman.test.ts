@@ -197,3 +197,13 @@ describe('which engine is found', () => {
     });
   });
 });
+
+test('a read-only container has the writable directories that it has with Docker', async () => {
+  await usePrograms({ podman: `case "$1" in info) ${answer(INFO)} ;; run) echo "$@" ;; esac` });
+  const podman = await findEngine();
+  const start = (...args: string[]) => podman.start('app', { port: 80, labels: {}, args });
+  expect(await start('--read-only', '--user', '1')).toBe(
+    'run --detach --publish 127.0.0.1::80 --read-only --read-only-tmpfs=false --tmpfs /dev/shm:mode=1777 --user 1 app',
+  );
+  expect(await start('--user', '1')).toBe('run --detach --publish 127.0.0.1::80 --user 1 app');
+});
