@@ -107,12 +107,12 @@ export function podmanEngine(
 
     async killedAt(id, endedAt) {
       const filter = ['--filter', `container=${id}`, '--filter', 'event=kill', '--format', 'json'];
-      for (const pauseMs of [0, Math.max(0, endedAt + KILL_NOTED_MS - Date.now())]) {
+      for (const pauseMs of [0, KILL_NOTED_MS]) {
         await sleep(pauseMs, undefined, { signal });
         const last = (await lines('events', '--stream=false', '--since', '24h', ...filter)).at(-1);
         const { data } = event.safeParse(parseJson(last ?? ''));
         const at = data?.timeNano ? data.timeNano / 1e6 : engineTime(data?.Time ?? '');
-        if (at !== null) return at;
+        if (at !== null && at <= endedAt + KILL_NOTED_MS) return at;
       }
       return null;
     },

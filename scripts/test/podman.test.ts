@@ -207,3 +207,13 @@ test('a read-only container has the writable directories that it has with Docker
   );
   expect(await start('--user', '1')).toBe('run --detach --publish 127.0.0.1::80 --user 1 app');
 });
+
+test('the signal that ended a container, on a machine whose clock is an hour ahead', async () => {
+  const at = Date.now() + 3_600_000;
+  await usePrograms({
+    podman: `case "$1" in info) ${answer(INFO)} ;; events) ${answer({ timeNano: at * 1e6 })} ;; esac`,
+  });
+  const podman = await findEngine();
+  expect(await podman.killedAt('id', at - 1)).toBeCloseTo(at, 0);
+  expect(await podman.killedAt('id', at - 5000)).toBeNull();
+});
