@@ -10,6 +10,7 @@ import { engineTime } from './docker-output.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { Engine, EngineChoice, EngineInfo } from './engine.ts';
 import { throwBuildError, throwPullError } from './engine-errors.ts';
+import { interruptBuild } from './interrupt-build.ts';
 import { publishedPorts } from './published-ports.ts';
 
 /** Podman's environment, without the warning that cgroup v1 is deprecated before everything that it prints. */
@@ -55,8 +56,10 @@ export function podmanEngine(
       // An image in OCI's format has no health check: https://docs.podman.io/en/latest/markdown/podman-build.1.html#format
       const args = [...prefix, 'build', '--format', 'docker', '--layers', ...buildArgs(request)];
       const begin = performance.now();
-      const spawnOptions = { env, cwd: dirname(request.dockerfile), signal, onLine };
-      await spawnLines(program, args, spawnOptions).catch((error) => throwBuildError(error));
+      const spawnOptions = { env, cwd: dirname(request.dockerfile), onLine };
+      await interruptBuild(signal, (buildSignal) =>
+        spawnLines(program, args, { ...spawnOptions, signal: buildSignal }).catch((error) => throwBuildError(error)),
+      );
       const ms = performance.now() - begin;
       const image = await shared.image(request.name);
       if (!image) throw new ToolError(`The engine built ${request.name}, but does not have it.`);

@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
@@ -217,3 +217,20 @@ test('the signal that ended a container, on a machine whose clock is an hour ahe
   expect(await podman.killedAt('id', at - 1)).toBeCloseTo(at, 0);
   expect(await podman.killedAt('id', at - 5000)).toBeNull();
 });
+
+test.skipIf(process.platform !== 'linux')(
+  'an interruption ends the instruction of a build: Podman cleans up',
+  async () => {
+    const build = `/bin/bash -c 'exec -a buildah-oci-runtime /bin/sleep 60'
+    echo "$?" > cleaned; exit 1`;
+    const directory = await usePrograms({
+      podman: `case "$1" in info) ${answer(INFO)} ;; build) echo begun; ${build} ;; esac`,
+    });
+    const controller = new AbortController();
+    const podman = await findEngine(controller.signal);
+    const request = { context: directory, dockerfile: join(directory, 'Dockerfile'), name: 'x', labels: {} };
+    const onLine = () => setTimeout(() => controller.abort(new Error('interrupted')), 300);
+    await expect(podman.build({ ...request, onLine })).rejects.toThrow('interrupted');
+    expect(await readFile(join(directory, 'cleaned'), 'utf8')).toBe('130\n');
+  },
+);
