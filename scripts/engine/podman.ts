@@ -21,6 +21,11 @@ export const podmanEnvironment = (): NodeJS.ProcessEnv => ({
 
 /** How long a health check may take, in milliseconds. Podman before 5.5 does not end one that hangs. */
 const HEALTH_LIMIT_MS = 10_000;
+/**
+ * The pause before a health check, in milliseconds. Docker's first check comes an interval after the start as well. Podman
+ * ignores `--health-retries` without `--health-cmd`: where the Dockerfile sets none, one check that fails decides.
+ */
+const HEALTH_PAUSE_MS = 1000;
 /** How long after the end of a container Podman may note the signal that ended it, in milliseconds. */
 const KILL_NOTED_MS = 1000;
 /**
@@ -86,6 +91,7 @@ export function podmanEngine(
     /** Podman leaves its checks to systemd, which may not run; one more does no harm. */
     async health(id) {
       const check = ['healthcheck', 'run', id];
+      await sleep(HEALTH_PAUSE_MS, undefined, { signal });
       // It fails when the container is not healthy.
       await spawnText(program, [...prefix, ...check], { ...options, timeout: HEALTH_LIMIT_MS }).catch((error) => {
         if (error instanceof ToolError && error.code === 'timed-out')

@@ -208,6 +208,16 @@ test('a read-only container has the writable directories that it has with Docker
   expect(await start('--user', '1')).toBe('run --detach --publish 127.0.0.1::80 --user 1 app');
 });
 
+test('a health check comes as late as with Docker: one that fails decides', async () => {
+  const State = { Running: true, ExitCode: 0, Pid: 7, StartedAt: '', FinishedAt: '', Health: { Status: 'healthy' } };
+  const container = answer([{ Config: {}, State, NetworkSettings: {} }]);
+  await usePrograms({ podman: `case "$1" in info) ${answer(INFO)} ;; container) ${container} ;; esac` });
+  const podman = await findEngine();
+  const begin = performance.now();
+  expect(await podman.health('id')).toEqual({ status: 'healthy', output: null });
+  expect(performance.now() - begin).toBeGreaterThan(990);
+});
+
 test('the signal that ended a container, on a machine whose clock is an hour ahead', async () => {
   const at = Date.now() + 3_600_000;
   await usePrograms({
