@@ -231,15 +231,16 @@ test('the signal that ended a container, on a machine whose clock is an hour ahe
 test.skipIf(process.platform !== 'linux')(
   'an interruption ends the instruction of a build: Podman cleans up',
   async () => {
-    const build = `/bin/bash -c 'exec -a buildah-oci-runtime /bin/sleep 60'
+    // It prints a line once it can be interrupted.
+    const build = `/bin/bash -c 'exec -a buildah-oci-runtime ${process.execPath} -e "console.log(1);setTimeout(Object,60000)"'
     echo "$?" > cleaned; exit 1`;
     const directory = await usePrograms({
-      podman: `case "$1" in info) ${answer(INFO)} ;; build) echo begun; ${build} ;; esac`,
+      podman: `case "$1" in info) ${answer(INFO)} ;; build) ${build} ;; esac`,
     });
     const controller = new AbortController();
     const podman = await findEngine(controller.signal);
     const request = { context: directory, dockerfile: join(directory, 'Dockerfile'), name: 'x', labels: {} };
-    const onLine = () => setTimeout(() => controller.abort(new Error('interrupted')), 300);
+    const onLine = () => controller.abort(new Error('interrupted'));
     await expect(podman.build({ ...request, onLine })).rejects.toThrow('interrupted');
     expect(await readFile(join(directory, 'cleaned'), 'utf8')).toBe('130\n');
   },
