@@ -75,6 +75,8 @@ export function toImageFacts(image: z.infer<typeof inspectedImage>): ImageFacts 
 /** Reads the JSON of `docker container inspect` for one container. */
 export function readContainerFacts(json: string): ContainerFacts {
   const [{ Config, State: state, NetworkSettings: network }] = z.tuple([inspectedContainer]).parse(JSON.parse(json));
+  // Podman 4 has one without a status where there is no health check.
+  const health = state.Health?.Status ? state.Health : null;
   const [binding] = Object.values(network.Ports ?? {}).flatMap((bindings) => bindings ?? []);
   return {
     labels: Config.Labels ?? {},
@@ -83,10 +85,7 @@ export function readContainerFacts(json: string): ContainerFacts {
     startedAt: engineTime(state.StartedAt),
     endedAt: state.Running ? null : engineTime(state.FinishedAt),
     processId: state.Pid,
-    // Podman 4 has an empty status where there is no health check.
-    health: state.Health?.Status
-      ? { status: state.Health.Status, output: state.Health.Log?.at(-1)?.Output ?? null }
-      : null,
+    health: health && { status: health.Status, output: health.Log?.at(-1)?.Output ?? null },
     address: binding ? { host: binding.HostIp, port: Number(binding.HostPort) } : null,
   };
 }

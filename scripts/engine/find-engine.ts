@@ -1,4 +1,5 @@
 import { ToolError, usageError } from '../lib/errors.ts';
+import { redact } from '../lib/redact.ts';
 import { dockerEngine } from './docker.ts';
 import type { Engine, EngineChoice } from './engine.ts';
 import { isForbidden } from './engine-errors.ts';
@@ -44,7 +45,8 @@ function describeMissing(docker: DockerSearch | null, podman: ToolError | null, 
       hint: 'Install Podman 4 or later: https://podman.io/docs/installation. Docker is used without --engine podman.',
     });
   }
-  const { clients, withoutBuildKit, error, podmanAddress } = docker;
+  const { clients, withoutBuildKit, error } = docker;
+  const podmanAddress = docker.podmanAddress && redact(docker.podmanAddress);
   if (withoutBuildKit.length > 0) {
     const clients = withoutBuildKit.join(' and ');
     const message =
@@ -86,5 +88,5 @@ const INSTALL_HINT =
 
 function describeChosen(variable: string, isClientMissing: boolean): string {
   const action = isClientMissing ? "Install Docker's command line for the engine" : 'Start the engine';
-  return `${action} that ${variable}=${process.env[variable]} names, or unset ${variable} to use the engine of this machine.`;
+  return `${action} that ${variable}=${redact(process.env[variable] ?? '')} names, or unset ${variable} to use the engine of this machine.`;
 }

@@ -10,6 +10,7 @@ import { engineTime } from './docker-output.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { Engine, EngineChoice, EngineInfo } from './engine.ts';
 import { throwBuildError, throwPullError } from './engine-errors.ts';
+import { interruptBuild } from './interrupt-build.ts';
 import { publishedPorts } from './published-ports.ts';
 
 /** Podman's environment, without the warning that cgroup v1 is deprecated before everything that it prints. */
@@ -20,8 +21,18 @@ export const podmanEnvironment = (): NodeJS.ProcessEnv => ({
 
 /** How long a health check may take, in milliseconds. Podman before 5.5 does not end one that hangs. */
 const HEALTH_LIMIT_MS = 10_000;
+/**
+ * The pause before a health check, in milliseconds. Docker's first check comes an interval after the start as well. Podman
+ * ignores `--health-retries` without `--health-cmd`: where the Dockerfile sets none, one check that fails decides.
+ */
+const HEALTH_PAUSE_MS = 1000;
 /** How long after the end of a container Podman may note the signal that ended it, in milliseconds. */
 const KILL_NOTED_MS = 1000;
+/**
+ * What `--read-only` means with Docker: /tmp and /run are read-only as well, and /dev/shm is not. By itself, Podman mounts a
+ * writable directory on each of them (https://docs.podman.io/en/latest/markdown/podman-run.1.html#read-only-tmpfs).
+ */
+const READ_ONLY = ['--read-only', '--read-only-tmpfs=false', '--tmpfs', '/dev/shm:mode=1777'];
 /** What Podman puts before the name of an image that has no registry. */
 const LOCAL = /^localhost\//;
 
@@ -50,13 +61,18 @@ export function podmanEngine(
       // An image in OCI's format has no health check: https://docs.podman.io/en/latest/markdown/podman-build.1.html#format
       const args = [...prefix, 'build', '--format', 'docker', '--layers', ...buildArgs(request)];
       const begin = performance.now();
-      const spawnOptions = { env, cwd: dirname(request.dockerfile), signal, onLine };
-      await spawnLines(program, args, spawnOptions).catch((error) => throwBuildError(error));
+      const spawnOptions = { env, cwd: dirname(request.dockerfile), onLine };
+      await interruptBuild(signal, (buildSignal) =>
+        spawnLines(program, args, { ...spawnOptions, signal: buildSignal }).catch((error) => throwBuildError(error)),
+      );
       const ms = performance.now() - begin;
       const image = await shared.image(request.name);
       if (!image) throw new ToolError(`The engine built ${request.name}, but does not have it.`);
       return { image, ms };
     },
+
+    start: (image, { args = [], ...options }) =>
+      shared.start(image, { ...options, args: args.flatMap((arg) => (arg === '--read-only' ? READ_ONLY : arg)) }),
 
     // It notes the start once its runtime has returned: an app may have printed a line before.
     container: async (id) => ({ ...(await shared.container(id)), startedAt: null }),
@@ -75,6 +91,7 @@ export function podmanEngine(
     /** Podman leaves its checks to systemd, which may not run; one more does no harm. */
     async health(id) {
       const check = ['healthcheck', 'run', id];
+      await sleep(HEALTH_PAUSE_MS, undefined, { signal });
       // It fails when the container is not healthy.
       await spawnText(program, [...prefix, ...check], { ...options, timeout: HEALTH_LIMIT_MS }).catch((error) => {
         if (error instanceof ToolError && error.code === 'timed-out')
@@ -99,12 +116,12 @@ export function podmanEngine(
 
     async killedAt(id, endedAt) {
       const filter = ['--filter', `container=${id}`, '--filter', 'event=kill', '--format', 'json'];
-      for (const pauseMs of [0, Math.max(0, endedAt + KILL_NOTED_MS - Date.now())]) {
+      for (const pauseMs of [0, KILL_NOTED_MS]) {
         await sleep(pauseMs, undefined, { signal });
         const last = (await lines('events', '--stream=false', '--since', '24h', ...filter)).at(-1);
         const { data } = event.safeParse(parseJson(last ?? ''));
         const at = data?.timeNano ? data.timeNano / 1e6 : engineTime(data?.Time ?? '');
-        if (at !== null) return at;
+        if (at !== null && at <= endedAt + KILL_NOTED_MS) return at;
       }
       return null;
     },

@@ -17,10 +17,17 @@ export interface IgnoreFile {
 
 /**
  * Reads the ignore file of a Dockerfile: one that is named after it, or else the `.dockerignore` of the context
- * (https://docs.docker.com/build/concepts/context/#filename-and-location).
+ * (https://docs.docker.com/build/concepts/context/#filename-and-location). Buildah prefers a `.containerignore`
+ * (https://docs.podman.io/en/latest/markdown/podman-build.1.html#containerignore-dockerignore).
  */
-export async function readIgnoreFile(context: string, dockerfile: string): Promise<IgnoreFile> {
-  for (const path of [`${dockerfile}.dockerignore`, join(context, '.dockerignore')]) {
+export async function readIgnoreFile(
+  context: string,
+  dockerfile: string,
+  builder: 'buildkit' | 'buildah' = 'buildkit',
+): Promise<IgnoreFile> {
+  const paths = [`${dockerfile}.dockerignore`, join(context, '.dockerignore')];
+  if (builder === 'buildah') paths.splice(1, 0, `${dockerfile}.containerignore`, join(context, '.containerignore'));
+  for (const path of paths) {
     // Reading what is not a file, such as a link to /dev/zero, might never end.
     const isFile = (await stat(path).catch(() => null))?.isFile();
     const text = isFile ? await readFile(path, 'utf8').catch(() => null) : null;

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtemp, rm, symlink } from 'node:fs/promises';
+import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
@@ -72,6 +72,22 @@ test('what is not a file is not read', async () => {
   await symlink('/dev/zero', join(directory, '.dockerignore'));
   execFileSync('mkfifo', [join(directory, 'Dockerfile.dockerignore')]);
   expect(await readIgnoreFile(directory, join(directory, 'Dockerfile'))).toMatchObject({ name: null, text: null });
+});
+
+test('the ignore file that counts, for each builder', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'ignore-'));
+  onTestFinished(() => rm(directory, { recursive: true }));
+  const dockerfile = join(directory, 'Dockerfile');
+  // As tried with Podman 5.4: of two files for the same Dockerfile, it takes Docker's.
+  const names = ['.dockerignore', '.containerignore', 'Dockerfile.containerignore', 'Dockerfile.dockerignore'];
+  const used: unknown[] = [];
+  for (const name of names) {
+    await writeFile(join(directory, name), name);
+    const files = [await readIgnoreFile(directory, dockerfile), await readIgnoreFile(directory, dockerfile, 'buildah')];
+    used.push(files.map((file) => file.name));
+  }
+  const [inDirectory, , , ofDockerfile] = names;
+  expect(used).toEqual(names.map((name) => [name === ofDockerfile ? ofDockerfile : inDirectory, name]));
 });
 
 test('a pattern that could be read in very many ways takes no longer', () => {

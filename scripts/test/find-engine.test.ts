@@ -44,3 +44,9 @@ test('no client for the engine that DOCKER_HOST names', async () => {
     hint: expect.stringMatching(/^Install Docker's command line for the engine that DOCKER_HOST=tcp:\/\/x names/),
   });
 });
+
+test('a password in DOCKER_HOST is not shown', async () => {
+  await hideEngines(true, { DOCKER_HOST: 'tcp://me:open-sesame@x:2376' });
+  const hint = expect.stringContaining('DOCKER_HOST=tcp://me:***@x:2376 names');
+  await expect(findEngine()).rejects.toMatchObject({ hint });
+});

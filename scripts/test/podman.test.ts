@@ -1,11 +1,11 @@
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { readStepName } from '../compare/build/build-steps.ts';
 import { findLines } from '../compare/inspect/find-lines.ts';
 import { describeBuildFailure } from '../engine/build-failure.ts';
-import { readImageFacts } from '../engine/docker-inspect.ts';
+import { readContainerFacts, readImageFacts } from '../engine/docker-inspect.ts';
 import { throwBuildError, throwObjectError } from '../engine/engine-errors.ts';
 import { findEngine } from '../engine/find-engine.ts';
 import { readStage } from '../lib/dockerfile.ts';
@@ -93,6 +93,18 @@ test('errors', () => {
 test('an image has its health check beside the configuration', () => {
   const image = { Id: '0', RootFS: { Layers: [] }, Config: { User: 'node' }, Healthcheck: { Test: ['CMD', 'x'] } };
   expect(readImageFacts(JSON.stringify([image]))).toMatchObject({ user: 'node', healthcheck: true });
+});
+
+test('a container without a health check has no health', () => {
+  const healthOf = (Health: unknown) => {
+    const times = { StartedAt: '2026-11-26T22:21:56Z', FinishedAt: '0001-01-01T00:00:00Z' };
+    const State = { Running: true, ExitCode: 0, Pid: 7, ...times, Health };
+    return readContainerFacts(JSON.stringify([{ Config: {}, State, NetworkSettings: {} }])).health;
+  };
+  // Podman 5, and Podman 4.
+  expect(healthOf(null)).toBeNull();
+  expect(healthOf({ Status: '', FailingStreak: 0, Log: null })).toBeNull();
+  expect(healthOf({ Status: 'starting', Log: [{ Output: 'x' }] })).toEqual({ status: 'starting', output: 'x' });
 });
 
 test('a layer names the files of COPY by a digest: its instruction is found by the destination', () => {
@@ -186,3 +198,51 @@ describe('which engine is found', () => {
     });
   });
 });
+
+test('a read-only container has the writable directories that it has with Docker', async () => {
+  await usePrograms({ podman: `case "$1" in info) ${answer(INFO)} ;; run) echo "$@" ;; esac` });
+  const podman = await findEngine();
+  const start = (...args: string[]) => podman.start('app', { port: 80, labels: {}, args });
+  expect(await start('--read-only', '--user', '1')).toBe(
+    'run --detach --publish 127.0.0.1::80 --read-only --read-only-tmpfs=false --tmpfs /dev/shm:mode=1777 --user 1 app',
+  );
+  expect(await start('--user', '1')).toBe('run --detach --publish 127.0.0.1::80 --user 1 app');
+});
+
+test('a health check comes as late as with Docker: one that fails decides', async () => {
+  const State = { Running: true, ExitCode: 0, Pid: 7, StartedAt: '', FinishedAt: '', Health: { Status: 'healthy' } };
+  const container = answer([{ Config: {}, State, NetworkSettings: {} }]);
+  await usePrograms({ podman: `case "$1" in info) ${answer(INFO)} ;; container) ${container} ;; esac` });
+  const podman = await findEngine();
+  const begin = performance.now();
+  expect(await podman.health('id')).toEqual({ status: 'healthy', output: null });
+  expect(performance.now() - begin).toBeGreaterThan(990);
+});
+
+test('the signal that ended a container, on a machine whose clock is an hour ahead', async () => {
+  const at = Date.now() + 3_600_000;
+  await usePrograms({
+    podman: `case "$1" in info) ${answer(INFO)} ;; events) ${answer({ timeNano: at * 1e6 })} ;; esac`,
+  });
+  const podman = await findEngine();
+  expect(await podman.killedAt('id', at - 1)).toBeCloseTo(at, 0);
+  expect(await podman.killedAt('id', at - 5000)).toBeNull();
+});
+
+test.skipIf(process.platform !== 'linux')(
+  'an interruption ends the instruction of a build: Podman cleans up',
+  async () => {
+    // It prints a line once it can be interrupted.
+    const build = `/bin/bash -c 'exec -a buildah-oci-runtime ${process.execPath} -e "console.log(1);setTimeout(Object,60000)"'
+    echo "$?" > cleaned; exit 1`;
+    const directory = await usePrograms({
+      podman: `case "$1" in info) ${answer(INFO)} ;; build) ${build} ;; esac`,
+    });
+    const controller = new AbortController();
+    const podman = await findEngine(controller.signal);
+    const request = { context: directory, dockerfile: join(directory, 'Dockerfile'), name: 'x', labels: {} };
+    const onLine = () => controller.abort(new Error('interrupted'));
+    await expect(podman.build({ ...request, onLine })).rejects.toThrow('interrupted');
+    expect(await readFile(join(directory, 'cleaned'), 'utf8')).toBe('130\n');
+  },
+);

@@ -71,6 +71,13 @@ test('the terminal output with what is in the images', async () => {
   await expect(`${renderTerminal(report, false, { inside: true })}\n`).toMatchFileSnapshot('golden/from-inside.txt');
 });
 
+test('the notes on the build context are about the builder that was used', async () => {
+  const engine = report.engine && { ...report.engine, name: 'podman', builder: 'buildah' };
+  const text = renderTerminal({ ...report, engine }, false, { inside: true });
+  expect(text).toContain('Podman reads the files in place.');
+  expect(text).not.toContain('BuildKit sends');
+});
+
 test('the terminal output with all that can be asked for', async () => {
   await expect(`${renderTerminal(report, false, extras)}\n`).toMatchFileSnapshot('golden/inside.txt');
 });

@@ -65,7 +65,7 @@ export async function timeBuildSequence(
     return buildImage(invocation, request, report);
   };
   try {
-    const ignore = await readIgnoreFile(subject.context, subject.dockerfile);
+    const ignore = await readIgnoreFile(subject.context, subject.dockerfile, engine.info.builder);
     await copyContext(subject.context, ignore, context);
     const isolated = isolatedBuilder(engine.info);
     const dockerfile = isolated

@@ -56,12 +56,15 @@ async function readBaseImages(invocation: Invocation, measurements: Measurement<
 }
 
 /** Measures each build context once. A context that cannot be read makes the build fail with the reason. */
-async function measureContexts({ progress, signal }: Invocation, measurements: Measurement<Subject>[]): Promise<void> {
+async function measureContexts(
+  { engine, progress, signal }: Invocation,
+  measurements: Measurement<Subject>[],
+): Promise<void> {
   const known = new Map<string, BuildContext | undefined>();
   const task = progress.task('build contexts');
   for (const measurement of withoutErrors(measurements)) {
     const { context, dockerfile } = measurement.subject;
-    const ignore = await readIgnoreFile(context, dockerfile);
+    const ignore = await readIgnoreFile(context, dockerfile, engine.info.builder);
     const key = `${context}\0${ignore.name}`;
     task.update(`reading ${context}`);
     if (!known.has(key)) known.set(key, await measureContext(context, ignore, signal).catch(() => undefined));

@@ -6,6 +6,15 @@ import { imageTable, type Section } from './section.ts';
 const WORTH_A_HINT_BYTES = 100_000;
 const SHOWN_PARTS = 3;
 
+/** What each builder does with the files of a build context. */
+const SENDING: Record<string, string[]> = {
+  buildkit: [
+    'BuildKit sends only the files that COPY, ADD and bind mounts name and that changed since the last build.',
+    'The legacy builder sends all of them each time.',
+  ],
+  buildah: ['Podman reads the files in place. To an engine on another machine, it sends all of them each time.'],
+};
+
 /** Each build context once, with the variants that use it. */
 function contextsOf({ images }: Report) {
   const contexts = new Map<string, { chapter: string; variants: string[]; context: BuildContext }>();
@@ -33,11 +42,7 @@ export function contextSection(report: Report): Section[] {
       ['largest parts', ({ context }) => listParts(context.largest).join(', ')],
     ]),
     alignment: 'llrrl',
-    notes: [
-      'size: all files that the ignore file lets through.',
-      'BuildKit sends only the files that COPY, ADD and bind mounts name and that changed since the last build.',
-      'The legacy builder sends all of them each time.',
-    ],
+    notes: ['size: all files that the ignore file lets through.', ...(SENDING[report.engine?.builder ?? ''] ?? [])],
   };
   return contexts.length === 0 ? [] : [section];
 }
