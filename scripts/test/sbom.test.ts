@@ -155,6 +155,19 @@ test('names and versions of any kind give a valid document, in which each part h
   expect(JSON.stringify(document).length).toBeLessThan(1_000_000);
 });
 
+test.each([
+  ['/home/me/secret/app.tar', 'app.tar'],
+  ['../a/layout/', 'layout/'],
+  ['./a.tar#team/app:1', 'a.tar#team/app:1'],
+  ['/', '/'],
+  ['docker://registry.example/team/app:1', 'docker://registry.example/team/app:1'],
+  ['node:26-alpine', 'node:26-alpine'],
+])('the name of the image %s has no directories: %s', async (variant, name) => {
+  const report = await reportOf(APP);
+  const images = report.images.map((image) => ({ ...image, chapter: 'image', variant }));
+  expect((await render({ ...report, images })).document.metadata.component.name).toBe(name);
+});
+
 test('a package that is listed again and again does not hold the document', async () => {
   const report = await reportOf(APP);
   const components = report.images[0]?.components;
@@ -268,7 +281,7 @@ test('an image that is stored as an archive; where it cannot be read, nothing is
     expect(code).toBe(0);
     expect(await validator.validate(written ?? '')).toBeNull();
     const { metadata, components } = JSON.parse(written ?? '');
-    expect(metadata.component).toMatchObject({ name: './app.tar', version: expect.stringMatching(/^sha256:/) });
+    expect(metadata.component).toMatchObject({ name: 'app.tar', version: expect.stringMatching(/^sha256:/) });
     expect(components).toHaveLength(12);
     const failed = await invoke({ 'app.tar': archive.subarray(0, 3000) }, '--image', './app.tar');
     expect(failed).toMatchObject({ code: 1, written: null });

@@ -76,10 +76,13 @@ export function requireComponents({ images }: Report): void {
   );
 }
 
+/** Of a path, which may end with `#NAME`. An SBOM is for others, and does not name the user's directories. */
+const DIRECTORIES = /^\.{0,2}\/(?:[^#]*\/)?(?=[^/])/;
+
 const describeImage = ({ chapter, variant, standIn }: ImageReport, { imageId }: Components): Part => ({
   type: 'container',
   ref: 'image',
-  name: chapter === NAMED_IMAGES ? variant : subjectName({ chapter, variant }),
+  name: chapter === NAMED_IMAGES ? variant.replace(DIRECTORIES, '') : subjectName({ chapter, variant }),
   version: imageId,
   properties: { [`${PACKAGE_NAME}:stand-in`]: standIn && 'true' },
 });
