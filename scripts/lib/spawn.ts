@@ -127,7 +127,8 @@ export async function spawnWithInput(
 const END_LIMIT_MS = 5000;
 
 /**
- * What a program prints, and its exit code, whatever that is. Neither the program nor what it has started outlives this call.
+ * What a program prints, and its exit code, whatever that is. Neither the program nor what it has started in its process group
+ * outlives this call.
  *
  * @param limits `timeout` in milliseconds, `output` in bytes of both streams together.
  * @throws {ToolError} with the code `timed-out` or `program-failed`, when it cannot be started, does not keep to its limits or
@@ -148,8 +149,14 @@ export async function spawnLimited(
   const io = { stdin: 'ignore', buffer: false } as const;
   const { child, ended } = start(program, args, { ...options, signal: either, interruptsGroup: true }, io);
   let killTimer: NodeJS.Timeout | undefined;
+  const kill = () => {
+    signalGroup(child, 'SIGKILL');
+    // A process that has left the group is not killed, and may keep them open for ever.
+    child.stdout.destroy();
+    child.stderr.destroy();
+  };
   const killLater = () => {
-    killTimer ??= setTimeout(signalGroup, END_LIMIT_MS, child, 'SIGKILL');
+    killTimer ??= setTimeout(kill, END_LIMIT_MS);
   };
   either.addEventListener('abort', killLater);
   // What it has left behind may keep its output open.

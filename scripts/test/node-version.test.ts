@@ -101,8 +101,10 @@ test.each([
   expect(note()).toBe(`executables: 1053, setuid files: 0; Node: ${text}`);
   facts.node = [node, { ...node, version: '31.0.0', endOfLife: null }];
   expect(note()).toContain(`Node: ${text}, 31.0.0 (end of life: n/a)`);
+  facts.node = Array.from({ length: 1000 }, (_, index) => ({ ...node, version: `31.0.${index}`, endOfLife: null }));
+  expect(note()).toMatch(/Node: (31\.0\.\d \(end of life: n\/a\), ){5}and 995 more$/);
   facts.node = [];
-  expect(note()).toContain('Node: n/a (its version was not found)');
+  expect(note()).toContain('Node: n/a (no version was found)');
   image.contents.groups.node = 0;
   expect(note()).toContain('Node: none');
   facts.node = null;

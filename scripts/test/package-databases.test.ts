@@ -89,10 +89,24 @@ test.each([
     { id: 'alpine', version: '3.22.1', name: null },
   ],
   ['escapes', 'ID=x\nPRETTY_NAME="a \\"b\\" \\$c"', { id: 'x', version: null, name: 'a "b" $c' }],
+  ['empty values', 'ID=""\nVERSION_ID=""\n', undefined],
+  [
+    'spaces, and line ends of Windows',
+    'ID="a" \t\r\nVERSION_ID= 1 \r\nPRETTY_NAME=\'\'\r\n',
+    { id: 'a', version: '1', name: null },
+  ],
+  ['a quote without an end', 'ID="a\n', { id: '"a', version: null, name: null }],
   ['no ID', 'BUILD_ID=1\nVERSION_ID=2\n', undefined],
   ['no text', '\0\xff', undefined],
   ['an endless line', `ID=${'x'.repeat(60_000)}`, undefined],
 ])('an os-release with %s', (_name, text, expected) => expect(readOsRelease(text)).toEqual(expected));
+
+test('an os-release of nothing but spaces is read soon, as a layer may have thousands of them', () => {
+  const text = `ID=${' '.repeat(60_000)}x`;
+  const start = performance.now();
+  for (let count = 0; count < 100; count += 1) expect(readOsRelease(text)).toBeUndefined();
+  expect(performance.now() - start).toBeLessThan(2000);
+});
 
 const entry = 'Package: a\nStatus: install ok installed\n\n';
 

@@ -155,6 +155,31 @@ test('names and versions of any kind give a valid document, in which each part h
   expect(JSON.stringify(document).length).toBeLessThan(1_000_000);
 });
 
+test.each([
+  ['/home/me/secret/app.tar', 'app.tar'],
+  ['../a/layout/', 'layout/'],
+  ['./a.tar#team/app:1', 'a.tar#team/app:1'],
+  ['/', '/'],
+  ['docker://registry.example/team/app:1', 'docker://registry.example/team/app:1'],
+  ['node:26-alpine', 'node:26-alpine'],
+])('the name of the image %s has no directories: %s', async (variant, name) => {
+  const report = await reportOf(APP);
+  const images = report.images.map((image) => ({ ...image, chapter: 'image', variant }));
+  expect((await render({ ...report, images })).document.metadata.component.name).toBe(name);
+});
+
+test('a package that is listed again and again does not hold the document', async () => {
+  const report = await reportOf(APP);
+  const components = report.images[0]?.components;
+  const [one] = components?.osPackages ?? [];
+  if (!components || !one) throw new Error('The report lacks what is changed.');
+  components.osPackages = Array(40_000).fill(one);
+  const start = performance.now();
+  const { components: parts } = JSON.parse((await renderSbom(report)) ?? '');
+  expect(performance.now() - start).toBeLessThan(10_000);
+  expect(new Set(parts.map((part: Record<string, string>) => part['bom-ref'])).size).toBe(parts.length);
+});
+
 test('a report that was changed by hand gives a valid document, or is refused', async () => {
   const report = await reportOf(APP);
   const components = report.images[0]?.components;
@@ -256,7 +281,7 @@ test('an image that is stored as an archive; where it cannot be read, nothing is
     expect(code).toBe(0);
     expect(await validator.validate(written ?? '')).toBeNull();
     const { metadata, components } = JSON.parse(written ?? '');
-    expect(metadata.component).toMatchObject({ name: './app.tar', version: expect.stringMatching(/^sha256:/) });
+    expect(metadata.component).toMatchObject({ name: 'app.tar', version: expect.stringMatching(/^sha256:/) });
     expect(components).toHaveLength(12);
     const failed = await invoke({ 'app.tar': archive.subarray(0, 3000) }, '--image', './app.tar');
     expect(failed).toMatchObject({ code: 1, written: null });

@@ -154,6 +154,12 @@ test.each([
     null,
     1,
   ],
+  [
+    'a database of a year that no report can have',
+    grypeReport({ version: '1', db: { built: '+275760-01-01T00:00:00Z' } }, GRYPE.matches),
+    null,
+    1,
+  ],
 ])('grype: %s', async (_name, report, database: string | RegExp | null = null, fixable: number | null = null) => {
   const found = await only('grype', `case "$1" in docker-archive:/*) ${print(report)};; esac`);
   expect(found).toMatchObject({

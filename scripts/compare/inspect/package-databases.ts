@@ -78,8 +78,8 @@ export function requireFewPackages(count: number): void {
 /** What an os-release says; undefined without an ID: https://www.freedesktop.org/software/systemd/man/latest/os-release.html */
 export function readOsRelease(text: string): OperatingSystem | undefined {
   const field = (name: string) => {
-    const [, quote = '', value = ''] =
-      new RegExp(`^${name}=(["']?)(.{1,${MAX_TEXT_LENGTH}})\\1\\s*$`, 'm').exec(text) ?? [];
+    const [, line = ''] = new RegExp(`^${name}=(.{0,${MAX_TEXT_LENGTH}})$`, 'm').exec(text) ?? [];
+    const [, quote, value = line] = /^(["']?)(.*)\1$/.exec(line.trim()) ?? [];
     return (quote === '"' ? value.replace(/\\(["\\$`])/g, '$1') : value).trim() || null;
   };
   const id = field('ID');

@@ -152,8 +152,8 @@ function describeVersion({ version, database }: ScannerVersion): Pick<Scan, 'ver
   const date = new Date(database ?? '');
   return {
     version: version ? shorten(redact(version), MAX_VERSION) : null,
-    // Go writes the year 1 for no date.
-    database: date.getUTCFullYear() > 2000 ? date.toISOString() : null,
+    // Go writes the year 1 for no date. A report cannot have a year of more than four digits.
+    database: date.getUTCFullYear() > 2000 && date.getUTCFullYear() < 10_000 ? date.toISOString() : null,
   };
 }
 

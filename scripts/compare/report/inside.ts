@@ -10,6 +10,8 @@ const SHOWN_WASTE = 5;
 /** Waste of fewer bytes, such as one more line in /etc/passwd, is not shown by itself. */
 const WORTH_SHOWING_BYTES = 10_000;
 const SHOWN_EVIDENCE = 3;
+/** A hostile image may have a program of Node in each of its directories. */
+const SHOWN_VERSIONS = 5;
 const EXPLAIN_NOTE = 'What a finding means and how to fix it: the same command with --explain CODE';
 
 /** What is in each image: its groups as bars, its largest parts, its waste, its findings, and facts about it. */
@@ -105,13 +107,16 @@ function findingList(findings: Finding[], layers: Size['layers'], facts: string[
 function factNotes({ facts, groups }: Contents, createdAt: string): string[] {
   const { files, npmPackages, osPackages, shells, packageManagers, executables, setuidFiles, node } = facts;
   const names = (paths: string[]) => paths.map((path) => path.split('/').at(-1)).join(', ') || 'none';
-  const counts = `${files} files, npm packages: ${npmPackages}, OS packages: ${osPackages ?? 'n/a (no package database)'}`;
+  const counts = `${files} files, npm packages: ${npmPackages}, OS packages: ${osPackages ?? 'n/a (no database of dpkg or apk)'}`;
   const programs = `${counts}; shells: ${names(shells)}; package managers: ${names(packageManagers)}`;
   // A report of an earlier version does not have the others.
   if (!node) return [programs];
-  const unknown = groups.node > 0 ? 'n/a (its version was not found)' : 'none';
-  const versions = [...new Set(node.map((one) => nodeVersion(one, createdAt.slice(0, 10))))].join(', ') || unknown;
-  return [programs, `executables: ${executables}, setuid files: ${setuidFiles}; Node: ${versions}`];
+  // Its group has also what is deleted, and files that are not a program.
+  const unknown = groups.node > 0 ? 'n/a (no version was found)' : 'none';
+  const versions = [...new Set(node.map((one) => nodeVersion(one, createdAt.slice(0, 10))))];
+  const others = versions.length - SHOWN_VERSIONS;
+  const shown = [...versions.slice(0, SHOWN_VERSIONS), ...(others > 0 ? [`and ${others} more`] : [])];
+  return [programs, `executables: ${executables}, setuid files: ${setuidFiles}; Node: ${shown.join(', ') || unknown}`];
 }
 
 /** A version of Node with its end of life, as of the day when it was measured. */

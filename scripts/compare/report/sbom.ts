@@ -39,13 +39,13 @@ export async function renderSbom(report: Report, { version }: Extras = {}): Prom
     import('@cyclonedx/cyclonedx-library/Serialize'),
     import('@cyclonedx/cyclonedx-library/Spec'),
   ]);
-  const refs = new Set<string>();
+  const refCounts = new Map<string, number>();
   const toComponent = ({ type, ref, name, properties = {}, version: given, ...rest }: Part): Component => {
     const pairs = Object.entries(properties).flatMap(([key, value]) =>
       value ? [new models.Property(key, value)] : [],
     );
     return new models.Component(type as Component['type'], name, {
-      bomRef: uniqueRef(refs, ref),
+      bomRef: uniqueRef(refCounts, ref),
       version: given?.slice(0, MAX_VERSION_LENGTH),
       properties: new models.PropertyRepository(pairs),
       ...rest,
@@ -76,10 +76,13 @@ export function requireComponents({ images }: Report): void {
   );
 }
 
+/** Of a path, which may end with `#NAME`. An SBOM is for others, and does not name the user's directories. */
+const DIRECTORIES = /^\.{0,2}\/(?:[^#]*\/)?(?=[^/])/;
+
 const describeImage = ({ chapter, variant, standIn }: ImageReport, { imageId }: Components): Part => ({
   type: 'container',
   ref: 'image',
-  name: chapter === NAMED_IMAGES ? variant : subjectName({ chapter, variant }),
+  name: chapter === NAMED_IMAGES ? variant.replace(DIRECTORIES, '') : subjectName({ chapter, variant }),
   version: imageId,
   properties: { [`${PACKAGE_NAME}:stand-in`]: standIn && 'true' },
 });
@@ -137,14 +140,19 @@ function toNpmPart({ path, name: full, version, dev, app }: Components['npmPacka
 }
 
 /** A name that no other component of the document has: a database may list a package twice. */
-function uniqueRef(refs: Set<string>, ref: string): string {
-  let unique = ref;
-  for (let count = 2; refs.has(unique); count += 1) unique = `${ref}#${count}`;
-  refs.add(unique);
+function uniqueRef(counts: Map<string, number>, ref: string): string {
+  // Counted on from the last one: a hostile database may list one package a million times.
+  let count = counts.get(ref) ?? 0;
+  let unique: string;
+  do {
+    count += 1;
+    unique = count === 1 ? ref : `${ref}#${count}`;
+  } while (counts.has(unique));
+  counts.set(unique, 1).set(ref, count);
   return unique;
 }
 
-/** An UUID that follows from the report: the same report gives the same bytes. */
+/** A UUID that follows from the report: the same report gives the same bytes. */
 function serialNumber(report: Report): string {
   const digits = createHash('sha256').update(JSON.stringify(report)).digest('hex');
   // Version 8 is for values of one's own: https://www.rfc-editor.org/rfc/rfc9562#section-5.8
