@@ -26,7 +26,9 @@ const SSH_USER = /^[\w.@\\][\w.@\\+-]*$/;
  * @throws {ToolError} for a host or user that ssh must not be given.
  */
 export function readEndpoint(address: string): Endpoint {
-  const [, scheme = 'tcp', userInfo = '', hostText = '', port] = ADDRESS.exec(address.trim()) ?? [];
+  const parts = ADDRESS.exec(address.trim());
+  if (!parts) throw usageError('The address of the engine cannot be read.');
+  const [, scheme = 'tcp', userInfo = '', hostText = '', port] = parts;
   const host = hostText.replace(/^\[|\]$/g, '').replace('%25', '%');
   if (scheme === 'ssh') {
     const user = decode(userInfo.replace(/:.*/, '')) || undefined;

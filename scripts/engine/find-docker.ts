@@ -58,7 +58,7 @@ export async function searchDocker(builder: string | undefined, signal?: AbortSi
     if (search.error?.code === 'timed-out') break;
     if (!server) continue;
     if (server === 'podman') {
-      search.podmanAddress ||= await readAddress(command, probe);
+      search.podmanAddress ||= (await readAddress(command, probe)) || 'unix:///var/run/docker.sock';
       continue;
     }
     // A client without BuildKit refuses even the help of `docker build` when BuildKit is demanded.

@@ -11,6 +11,7 @@ import type { Endpoint } from './endpoint.ts';
 import type { Engine, EngineChoice, EngineInfo } from './engine.ts';
 import { throwBuildError, throwPullError } from './engine-errors.ts';
 import { interruptBuild } from './interrupt-build.ts';
+import { changesHealthCheck, podmanOptions } from './podman-options.ts';
 import { publishedPorts } from './published-ports.ts';
 
 /** Podman's environment, without the warning that cgroup v1 is deprecated before everything that it prints. */
@@ -22,17 +23,12 @@ export const podmanEnvironment = (): NodeJS.ProcessEnv => ({
 /** How long a health check may take, in milliseconds. Podman before 5.5 does not end one that hangs. */
 const HEALTH_LIMIT_MS = 10_000;
 /**
- * The pause before a health check, in milliseconds. Docker's first check comes an interval after the start as well. Podman
- * ignores `--health-retries` without `--health-cmd`: where the Dockerfile sets none, one check that fails decides.
+ * The pause before a health check, in milliseconds: Docker's first check comes an interval after the start as well. Where
+ * the Dockerfile sets no retries, one check that fails decides.
  */
 const HEALTH_PAUSE_MS = 1000;
 /** How long after the end of a container Podman may note the signal that ended it, in milliseconds. */
 const KILL_NOTED_MS = 1000;
-/**
- * What `--read-only` means with Docker: /tmp and /run are read-only as well, and /dev/shm is not. By itself, Podman mounts a
- * writable directory on each of them (https://docs.podman.io/en/latest/markdown/podman-run.1.html#read-only-tmpfs).
- */
-const READ_ONLY = ['--read-only', '--read-only-tmpfs=false', '--tmpfs', '/dev/shm:mode=1777'];
 /** What Podman puts before the name of an image that has no registry. */
 const LOCAL = /^localhost\//;
 
@@ -71,8 +67,11 @@ export function podmanEngine(
       return { image, ms };
     },
 
-    start: (image, { args = [], ...options }) =>
-      shared.start(image, { ...options, args: args.flatMap((arg) => (arg === '--read-only' ? READ_ONLY : arg)) }),
+    async start(image, { args = [], ...settings }) {
+      const inspect = ['image', 'inspect', '--format', '{{json .HealthCheck}}', image];
+      const healthcheck = changesHealthCheck(args) ? await text(...inspect) : undefined;
+      return shared.start(image, { ...settings, args: podmanOptions(args, healthcheck) });
+    },
 
     // It notes the start once its runtime has returned: an app may have printed a line before.
     container: async (id) => ({ ...(await shared.container(id)), startedAt: null }),

@@ -43,6 +43,10 @@ test.each([
   expect(() => readEndpoint(address)).toThrow(/characters that they cannot have/);
 });
 
+test('an address that cannot be read is not taken for this machine', () => {
+  expect(() => readEndpoint('tcp://a:b:c')).toThrow('cannot be read');
+});
+
 test('ssh gets each part as an argument of its own, and the host after --', () => {
   const args = sshArgs({ host: 'host', user: 'me', port: '22', identity: '/key' }, ['-W', '127.0.0.1:80'], ['cat']);
   expect(args.join(' ')).toBe('-T -a -x -o LogLevel=INFO -W 127.0.0.1:80 -l me -p 22 -i /key -- host cat');

@@ -8,6 +8,7 @@ import { describeBuildFailure } from '../engine/build-failure.ts';
 import { readContainerFacts, readImageFacts } from '../engine/docker-inspect.ts';
 import { throwBuildError, throwObjectError } from '../engine/engine-errors.ts';
 import { findEngine } from '../engine/find-engine.ts';
+import { podmanOptions } from '../engine/podman-options.ts';
 import { readStage } from '../lib/dockerfile.ts';
 import { ToolError } from '../lib/errors.ts';
 
@@ -118,6 +119,31 @@ test('a layer names the files of COPY by a digest: its instruction is found by t
   const stage = readStage(dockerfile, 'Dockerfile', {});
   const { findings } = findLines([finding(0), finding(1)], { stage, image }, layers, 0);
   expect(findings.map(({ line }) => line)).toEqual([3, 4]);
+});
+
+describe('options of run that Podman understands otherwise', () => {
+  const TIMES = ['--health-interval=1s', '--health-retries=2'];
+  test.each([
+    ['exec form', { Test: ['CMD', 'node', '-v'] }, ['--health-cmd', '["node","-v"]']],
+    ['shell form', { Test: ['CMD-SHELL', 'wget -q x'] }, ['--health-cmd', 'wget -q x']],
+    [
+      'a start period',
+      { Test: ['CMD', 'a', 'b'], StartPeriod: 5e9 },
+      ['--health-cmd', '["a","b"]', '--health-start-period=5000000000ns'],
+    ],
+    // A shell would run it.
+    ['a program without arguments', { Test: ['CMD', '/check'] }, []],
+    ['no check', null, []],
+    ['a check that is switched off', { Test: ['NONE'] }, []],
+  ])('the times of a health check come with its command: %s', (_name, healthcheck, added) => {
+    expect(podmanOptions(TIMES, JSON.stringify(healthcheck))).toEqual([...added, ...TIMES]);
+  });
+
+  test('--read-only leaves nothing writable that Docker would not', () => {
+    expect(podmanOptions(['--read-only', '--env', 'A=1'])).toEqual([
+      ...['--read-only', '--read-only-tmpfs=false', '--tmpfs', '/dev/shm:mode=1777', '--env', 'A=1'],
+    ]);
+  });
 });
 
 const INFO = {
