@@ -20,7 +20,8 @@ describe('documents', () => {
   // As a reader has it who has cloned it and run setup.
   beforeAll(async () => {
     copy = await copyFiles(ROOT);
-    await symlink(join(ROOT, 'node_modules'), join(copy, 'node_modules'));
+    // npm keeps packages in both places.
+    for (const name of ['node_modules', 'scripts/node_modules']) await symlink(join(ROOT, name), join(copy, name));
     const author = ['-c', 'user.name=Reader', '-c', 'user.email=reader@example.com', '-c', 'commit.gpgsign=false'];
     const commit = [...author, 'commit', '--quiet', '--no-verify', '--message', 'A copy'];
     for (const args of [['init', '--quiet'], ['add', '--all'], commit]) await spawnText('git', args, { cwd: copy });
