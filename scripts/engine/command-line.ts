@@ -2,7 +2,7 @@ import { ToolError } from '../lib/errors.ts';
 import { type SpawnOptions, spawnBeginning, spawnInto, spawnText } from '../lib/spawn.ts';
 import { readContainerFacts, readImageFacts } from './docker-inspect.ts';
 import { readOutputLines } from './docker-output.ts';
-import type { BuildRequest, Engine } from './engine.ts';
+import type { BuildRequest, BuildResult, Engine } from './engine.ts';
 import { throwObjectError } from './engine-errors.ts';
 import type { PublishedPorts } from './published-ports.ts';
 
@@ -20,6 +20,8 @@ export interface CommandLine {
   program: string;
   /** What stands before every command, such as an address. */
   prefix: string[];
+  /** Options that the removal of an image and of a container requires. */
+  removal?: { image: string[]; container: string[] };
   env: NodeJS.ProcessEnv;
   /** Ends everything but the removal of containers and images. */
   signal?: AbortSignal;
@@ -49,7 +51,7 @@ export function commandsOf({ program, prefix, env, signal }: CommandLine) {
 
 /** The methods of an engine that are the same commands for Docker and Podman. */
 export function sharedCommands(client: CommandLine, ports: PublishedPorts): SharedCommands {
-  const { program, prefix, env, signal } = client;
+  const { program, prefix, removal, env, signal } = client;
   const { options, text, lines, run, remove } = commandsOf(client);
   const readBeginning = (...args: string[]) => spawnBeginning(program, [...prefix, ...args], OUTPUT_LIMIT, options);
   return {
@@ -102,10 +104,10 @@ export function sharedCommands(client: CommandLine, ports: PublishedPorts): Shar
 
     kill: (id, name) => run('kill', '--signal', name, id),
     wait: async (id) => Number(await spawnText(program, [...prefix, 'wait', id], { env, signal })),
-    removeImage: async (image) => void (await remove('rmi', image)),
+    removeImage: async (image) => void (await remove('rmi', ...(removal?.image ?? []), image)),
     async removeContainer(id) {
       await ports.remove(id);
-      await remove('rm', '--force', '--volumes', id);
+      await remove('rm', '--force', '--volumes', ...(removal?.container ?? []), id);
     },
     close: () => ports.close(),
 
@@ -119,6 +121,21 @@ export function sharedCommands(client: CommandLine, ports: PublishedPorts): Shar
       return { containers, images };
     },
   };
+}
+
+/** Times a build, and finds its image. @throws {ToolError} when the build fails, or the engine has no image after it. */
+export async function timeBuild(
+  { image: findImage }: Pick<Engine, 'image'>,
+  { name }: Pick<BuildRequest, 'name'>,
+  build: () => Promise<void>,
+): Promise<BuildResult> {
+  const begin = performance.now();
+  await build();
+  const ms = performance.now() - begin;
+  // By its name: with containerd's image store, Docker does not know the id that `docker build --iidfile` writes.
+  const image = await findImage(name);
+  if (!image) throw new ToolError(`The engine built ${name}, but does not have it.`);
+  return { image, ms };
 }
 
 /** The options of `build` that Docker and Podman share, with the context at the end. */

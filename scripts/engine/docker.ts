@@ -2,7 +2,7 @@ import { dirname } from 'node:path';
 import { z } from 'zod';
 import { ToolError } from '../lib/errors.ts';
 import { spawnLines, spawnStream } from '../lib/spawn.ts';
-import { buildArgs, commandsOf, sharedCommands } from './command-line.ts';
+import { buildArgs, commandsOf, sharedCommands, timeBuild } from './command-line.ts';
 import { queryDockerApi } from './docker-api.ts';
 import { containerStats, memoryFacts } from './docker-output.ts';
 import type { Endpoint } from './endpoint.ts';
@@ -48,18 +48,14 @@ export function dockerEngine(
     ...shared,
     info,
 
-    async build({ cacheMounts, onLine, ...request }) {
+    build({ cacheMounts, onLine, ...request }) {
       // https://docs.docker.com/reference/dockerfile/#buildkit-built-in-build-args
       const cache = cacheMounts === undefined ? [] : ['--build-arg', `BUILDKIT_CACHE_MOUNT_NS=${cacheMounts}`];
       const args = [...buildCommand, '--progress=plain', ...cache, ...buildArgs(request)];
-      const begin = performance.now();
       const spawnOptions = { env, cwd: dirname(request.dockerfile), signal, onLine };
-      await spawnLines(program, args, spawnOptions).catch((error) => throwBuildError(error, isolated));
-      const ms = performance.now() - begin;
-      // By its name: with containerd's image store, the engine does not know the id that `docker build --iidfile` writes.
-      const image = await shared.image(request.name);
-      if (!image) throw new ToolError(`The engine built ${request.name}, but does not have it.`);
-      return { image, ms };
+      return timeBuild(shared, request, () =>
+        spawnLines(program, args, spawnOptions).catch((error) => throwBuildError(error, isolated)),
+      );
     },
 
     async builderCacheBytes() {

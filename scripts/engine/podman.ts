@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { ToolError } from '../lib/errors.ts';
 import { parseJson } from '../lib/parse-json.ts';
 import { spawnLines, spawnStream, spawnText } from '../lib/spawn.ts';
-import { buildArgs, commandsOf, sharedCommands } from './command-line.ts';
+import { buildArgs, commandsOf, sharedCommands, timeBuild } from './command-line.ts';
 import { readProcess } from './docker.ts';
 import { engineTime } from './docker-output.ts';
 import type { Endpoint } from './endpoint.ts';
@@ -29,6 +29,11 @@ const HEALTH_LIMIT_MS = 10_000;
 const HEALTH_PAUSE_MS = 1000;
 /** How long after the end of a container Podman may note the signal that ended it, in milliseconds. */
 const KILL_NOTED_MS = 1000;
+/**
+ * The images of its steps, which have no name, are Podman's build cache: it stays, as Docker's does. Docker's client kills a
+ * container at once; Podman's first waits for the program to end.
+ */
+const REMOVAL = { image: ['--no-prune'], container: ['--time', '0'] };
 /** What Podman puts before the name of an image that has no registry. */
 const LOCAL = /^localhost\//;
 
@@ -44,8 +49,8 @@ export function podmanEngine(
 ): Engine {
   const { command: program } = info;
   const env = podmanEnvironment();
-  const client = { program, prefix, env, signal };
-  const { lines, text, remove, options } = commandsOf(client);
+  const client = { program, prefix, removal: REMOVAL, env, signal };
+  const { lines, text, options } = commandsOf(client);
   const ports = publishedPorts(endpoint, publish, { env, signal });
   const shared = sharedCommands(client, ports);
 
@@ -53,18 +58,15 @@ export function podmanEngine(
     ...shared,
     info,
 
-    async build({ onLine, cacheMounts: _, ...request }) {
+    build({ onLine, cacheMounts: _, ...request }) {
       // An image in OCI's format has no health check: https://docs.podman.io/en/latest/markdown/podman-build.1.html#format
       const args = [...prefix, 'build', '--format', 'docker', '--layers', ...buildArgs(request)];
-      const begin = performance.now();
       const spawnOptions = { env, cwd: dirname(request.dockerfile), onLine };
-      await interruptBuild(signal, (buildSignal) =>
-        spawnLines(program, args, { ...spawnOptions, signal: buildSignal }).catch((error) => throwBuildError(error)),
+      return timeBuild(shared, request, () =>
+        interruptBuild(signal, (buildSignal) =>
+          spawnLines(program, args, { ...spawnOptions, signal: buildSignal }).catch((error) => throwBuildError(error)),
+        ),
       );
-      const ms = performance.now() - begin;
-      const image = await shared.image(request.name);
-      if (!image) throw new ToolError(`The engine built ${request.name}, but does not have it.`);
-      return { image, ms };
     },
 
     async start(image, { args = [], ...settings }) {
@@ -123,14 +125,6 @@ export function podmanEngine(
         if (at !== null && at <= endedAt + KILL_NOTED_MS) return at;
       }
       return null;
-    },
-
-    // The images of its steps, which have no name, are its build cache: it stays, as Docker's does.
-    removeImage: async (image) => void (await remove('rmi', '--no-prune', image)),
-    // Docker's client kills at once; Podman's first waits for the program to end.
-    async removeContainer(id) {
-      await ports.remove(id);
-      await remove('rm', '--force', '--volumes', '--time', '0', id);
     },
 
     async labelled(label, value) {

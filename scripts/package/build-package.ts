@@ -36,7 +36,7 @@ export async function buildPackage(signal: AbortSignal): Promise<void> {
 const describePackage = (help: string) => `# compare-dockerfiles
 
 Builds the Dockerfiles of a project, runs the images, requests them, and compares what was measured: sizes, layers,
-findings, times. It requires Node.js 20.19 or later, and Docker with BuildKit.
+findings, times. It requires Node.js 20.19 or later, and Docker with BuildKit or Podman 4 or later.
 
 \`\`\`sh
 npx compare-dockerfiles

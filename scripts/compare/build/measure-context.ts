@@ -24,8 +24,8 @@ interface ContextNode extends ContextPart {
 
 /**
  * Measures a build context: the files that the ignore file lets through. The legacy builder sends them all, as Podman does
- * to another machine; BuildKit sends those that the Dockerfile's COPY, ADD and bind mounts name, and of these what has changed since the last
- * build (https://docs.docker.com/build/concepts/context/). Links are not followed, as Docker does not.
+ * to another machine; BuildKit sends those that the Dockerfile's COPY, ADD and bind mounts name, and of these what has
+ * changed since the last build (https://docs.docker.com/build/concepts/context/). Links are not followed, as Docker does not.
  *
  * @throws the file system's error for a directory that cannot be read: Docker cannot send it either.
  */

@@ -37,7 +37,8 @@ export interface Response {
 /** Why there is no complete response. */
 export interface RequestFailure {
   /**
-   * `closed`: the connection was refused or closed. `unconnected`: there was none, as with a firewall. `silent`: nothing came within the limit, or no complete headers.
+   * `closed`: the connection was refused or closed. `unconnected`: there was none, as with a firewall. `silent`: nothing
+   * came within the limit, or no complete headers.
    * `not-http`: what came is not HTTP/1. `endless-headers`, `endless-body`: they did not end within the limit of time or size.
    */
   failure: 'closed' | 'unconnected' | 'silent' | 'not-http' | 'endless-headers' | 'endless-body';
