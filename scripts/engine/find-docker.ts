@@ -26,6 +26,7 @@ export const PROBE_LIMIT_MS = 20_000;
 export interface DockerSearch {
   /** Absent when no client responds, or none can build. */
   info?: EngineInfo;
+  /** Where the engine is, or would be, that the client is set to. */
   endpoint?: Endpoint;
   /** All clients on the PATH. */
   clients: string[];
@@ -54,9 +55,14 @@ export async function searchDocker(builder: string | undefined, signal?: AbortSi
       search.error ??= error;
       return null;
     });
-    // Another client would wait as long for the same engine.
-    if (search.error?.code === 'timed-out') break;
-    if (!server) continue;
+    if (!server) {
+      search.endpoint ??= await readAddress(command, probe)
+        .then(readEndpoint)
+        .catch(() => undefined);
+      // Another client would wait as long for the same engine.
+      if (search.error?.code === 'timed-out') break;
+      continue;
+    }
     if (server === 'podman') {
       search.podmanAddress ||= (await readAddress(command, probe)) || 'unix:///var/run/docker.sock';
       continue;

@@ -27,8 +27,14 @@ export async function findEngine(signal?: AbortSignal, choice: EngineChoice = {}
   throw describeMissing(docker, podman?.error ?? null, builder);
 }
 
-const isDockerChosen = (docker: DockerSearch | null) =>
-  (findChosenEngine() !== undefined && !docker?.podmanAddress) || (docker?.withoutBuildKit.length ?? 0) > 0;
+function isDockerChosen(docker: DockerSearch | null): boolean {
+  if (!docker) return false;
+  const isSet = findChosenEngine() !== undefined || isElsewhere(docker);
+  return (isSet && !docker.podmanAddress) || docker.withoutBuildKit.length > 0;
+}
+
+/** Whether the client is set to an engine on another machine: where no variable says so, by its current context. */
+const isElsewhere = ({ endpoint }: DockerSearch) => endpoint !== undefined && endpoint.kind !== 'local';
 
 /** The variable of the environment by which the user has chosen an engine; undefined for that of this machine. */
 export function findChosenEngine(): string | undefined {
@@ -76,13 +82,16 @@ function describeMissing(docker: DockerSearch | null, podman: ToolError | null, 
   }
   const chosen = findChosenEngine();
   const isClientMissing = clients.length === 0;
+  const hint = isElsewhere(docker) ? CONTEXT_HINT : INSTALL_HINT;
   return new ToolError(isClientMissing ? 'There is no docker command on the PATH.' : 'No container engine responds.', {
     code: 'engine-not-found',
     lines: error?.lines,
-    hint: chosen ? describeChosen(chosen, isClientMissing) : INSTALL_HINT,
+    hint: chosen ? describeChosen(chosen, isClientMissing) : hint,
   });
 }
 
+const CONTEXT_HINT =
+  'Start the engine of the current context, or use the engine of this machine: docker context use default';
 const INSTALL_HINT =
   'Start Docker, or install it: https://docs.docker.com/engine/install/. In a clone of multi-stage-node, `npm run setup` installs and starts it on Debian and Ubuntu. Podman 4 and later works as well.';
 

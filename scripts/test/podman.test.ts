@@ -208,6 +208,17 @@ describe('which engine is found', () => {
     expect((await findEngine(undefined, { engine: 'podman' })).info.name).toBe('podman');
   });
 
+  test('the engine of a context on another machine is not replaced either', async () => {
+    const docker = `[ "$1" = context ] && echo '"ssh://me@far"' || { ${SILENT_DOCKER}; }`;
+    await usePrograms({ docker, podman: answer(INFO) });
+    await expect(findEngine()).rejects.toMatchObject({
+      message: 'No container engine responds.',
+      hint: expect.stringMatching(/current context.*docker context use default/),
+    });
+    await usePrograms({ docker: docker.replace('ssh://me@far', 'unix:///no/such'), podman: answer(INFO) });
+    expect((await findEngine()).info.name).toBe('podman');
+  });
+
   test('one that is asked for, and is not there, or is too old', async () => {
     await usePrograms({ docker: SILENT_DOCKER, podman: answer({ ...INFO, version: { Version: '3.4.4' } }) });
     await expect(findEngine(undefined, { engine: 'podman' })).rejects.toMatchObject({
