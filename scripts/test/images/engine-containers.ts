@@ -1,10 +1,10 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { dockerEnvironment } from '../../engine/docker.ts';
 import type { EngineContainer } from './engine-list.ts';
-import { ENGINE_RIGHTS, TOOLS_DOCKERFILE } from './image-tools.ts';
+import { buildText, ENGINE_RIGHTS, TOOLS_DOCKERFILE, WRITABLE_CGROUPS } from './image-tools.ts';
 import { type Bench, docker, engine, ROOT } from './test-engine.ts';
 
 // Other engines, each in a container of this machine's Docker, with the repository at the same path.
@@ -35,7 +35,7 @@ const DOCKERD_ROOTLESS = '/usr/share/docker.io/contrib/dockerd-rootless.sh';
 
 /** Makes a container of Docker a machine for an engine. Bash as PID 1 reaps what the engines leave. */
 const PREPARE = `set -e
-for directory in $(awk '$2 ~ "^/sys/fs/cgroup" { print $2 }' /proc/mounts); do mount -o remount,rw,bind $directory; done
+${WRITABLE_CGROUPS}
 if [ -e /sys/fs/cgroup/cgroup.controllers ]; then
   mkdir -p /sys/fs/cgroup/engine
   for process in $(cat /sys/fs/cgroup/cgroup.procs); do echo $process > /sys/fs/cgroup/engine/cgroup.procs || true; done
@@ -114,16 +114,6 @@ export class EngineMachines {
       return directory;
     })();
     return this.#directory;
-  }
-}
-
-async function buildText(bench: Bench, dockerfile: string): Promise<string> {
-  const directory = await mkdtemp(join(tmpdir(), 'engine-image-'));
-  try {
-    await writeFile(join(directory, 'Dockerfile'), dockerfile);
-    return await bench.build(directory, 'Dockerfile');
-  } finally {
-    await rm(directory, { recursive: true });
   }
 }
 

@@ -15,10 +15,13 @@ RUN apt-get update && apt-get install -y --no-install-recommends \\
 `;
 
 /** Builds the image with the tools. Returns its id. */
-export async function buildTools(bench: Bench): Promise<string> {
+export const buildTools = (bench: Bench) => buildText(bench, TOOLS_DOCKERFILE);
+
+/** Builds an image from the text of a Dockerfile that copies nothing. Returns its id. */
+export async function buildText(bench: Bench, dockerfile: string): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'image-tools-'));
   try {
-    await writeFile(join(directory, 'Dockerfile'), TOOLS_DOCKERFILE);
+    await writeFile(join(directory, 'Dockerfile'), dockerfile);
     return await bench.build(directory, 'Dockerfile');
   } finally {
     await rm(directory, { recursive: true });
@@ -30,6 +33,10 @@ const RIGHTS = [
   ...['--cap-add', 'SYS_ADMIN', '--cap-add', 'NET_ADMIN'],
   ...['--security-opt', 'seccomp=unconfined', '--security-opt', 'apparmor=unconfined'],
 ];
+
+/** A line of Bash: an engine in a container makes control groups. */
+export const WRITABLE_CGROUPS =
+  'for path in $(awk \'$2 ~ "^/sys/fs/cgroup" { print $2 }\' /proc/mounts); do mount -o remount,rw,bind $path; done';
 
 /** What an engine with networks of its own requires in addition. */
 export const ENGINE_RIGHTS = [

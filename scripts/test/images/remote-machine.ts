@@ -1,14 +1,14 @@
 import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { buildTools, ENGINE_RIGHTS } from './image-tools.ts';
+import { buildTools, ENGINE_RIGHTS, WRITABLE_CGROUPS } from './image-tools.ts';
 import { type Bench, docker } from './test-engine.ts';
 
 // A machine with an engine of its own, which is reached by TLS and ssh: a container of this machine's engine.
 
 /** Makes keys, and starts the services. What its clients require is in /client. */
 const START = `set -e
-for directory in $(awk '$2 ~ "^/sys/fs/cgroup" { print $2 }' /proc/mounts); do mount -o remount,rw,bind $directory; done
+${WRITABLE_CGROUPS}
 mkdir -p /client /server /run/sshd /root/.ssh
 cd /server
 address=$(hostname -i)
