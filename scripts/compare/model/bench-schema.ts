@@ -1,9 +1,5 @@
 import { z } from 'zod';
-
-const count = z.int().nonnegative();
-const bytes = z.int().nonnegative();
-const milliseconds = z.number().nonnegative();
-const optionalText = z.string().nullable();
+import { bytes, count, milliseconds, optionalText } from './units.ts';
 
 const sampled = (unit: z.ZodType<number>, description: string) =>
   z

@@ -1,11 +1,7 @@
 import { z } from 'zod';
 import { GROUPS, type Group } from './groups.ts';
+import { bytes, count, layerIndex, optionalText, path } from './units.ts';
 
-const count = z.int().nonnegative();
-const bytes = z.int().nonnegative();
-const optionalText = z.string().nullable();
-const path = z.string().describe('An absolute path in the image');
-const layerIndex = z.int().nonnegative().describe('An index in size.layers; the lowest layer is 0');
 const group = z.enum(Object.keys(GROUPS) as [Group, ...Group[]]);
 
 const nodeProgram = z.object({

@@ -1,14 +1,12 @@
 import { z } from 'zod';
 import { GROUPS, type Group } from './groups.ts';
+import { bytes, count, optionalText } from './units.ts';
 
 /** The most files and packages that a report lists. */
 export const MAX_DIFF_FILES = 10_000;
 export const MAX_DIFF_PACKAGES = 1000;
 
-const count = z.int().nonnegative();
-const bytes = z.int().nonnegative();
 const group = z.enum(Object.keys(GROUPS) as [Group, ...Group[]]);
-const optionalText = z.string().nullable();
 const versions = z
   .array(optionalText)
   .describe('A version for each copy, null for a copy without one; empty when the package is not there');

@@ -7,6 +7,7 @@ import { CODES, LEVELS } from './finding-catalog.ts';
 import { GROUPS } from './groups.ts';
 import { components } from './sbom-schema.ts';
 import { scan } from './scan-schema.ts';
+import { bytes, count, layerIndex, milliseconds, optionalText } from './units.ts';
 
 const keysOf = <K extends string>(object: Record<K, unknown>) => Object.keys(object) as [K, ...K[]];
 
@@ -14,11 +15,6 @@ const keysOf = <K extends string>(object: Record<K, unknown>) => Object.keys(obj
 export const GROUP_NAMES = keysOf(GROUPS);
 export const BEHAVIOUR_NAMES = keysOf(BEHAVIOURS);
 
-const count = z.int().nonnegative();
-const bytes = z.int().nonnegative();
-const milliseconds = z.number().nonnegative();
-const optionalText = z.string().nullable();
-const layerIndex = z.int().nonnegative().describe('An index in size.layers; the lowest layer is 0');
 const lineNumber = z.int().positive();
 
 /** What older reports do not have is null, like what was not measured. */

@@ -1,6 +1,5 @@
 import { z } from 'zod';
-
-const optionalText = z.string().nullable();
+import { optionalText } from './units.ts';
 
 const osPackage = z.object({
   format: z.enum(['deb', 'apk']).describe('The kind of database that lists it'),

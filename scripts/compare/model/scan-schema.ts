@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { count } from './units.ts';
 
 /** The scanners that --scan knows. */
 export const SCANNERS = ['trivy', 'grype'] as const;
@@ -7,8 +8,6 @@ export type ScannerName = (typeof SCANNERS)[number];
 /** The worst first. */
 export const SEVERITIES = ['critical', 'high', 'medium', 'low', 'negligible', 'unknown'] as const;
 export type Severity = (typeof SEVERITIES)[number];
-
-const count = z.int().nonnegative();
 
 /** What a scanner that the user has installed counted in an image. All figures are the scanner's own. */
 export const scan = z.object({
