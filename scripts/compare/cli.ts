@@ -160,7 +160,7 @@ export function readOptions(args: string[], edition = CLONE): CompareOptions {
 
 function refuseContradictions(command: Command, options: CompareOptions): void {
   const { from, baseline, diff, names, given, images, check, keep, bench, behaviour, strict, scan } = options;
-  const { engine, builder, publish } = options;
+  const { engine, builder, publish, sbom } = options;
   const isProject = Object.keys(given).some((name) => name !== 'platform');
   const isEngineChosen = engine !== undefined || builder !== undefined || publish !== undefined;
   const isMeasuring = [...names, ...images, ...Object.keys(given)].length > 0 || keep || bench || behaviour || scan;
@@ -170,8 +170,8 @@ function refuseContradictions(command: Command, options: CompareOptions): void {
     '--from only shows a report: it cannot measure directories or images as well':
       from && (isMeasuring || isEngineChosen),
     '--from shows the diff that a report has: it cannot be combined with --diff': from && diff,
-    '--diff cannot be combined with --image, --check, --bench, --behaviour, --strict, --scan, --keep or options of projects':
-      diff && (images.length > 0 || check || bench || behaviour || strict || scan || keep || isProject),
+    '--diff cannot be combined with --image, --check, --bench, --behaviour, --strict, --scan, --sbom, --keep or options of projects':
+      diff && (images.length > 0 || check || bench || behaviour || strict || scan || sbom || keep || isProject),
     '--diff expects two images, the earlier one first: --diff my/app:1.1 my/app:1.2':
       diff && (names.length !== 2 || names.includes('')),
     '--no-run cannot be combined with --behaviour and --strict': given.run === false && (behaviour || strict),

@@ -241,13 +241,19 @@ test.each([
     /there are 2: .*, image x\.$/,
   ],
   ['two images', ['--image', 'x', '--image', 'y'], /there are 2: image x, image y\.$/],
-  ['the images of --diff', ['--diff', 'x', 'y'], /there are 2: image x, image y\.$/],
 ])('%s are refused before anything is built, with what to do', async (_name, args, message) => {
   const { code, written } = await invoke(SEVERAL, ...args);
   expect(code).toMatchObject({ exitCode: 2, message: expect.stringMatching(message) });
   expect(code.message).toMatch(/^--sbom describes one image, but /);
   expect(code.hint).toBe('Choose one with --dockerfile FILE, --target STAGE or --image NAME.');
   expect(written).toBeNull();
+});
+
+test('--diff has two images, and cannot be combined with it', async () => {
+  await expect(invoke(SEVERAL, '--diff', 'x', 'y')).rejects.toMatchObject({
+    code: 'usage',
+    message: expect.stringMatching(/^--diff cannot be combined with .*--sbom/),
+  });
 });
 
 test('--from writes the SBOM of a report that has the packages, and refuses another report', async () => {
