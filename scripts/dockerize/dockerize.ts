@@ -105,7 +105,10 @@ export async function dockerize(
   return printResult(result, look, { file, text: dockerfile });
 }
 
-const toBuild = (file: string) => `To build it: docker build -t ${basename(dirname(file))} -f ${file} ${dirname(file)}`;
+/** Podman's own format of images has no health check. */
+const PROGRAMS: Record<string, string> = { docker: 'docker build', podman: 'podman build --format docker' };
+const toBuild = (file: string, engine = 'docker') =>
+  `To build it: ${PROGRAMS[engine]} -t ${basename(dirname(file))} -f ${file} ${dirname(file)}`;
 const notVerified = (file: string) => `${file} is not verified.`;
 
 /** Prints what was verified, and what to do next. Returns the exit code. */
@@ -114,7 +117,7 @@ function printResult(result: Verification, look: Look, { file, text }: { file: s
   // compare's option with this meaning has another name.
   print(renderVerification(result, hasColour()).replaceAll('--no-run', '--no-verify'));
   if (error === null && checks.every(({ ok }) => ok !== false)) {
-    printError(`${file} is verified. ${toBuild(file)}`);
+    printError(`${file} is verified. ${toBuild(file, result.report.engine?.name)}`);
     return EXIT.ok;
   }
   const lines = text.split('\n');
